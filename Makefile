@@ -1,0 +1,31 @@
+# Builds build/rewindfs.node: every native/**/*.cc, one shared object. Node's headers come from the node-api-headers
+# package, so that nothing is downloaded. `make SAN=address` builds with a sanitizer into build-address/.
+CXX ?= g++
+SAN ?=
+OUT := build$(if $(SAN),-$(SAN))
+SOURCES := $(sort $(wildcard native/*/*.cc))
+OBJECTS := $(SOURCES:%.cc=$(OUT)/%.o)
+INCLUDES := -Inative -Inode_modules/node-api-headers/include -Inode_modules/node-addon-api
+CXXFLAGS += -std=c++20 -O2 -g -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE \
+  -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -msse4.2 -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
+  $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+
+all: $(OUT)/rewindfs.node
+
+$(OUT)/rewindfs.node: $(OBJECTS)
+	$(CXX) -shared -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
+
+$(OUT)/%.o: %.cc Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
+
+# clang reads the lock annotations (native/os/mutex.h) that g++ ignores.
+thread-safety:
+	@for f in $(SOURCES); do clang++ -fsyntax-only -Wthread-safety -Werror=thread-safety \
+	  $(filter-out -Werror -Wno-unused-parameter,$(CXXFLAGS)) -Wno-everything -Wthread-safety $(INCLUDES) $$f || exit 1; done
+
+clean:
+	rm -rf build build-*
+
+-include $(OBJECTS:.o=.d)
+.PHONY: all clean thread-safety

@@ -1,0 +1,28 @@
+/**
+ * Every error of rewindfs: a stable `code` (a heading in docs/errors.md, held together by a test), the path or place
+ * concerned in the message, and a `hint` that says what to do.
+ */
+export type ErrorCode =
+  | 'ERR_USAGE'
+  | 'ERR_NOT_FOUND' | 'ERR_NOT_A_DIRECTORY' | 'ERR_NO_PERMISSION' | 'ERR_ALREADY_MOUNTED' | 'ERR_NOT_MOUNTED' | 'ERR_BUSY'
+  | 'ERR_SNAPSHOTS_NAME_TAKEN' | 'ERR_UNSUPPORTED_FILE_SYSTEM' | 'ERR_MOUNT_INSIDE' | 'ERR_STORE_INSIDE_TREE' | 'ERR_TREE_INSIDE_STORE'
+  | 'ERR_NO_STORE' | 'ERR_STORE_OF_OTHER_TREE' | 'ERR_STORE_FORMAT' | 'ERR_STORE_LOCKED' | 'ERR_STORE_CORRUPT'
+  | 'ERR_JOURNAL_CORRUPT' | 'ERR_HISTORY_CORRUPT' | 'ERR_HISTORY_BEHIND'
+  | 'ERR_TIME_SYNTAX' | 'ERR_TIME_RANGE' | 'ERR_POINT_UNKNOWN' | 'ERR_POINT_NAME'
+  | 'ERR_NEVER_EXISTED' | 'ERR_NOT_THEN'
+  | 'ERR_NO_FUSE' | 'ERR_NO_FUSERMOUNT' | 'ERR_MOUNT_FAILED' | 'ERR_DAEMON_DEAD' | 'ERR_DAEMON_START' | 'ERR_DAEMON_TALK'
+  | 'ERR_DISK_FULL' | 'ERR_NEWER_CHANGES' | 'ERR_PARTLY_DONE' | 'ERR_REFUSED' | 'ERR_EXISTS' | 'ERR_IO';
+
+/** An error that a person or program can act on. */
+export class RewindError extends Error {
+  override readonly name = 'RewindError';
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    /** What to do about it, in one sentence. */
+    readonly hint: string = '',
+    options: { cause?: unknown } = {},
+  ) {
+    super(message, options);
+  }
+}

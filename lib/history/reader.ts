@@ -1,0 +1,49 @@
+/**
+ * What the layers above may ask of history. Implemented by History (history.ts); views, recovery and the CLI know only
+ * this. Every state question takes a seq and answers as of that seq, after the record with it took effect.
+ */
+import type { Change, Gap, Name, NameEntry, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
+
+export interface HistoryReader {
+  /** Everything up to this seq is in history. */
+  watermark(): Seq;
+  /** seq and time of the first and last instant that can be asked for. null before the first mount record. */
+  range(): Promise<{ first: { seq: Seq; timeNs: bigint }; last: { seq: Seq; timeNs: bigint } } | null>;
+  /** The last seq with a time not after timeNs, or null when it lies before the first. */
+  seqAt(timeNs: bigint): Promise<Seq | null>;
+  timeOf(seq: Seq): Promise<bigint | null>;
+
+  lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null>;
+  /** Sorted by bytes. */
+  list(node: NodeId, seq: Seq): Promise<NameEntry[]>;
+  attr(node: NodeId, seq: Seq): Promise<NodeAttr | null>;
+  /** Attributes of many nodes at once, in their order. */
+  attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]>;
+  xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>>;
+  /** Bytes of a file, holes as zeroes, cut at its size then. */
+  read(node: NodeId, offset: number, length: number, seq: Seq): Promise<Buffer>;
+  /** Data ranges (not holes) of a file, in units of blocks, ascending. */
+  dataRanges(node: NodeId, seq: Seq): Promise<{ offset: number; length: number }[]>;
+  readlink(node: NodeId, seq: Seq): Promise<Buffer>;
+  /** Names of the path from the root; [] is the root itself. */
+  resolve(path: Name[], seq: Seq): Promise<NodeId | null>;
+  /** One path of the node (the first by bytes among hard links), or null when it had none. */
+  pathOf(node: NodeId, seq: Seq): Promise<Name[] | null>;
+  /** All names of a node: (parent, name). */
+  linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]>;
+
+  /** Changes with after < seq <= upTo, in order of seq (or the reverse). */
+  changes(after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncIterable<Change>;
+  /** Only those of one node. */
+  nodeChanges(node: NodeId, after: Seq, upTo: Seq): AsyncIterable<Change>;
+  /** Every life of a name in a directory: the nodes it led to and when, oldest first. */
+  nameHistory(parent: NodeId, name: Name): Promise<{ since: Seq; node: NodeId | null }[]>;
+  /** Every name that a directory ever had. */
+  namesEver(parent: NodeId): Promise<Name[]>;
+  /** Blocks of a file whose content may differ between two instants, ascending, in bytes; its cost is what changed. */
+  changedRanges(node: NodeId, from: Seq, to: Seq): Promise<{ offset: number; length: number }[]>;
+
+  writer(id: Seq): Promise<Writer | null>;
+  points(): Promise<Point[]>;
+  gaps(): Promise<Gap[]>;
+}

@@ -1,0 +1,108 @@
+/** The words of history as types. Names of files are latin1 strings: one char a byte (see names.ts for showing them). */
+
+/** Number of a record; safe as a double up to 2^53. */
+export type Seq = number;
+/** An object's identity in history. The root is 1. */
+export type NodeId = number;
+/** A file name or xattr name: its bytes as a latin1 string, never decoded. */
+export type Name = string;
+
+export const ROOT: NodeId = 1;
+
+/** Attributes of a node at an instant; times in nanoseconds since the epoch. */
+export interface NodeAttr {
+  /** st_mode: type and permission bits. */
+  mode: number;
+  uid: number;
+  gid: number;
+  nlink: number;
+  size: number;
+  /** (major << 32) | minor, as in the journal. */
+  rdev: bigint;
+  atime: bigint;
+  mtime: bigint;
+  ctime: bigint;
+  btime: bigint;
+}
+
+/** What a name led to. */
+export interface NameEntry {
+  name: Name;
+  node: NodeId;
+  /** seq since which it is so. */
+  since: Seq;
+}
+
+/** What a change was. `rename` is on one change record with both places. */
+export type Marker = 'create' | 'modify' | 'delete' | 'rename';
+
+/** What kind of record made it. Numbers of native/journal/format.h `Kind`. */
+export type RecordKind = number;
+
+/** One change of the timeline. */
+export interface Change {
+  /** When it took effect: the record's seq, or the session's mount seq for what was found changed while unmounted. */
+  seq: Seq;
+  /** The record's own seq. */
+  record: Seq;
+  timeNs: bigint;
+  kind: RecordKind;
+  marker: Marker;
+  node: NodeId;
+  /** Directory and name for changes of names; the place it came from for a rename. */
+  parent?: NodeId;
+  name?: Name;
+  /** Where a rename, link went to. */
+  parent2?: NodeId;
+  name2?: Name;
+  /** What a rename replaced or was exchanged with. */
+  target?: NodeId;
+  exchange?: boolean;
+  offset: number;
+  length: number;
+  /** Size of the file after it. */
+  size: number;
+  /** seq of the writer record, 0 = not known. */
+  writer: Seq;
+  /** seq of the open, 0 = none. */
+  save: Seq;
+  /** Not certain who (mmap writeback). */
+  writeback: boolean;
+  /** Found at a mount: it happened while the tree was not mounted. */
+  unmounted: boolean;
+}
+
+/** Who made a change. */
+export interface Writer {
+  id: Seq;
+  pid: number;
+  /** Start time in clock ticks since boot (/proc/PID/stat field 22). */
+  start: number;
+  ppid: number;
+  exe: string;
+  argv: string[];
+  uid: number;
+  gid: number;
+  cgroup: string;
+  certain: boolean;
+}
+
+export type PointKind = 'mount' | 'unmount' | 'mark' | 'rollback' | 'gap';
+
+/** A recoverable instant with a name or a reason. */
+export interface Point {
+  id: number;
+  seq: Seq;
+  timeNs: bigint;
+  kind: PointKind;
+  name: string;
+  note: string;
+}
+
+/** A stretch or object that was not captured (invariant I10). */
+export interface Gap {
+  seq: Seq;
+  timeNs: bigint;
+  reason: string;
+  detail: Record<string, unknown>;
+}

@@ -1,0 +1,172 @@
+/**
+ * The only file that loads the native addon, and its types. Names of files are Buffers here: a file name is bytes, not
+ * text. Every method that can wait returns a promise and runs off the JavaScript thread.
+ * A failed call rejects with an Error that has `errno` (positive), `syscall` and, where there is one, `path`.
+ */
+import { createRequire } from 'node:module';
+
+/** What `Journal.open` found. */
+export interface JournalState {
+  /** seq of the first record still in the segments, or nextSeq when there is none. */
+  firstSeq: number;
+  /** seq of the last whole record, firstSeq - 1 when there is none. */
+  lastSeq: number;
+  /** Bytes of a torn tail that were cut, 0 when the last session ended clean. */
+  cutBytes: number;
+}
+
+export interface JournalOptions {
+  directory: string;
+  /** 16 bytes. A segment of another store is refused (ERR_JOURNAL_CORRUPT in the message's `code`). */
+  storeId: Buffer;
+  /** The seq to go on with when the directory holds no segment: the watermark of history + 1. */
+  nextSeq: number;
+  /** Group fdatasync period; 0 = only at fsync. Default 1000. */
+  syncIntervalMs?: number;
+  /** Unreleased bytes above which appends are slowed down, and above which they wait. */
+  backlogSoftBytes?: number;
+  backlogHardBytes?: number;
+  /** Bytes that must stay free on the store's disk: below, reserving fails with ENOSPC. Default 256 MiB. */
+  minFreeBytes?: number;
+  /** Only read (no recovery, no appends): for a store whose daemon does not run and that one only looks at. */
+  readOnly?: boolean;
+}
+
+export interface JournalStats {
+  firstSeq: number; lastSeq: number; releasedSeq: number; syncedSeq: number;
+  segments: number; backlogBytes: number; appendedBytes: number; syncs: number;
+}
+
+export interface Journal {
+  open(): Promise<JournalState>;
+  /** Whole records from `fromSeq` on, raw as on disk (both checksums checked), at most maxBytes but at least one; empty at the end. */
+  read(fromSeq: number, maxBytes: number): Promise<Buffer>;
+  /** Appends a record that no request makes (kGap, kMark ...): resolves to its seq and time. */
+  append(kind: number, payload: Buffer): Promise<{ seq: number; timeNs: bigint }>;
+  /** fdatasync of all that was appended so far: resolves to the last seq that is durable. */
+  sync(): Promise<number>;
+  /** History durably holds everything up to seq: deletes the segments that lie wholly below (never the newest). */
+  release(seq: number): Promise<void>;
+  /** Called on the JavaScript thread, coalesced, after records were appended. */
+  onAppend(callback: ((lastSeq: number) => void) | null): void;
+  stats(): JournalStats;
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  journal: Journal;
+  /** The directory to protect; its descriptor is taken before anything is mounted over it. */
+  backing: string;
+  /** Where to mount; may be the same directory. */
+  mountpoint: string;
+  /** Shown as the mount's source. */
+  fsname: string;
+  /** Name, in the root, of the synthetic directory that views are mounted on. */
+  snapshotsName: string;
+  /** Default 8. */
+  threads?: number;
+  /** Was the last session ended by an unmount record? Goes into the mount record, as do bootId and version. */
+  clean: boolean;
+  bootId: string;
+  version: string;
+}
+
+export interface BaselineProgress {
+  state: 'loading' | 'walking' | 'done';
+  directories: number; files: number; bytes: number;
+  /** Objects that differed from what history expected (0 at a first mount). */
+  differences: number;
+}
+
+export interface EngineStats {
+  transport: string;
+  /** Requests answered, by opcode name. */
+  requests: Record<string, number>;
+  inodes: number; handles: number;
+  baseline: BaselineProgress;
+}
+
+export interface Engine {
+  /** Mounts, appends the mount record, starts the threads. Resolves to that record's seq once the mount answers. */
+  start(): Promise<{ mountSeq: number; rootIno: bigint }>;
+  /**
+   * What history holds as the live state: entries packed one after another, each u64 parent ino, u64 ino, u32 mode,
+   * u32 uid, u32 gid, u32 nlink, u64 size, i64 mtime_s, u32 mtime_ns, i64 ctime_s, u32 ctime_ns, u32 name length, name (little-endian, no padding).
+   * May be called many times, before startBaseline.
+   */
+  expect(entries: Buffer): Promise<void>;
+  /** No more `expect`: the background walk starts. */
+  startBaseline(): void;
+  /** Resolves once the walk is complete (its kBaseEnd is appended). */
+  baselineDone(): Promise<void>;
+  stats(): EngineStats;
+  /** Unmounts (rejects with EBUSY, still mounted, when in use and not lazy), waits for the threads, appends the unmount record. */
+  stop(options: { lazy: boolean; reason: string }): Promise<void>;
+  /** Called once when the kernel connection ended without stop(): somebody else unmounted it. */
+  onGone(callback: () => void): void;
+}
+
+/** A FUSE request as it came from the kernel: the 40-byte fuse_in_header and its body. */
+export interface ViewChannelOptions {
+  mountpoint: string;
+  fsname: string;
+  subtype: string;
+  /** Read-only, nosuid, nodev, noexec and default_permissions are always on; allow_other as root. */
+  maxRead: number;
+  /** A batch of requests, on the JavaScript thread. FUSE_INIT and FUSE_DESTROY are answered natively. */
+  onRequests(requests: Buffer[]): void;
+  /** The mount is gone. */
+  onGone(): void;
+}
+
+export interface ViewChannel {
+  start(): Promise<void>;
+  /** errno 0 with the body, or a positive errno. Never throws for a request that the kernel has dropped. */
+  reply(unique: bigint, errno: number, body?: Buffer | Buffer[]): void;
+  stop(options: { lazy: boolean }): Promise<void>;
+}
+
+/** One change to a directory tree, by a path relative to its root; no component is ever followed through a symlink. */
+export type TreeOp =
+  | { op: 'mkdir'; path: Buffer; mode: number }
+  | { op: 'create'; path: Buffer; mode: number }
+  | { op: 'symlink'; path: Buffer; target: Buffer }
+  | { op: 'mknod'; path: Buffer; mode: number; rdev: bigint }
+  | { op: 'link'; path: Buffer; from: Buffer }
+  | { op: 'unlink' | 'rmdir'; path: Buffer }
+  | { op: 'rename'; path: Buffer; from: Buffer; exchange?: boolean }
+  | { op: 'write'; path: Buffer; offset: number; data: Buffer }
+  | { op: 'truncate'; path: Buffer; size: number }
+  | { op: 'punch'; path: Buffer; offset: number; length: number }
+  | { op: 'chmod'; path: Buffer; mode: number }
+  | { op: 'chown'; path: Buffer; uid: number; gid: number }
+  | { op: 'times'; path: Buffer; atimeNs: bigint; mtimeNs: bigint }
+  | { op: 'setxattr'; path: Buffer; name: Buffer; value: Buffer }
+  | { op: 'removexattr'; path: Buffer; name: Buffer }
+  | { op: 'fsync'; path: Buffer };
+
+/** A directory tree opened for changing, safe against symlinks that are swapped in during the work (openat2 RESOLVE_BENEATH). */
+export interface TreeWriter {
+  /** Applies in order, all of them; resolves to one errno (0 = done) for each. */
+  apply(ops: TreeOp[]): Promise<number[]>;
+  close(): void;
+}
+
+export interface NativeAddon {
+  Journal: new (options: JournalOptions) => Journal;
+  Engine: new (options: EngineOptions) => Engine;
+  ViewChannel: new (options: ViewChannelOptions) => ViewChannel;
+  openTree(path: string): Promise<TreeWriter>;
+  /** mount table tools: umount2(2) as root, else fusermount3. */
+  unmount(path: string, lazy: boolean): Promise<void>;
+  /** An exclusive flock(2) on path, created 0600 if missing; null when another holds it. Held until release. */
+  lockFile(path: string): { release(): void } | null;
+  /** fdatasync(2) of a file or directory by path. */
+  syncPath(path: string): Promise<void>;
+  crc32c(data: Buffer, seed?: number): number;
+}
+
+const require = createRequire(import.meta.url);
+
+/** dist/lib/native.js -> build/rewindfs.node beside dist. REWIND_ADDON names another build (sanitizers). */
+export const native: NativeAddon = require(process.env['REWIND_ADDON'] ?? '../../build/rewindfs.node') as NativeAddon;
