@@ -1,0 +1,70 @@
+// The baseline: what the tree held at this session's mount becomes history, by a walk in the background; whatever is
+// about to change before the walk reached it is captured first (invariant I9). Once the walk is complete every hook is
+// one relaxed atomic load.
+//
+// Lock rules: the hooks are called by an operation that already holds the lock of the inode (before_data, before_attr)
+// or of the directory or directories (before_name) concerned, before it applies the change. The walk takes the same
+// locks, one directory or one block range at a time. A hook that fails (ENOSPC, EIO) makes the operation fail unapplied.
+//
+// Identity is the inode number on the backing file system.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "journal/recorder.h"
+#include "os/result.h"
+
+namespace rewindfs::live {
+
+// How the walk takes the engine's own locks and descriptors without knowing its inode table.
+class TreeAccess {
+ public:
+  virtual ~TreeAccess() = default;
+  virtual int root_fd() const = 0;
+  virtual uint64_t root_ino() const = 0;
+  // Runs f under the lock of that inode (data and attributes) or directory (names), whether the engine knows it or not.
+  virtual void with_lock(uint64_t ino, const std::function<void()>& f) = 0;
+};
+
+class Baseline {
+ public:
+  Baseline(journal::Recorder& recorder, TreeAccess& tree);
+  ~Baseline();
+
+  bool pending() const { return pending_.load(std::memory_order_relaxed); }
+
+  // Content in [offset, offset + length) of the file is about to change (write, truncate: up to its old end; punch ...).
+  // fd: readable, of the file.
+  Result<void> before_data(uint64_t ino, int fd, uint64_t offset, uint64_t length);
+  // Attributes, xattrs or link count of the object are about to change. fd: O_PATH or better.
+  Result<void> before_attr(uint64_t ino, int fd);
+  // dir/name is about to be made, removed, replaced or moved. child_fd: O_PATH of what lies there now, -1 for nothing.
+  // child_goes: its last name is going, so its whole content must be captured too.
+  Result<void> before_name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino, int child_fd, bool child_goes);
+  // Made in this session: everything about it is recorded from birth.
+  void born(uint64_t ino, bool is_directory);
+
+  // From the daemon (lib/native.ts Engine.expect, startBaseline, baselineDone).
+  void expect(std::span<const std::byte> entries);
+  void start();
+  void stop();  // ends the walk early (unmount); harmless: the next mount compares again
+  void on_done(std::function<void()> callback);
+
+  struct Progress {
+    int state;  // 0 loading, 1 walking, 2 done
+    uint64_t directories, files, bytes, differences;
+  };
+  Progress progress() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+  std::atomic<bool> pending_{true};
+};
+
+}  // namespace rewindfs::live
