@@ -4,16 +4,25 @@ CXX ?= g++
 SAN ?=
 OUT := build$(if $(SAN),-$(SAN))
 SOURCES := $(sort $(wildcard native/*/*.cc))
+DRIVER := $(sort $(wildcard test/native/*.cc))
+BENCH := $(sort $(wildcard bench/*.cc))
 OBJECTS := $(SOURCES:%.cc=$(OUT)/%.o)
 INCLUDES := -Inative -Inode_modules/node-api-headers/include -Inode_modules/node-addon-api
 CXXFLAGS += -std=c++20 -O2 -g -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE \
   -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -msse4.2 -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 
-all: $(OUT)/rewindfs.node
+# test/native: the system-call driver of the tests; bench: the worker that measures. Neither is part of the product.
+all: $(OUT)/rewindfs.node $(if $(DRIVER),$(OUT)/driver) $(if $(BENCH),$(OUT)/bench-worker)
 
 $(OUT)/rewindfs.node: $(OBJECTS)
 	$(CXX) -shared -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
+
+$(OUT)/driver: $(DRIVER:%.cc=$(OUT)/%.o)
+	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
+
+$(OUT)/bench-worker: $(BENCH:%.cc=$(OUT)/%.o)
+	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
 
 $(OUT)/%.o: %.cc Makefile
 	@mkdir -p $(@D)
@@ -27,5 +36,5 @@ thread-safety:
 clean:
 	rm -rf build build-*
 
--include $(OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d)
 .PHONY: all clean thread-safety
