@@ -1,4 +1,4 @@
-/** The words of history as types. Names of files are latin1 strings: one char a byte (see names.ts for showing them). */
+/** The words of history as types. Names of files are latin1 strings: one char a byte (see lib/paths.ts for showing them). */
 
 /** Number of a record; safe as a double up to 2^53. */
 export type Seq = number;
