@@ -1,0 +1,26 @@
+/** Exit codes: one switch, never reused for another meaning (docs/cli.md lists them). */
+import { RewindError } from '../lib/errors.js';
+
+export const EXIT_OK = 0;
+export const EXIT_INTERRUPTED = 130;
+
+/** The exit code that an error ends the program with. */
+export function exitCode(error: unknown): number {
+  if (!(error instanceof RewindError)) return 1;
+  switch (error.code) {
+    case 'ERR_USAGE': case 'ERR_TIME_SYNTAX': case 'ERR_POINT_NAME':
+      return 2;
+    case 'ERR_PARTLY_DONE':
+      return 3;
+    case 'ERR_NO_STORE':
+      return 10;
+    case 'ERR_STORE_LOCKED':
+      return 11;
+    case 'ERR_NEWER_CHANGES':
+      return 13;
+    case 'ERR_STORE_CORRUPT': case 'ERR_JOURNAL_CORRUPT': case 'ERR_HISTORY_CORRUPT': case 'ERR_HISTORY_BEHIND':
+      return 14;
+    default:
+      return 1;
+  }
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env node
+/**
+ * `rewind`: parses the command line by the option table, loads the one command that was called, and ends with its
+ * exit code. An error is one line and a hint on stderr; with --json one object of type exit_error.
+ */
+import yargs, { type Argv } from 'yargs';
+import { hideBin } from 'yargs/helpers';
+import { RewindError } from '../lib/errors.js';
+import type { Arguments, Command } from './command.js';
+import { EXIT_INTERRUPTED, EXIT_OK, exitCode } from './exit.js';
+import { COMMANDS, COMMON_OPTIONS, flagOf, OPTIONS, type CommandSpec, type OptionSpec } from './options.js';
+import { Output } from './output.js';
+import { packageVersion } from './version.js';
+
+async function main(argv: string[]): Promise<number> {
+  const json = argv.includes('--json');
+  // A reader that has seen enough (head) ends us quietly.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT_OK : 1));
+  try {
+    let code = EXIT_OK;
+    let parser = yargs(argv).scriptName('rewind').usage('$0 <command>: every change in a directory is kept, any past instant can be seen and had back')
+      .exitProcess(false).strict().recommendCommands().demandCommand(1, 'Name a command.')
+      .version(await packageVersion()).help().alias('help', 'h').wrap(Math.min(110, process.stdout.columns ?? 100))
+      .parserConfiguration({ 'parse-positional-numbers': false, 'duplicate-arguments-array': false, 'dot-notation': false })
+      .epilogue('Times: now, 10:05, "yesterday 17:00", 10m, "2h ago", 2026-11-21T10:05:00Z, #12345 (change number), a point\'s name.')
+      .fail((message: string | null, error: Error | undefined) => {
+        throw error ?? new RewindError('ERR_USAGE', message ?? 'The command line cannot be understood', 'See rewind --help.');
+      });
+    for (const spec of COMMANDS) {
+      parser = parser.command(`${spec.name} ${spec.positionals}`.trim(), spec.describe, (sub) => describeCommand(sub, spec), async (args) => {
+        const { run } = await import(`./commands/${spec.name}.js`) as Command;
+        code = await run(args as unknown as Arguments, new Output(json)) ?? EXIT_OK;
+      });
+    }
+    await parser.parseAsync();
+    return code;
+  } catch (error) {
+    return report(error, json);
+  }
+}
+
+function describeCommand(sub: Argv, spec: CommandSpec): Argv {
+  for (const [name, describe] of Object.entries(spec.arguments)) sub.positional(name, { type: 'string', describe });
+  for (const name of spec.options) addOption(sub, flagOf(name), OPTIONS[name]!, spec.demand?.includes(name) ?? false);
+  for (const [name, option] of Object.entries(COMMON_OPTIONS)) addOption(sub, name, option, false);
+  for (const [command, what] of spec.examples) sub.example(command, what);
+  return sub;
+}
+
+function addOption(sub: Argv, flag: string, option: OptionSpec, demandOption: boolean): void {
+  sub.option(flag, {
+    type: option.type, demandOption, requiresArg: option.type !== 'boolean',
+    describe: option.value ? `${option.describe} [${option.value}]` : option.describe,
+    ...option.alias && { alias: option.alias },
+  });
+}
+
+function report(error: unknown, json: boolean): number {
+  const code = exitCode(error);
+  const known = error instanceof RewindError;
+  const message = error instanceof Error ? error.message : String(error);
+  if (json) {
+    process.stderr.write(JSON.stringify({ message_type: 'exit_error', code, ...known && { error: error.code, hint: error.hint }, message }) + '\n');
+  } else {
+    process.stderr.write(`rewind: ${message}${known ? ` (${error.code})` : ''}\n`);
+    if (known && error.hint) process.stderr.write(`  ${error.hint}\n`);
+    if (!known && error instanceof Error && process.env['REWIND_DEBUG']) process.stderr.write(`${error.stack}\n`);
+  }
+  return code;
+}
+
+process.once('SIGINT', () => process.exit(EXIT_INTERRUPTED));
+process.exitCode = await main(hideBin(process.argv));

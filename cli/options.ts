@@ -1,0 +1,146 @@
+/**
+ * Every command and option, once: yargs, the table in README.md and docs/cli.md come from here, held together by
+ * test/tidy/options.ts.
+ */
+
+/** An option of a command. */
+export interface OptionSpec {
+  type: 'boolean' | 'string' | 'number';
+  describe: string;
+  /** Shown in place of the value: DIR, TIME ... */
+  value?: string;
+  /** One letter. */
+  alias?: string;
+  /** When two commands mean different things by one flag: the flag of this one. */
+  flag?: string;
+}
+
+/** A command; its work is in commands/<name>.ts, loaded only when it is called. */
+export interface CommandSpec {
+  name: string;
+  /** Positionals in the notation of yargs, '' for none. */
+  positionals: string;
+  describe: string;
+  /** What each positional is. */
+  arguments: Record<string, string>;
+  options: string[];
+  /** Options that this command needs. */
+  demand?: string[];
+  examples: [command: string, what: string][];
+}
+
+/** Options that every command takes. */
+export const COMMON_OPTIONS: Record<string, OptionSpec> = {
+  json: { type: 'boolean', describe: 'Print JSON, one object a line; times are RFC 3339, fields are only ever added' },
+};
+
+export const OPTIONS: Record<string, OptionSpec> = {
+  tree: { type: 'string', value: 'DIR', describe: 'A directory in the tree, in place of the working directory' },
+  store: { type: 'string', value: 'DIR', describe: 'The store; also that of a tree that is not mounted' },
+  at: { type: 'string', value: 'TIME', describe: 'The instant to look at' },
+  mountpoint: { type: 'string', flag: 'at', value: 'DIR', describe: 'Mount here, and leave DIR itself as it is' },
+  snapshots: { type: 'string', value: 'NAME', describe: 'Name of the directory that shows the past (.snapshots)' },
+  foreground: { type: 'boolean', describe: 'Do not become a daemon; end with ^C' },
+  'backlog-limit': { type: 'number', value: 'MIB', describe: 'Recorded changes not yet in history, above which writers wait (2048)' },
+  lazy: { type: 'boolean', describe: 'Unmount also when programs still use the tree' },
+  since: { type: 'string', value: 'TIME', describe: 'Only what came after' },
+  until: { type: 'string', value: 'TIME', describe: 'Only what came before' },
+  count: { type: 'number', alias: 'n', value: 'N', describe: 'At most the newest N' },
+  'all-writes': { type: 'boolean', describe: 'Every single record, not saves' },
+  from: { type: 'string', value: 'TIME', describe: 'The older instant' },
+  to: { type: 'string', value: 'TIME', describe: 'The newer instant (now)' },
+  'back-to': { type: 'string', flag: 'to', value: 'TIME', describe: 'The instant to go back to' },
+  patch: { type: 'boolean', alias: 'p', describe: 'Show the lines that differ' },
+  'dry-run': { type: 'boolean', describe: 'Show what would be done, and change nothing' },
+  yes: { type: 'boolean', alias: 'y', describe: 'Answer yes to every question' },
+  into: { type: 'string', value: 'DEST', describe: 'The copy to make; it must not exist yet' },
+  note: { type: 'string', value: 'TEXT', describe: 'A remark, shown by `rewind points`' },
+};
+
+const WHERE = ['tree', 'store'];
+
+export const COMMANDS: CommandSpec[] = [
+  {
+    name: 'mount', positionals: '<DIR>', describe: 'Protect a directory: from now on every change to it is kept',
+    arguments: { DIR: 'The directory to protect' },
+    options: ['mountpoint', 'store', 'foreground', 'snapshots', 'backlog-limit'],
+    examples: [['rewind mount ~/project', 'mount over the directory itself'], ['rewind mount ~/project --store /big/disk/history', 'keep the history elsewhere']],
+  },
+  {
+    name: 'unmount', positionals: '[DIR]', describe: 'Stop protecting a directory; its history stays',
+    arguments: { DIR: 'The mountpoint, or a path in it' },
+    options: ['lazy', ...WHERE],
+    examples: [['rewind unmount ~/project', 'end the daemon and show the directory itself again']],
+  },
+  {
+    name: 'status', positionals: '[DIR]', describe: 'How the tree, its daemon and its history are',
+    arguments: { DIR: 'A path in the tree' },
+    options: WHERE,
+    examples: [['rewind status', 'of the tree that holds the working directory'], ['rewind status --json', 'pid, mountpoint, store, seq, extracted_seq, baseline, gaps ...']],
+  },
+  {
+    name: 'log', positionals: '[PATH]', describe: 'What was saved when, by whom; also of deleted paths',
+    arguments: { PATH: 'A file, or a directory for all that changed under it' },
+    options: ['since', 'until', 'count', 'all-writes', ...WHERE],
+    examples: [['rewind log src/main.ts', 'every save of a file, across renames'], ['rewind log --since "1h ago"', 'what changed in the last hour'], ['rewind log db.sqlite --all-writes -n 20', 'the last twenty single writes']],
+  },
+  {
+    name: 'ls', positionals: '[PATH]', describe: 'List a directory as it was',
+    arguments: { PATH: 'A directory or file' },
+    options: ['at', ...WHERE],
+    examples: [['rewind ls src --at 10m', 'ten minutes ago'], ['rewind ls --at "#4711"', 'after change number 4711']],
+  },
+  {
+    name: 'cat', positionals: '<PATH>', describe: 'Print a file as it was',
+    arguments: { PATH: 'A file' },
+    options: ['at', ...WHERE],
+    examples: [['rewind cat notes.md --at "yesterday 17:00"', 'its content at that time']],
+  },
+  {
+    name: 'diff', positionals: '[PATH]', describe: 'What differs between two instants',
+    arguments: { PATH: 'A file or directory' },
+    options: ['from', 'to', 'patch', ...WHERE], demand: ['from'],
+    examples: [['rewind diff --from 1h', 'what changed in the last hour'], ['rewind diff src --from before-upgrade --to now -p', 'line by line']],
+  },
+  {
+    name: 'rollback', positionals: '[PATH..]', describe: 'Make the tree, or the paths given, equal to a past instant; undone by another rollback',
+    arguments: { PATH: 'Only these; the whole tree when none is given' },
+    options: ['back-to', 'dry-run', 'yes', ...WHERE], demand: ['back-to'],
+    examples: [['rewind rollback --to 10m --dry-run', 'show what ten minutes ago would change'], ['rewind rollback src --to "10:05"', 'one directory, exactly as it was'], ['rewind rollback --to "#4711" --yes', 'without a question']],
+  },
+  {
+    name: 'restore', positionals: '<PATH>', describe: 'Copy a file or directory of the past to another place',
+    arguments: { PATH: 'What to copy' },
+    options: ['at', 'into', ...WHERE], demand: ['at', 'into'],
+    examples: [['rewind restore src --at yesterday --into /tmp/src-of-yesterday', 'the tree itself stays as it is']],
+  },
+  {
+    name: 'points', positionals: '', describe: 'The instants that have a name or a reason',
+    arguments: {},
+    options: WHERE,
+    examples: [['rewind points', 'marks, mounts, rollbacks ...']],
+  },
+  {
+    name: 'mark', positionals: '<NAME>', describe: 'Name this instant',
+    arguments: { NAME: 'Letters, digits and . _ - ; usable wherever a time is' },
+    options: ['note', ...WHERE],
+    examples: [['rewind mark before-upgrade', 'then: rewind rollback --to before-upgrade']],
+  },
+  {
+    name: 'watch', positionals: '', describe: 'Print changes as they happen, one JSON object a line',
+    arguments: {},
+    options: WHERE,
+    examples: [['rewind watch | jq -r .path', 'the paths being changed']],
+  },
+  {
+    name: 'view', positionals: '<STORE> <MOUNTPOINT>', describe: 'Show the past of a store as a read-only directory, with no tree',
+    arguments: { STORE: 'A store whose tree is not mounted', MOUNTPOINT: 'An empty directory' },
+    options: ['foreground'],
+    examples: [['rewind view /backup/store /mnt/past', 'then: ls /mnt/past/@yesterday/']],
+  },
+];
+
+/** The flag as a user types it, without the dashes. */
+export function flagOf(name: string): string {
+  return OPTIONS[name]?.flag ?? name;
+}

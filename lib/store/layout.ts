@@ -1,0 +1,50 @@
+/**
+ * Where things lie in a store, and where the store of a tree lies when nobody says otherwise. Nothing here touches
+ * the disk.
+ */
+import { createHash } from 'node:crypto';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+
+/** Format of store.json and of everything beside it. */
+export const STORE_FORMAT = 1;
+
+/** Absolute paths inside one store. */
+export interface StoreLayout {
+  root: string;
+  /** Identity and format. */
+  description: string;
+  /** flock(2): one process at a time. */
+  lock: string;
+  /** Unix socket of the daemon. */
+  socket: string;
+  journal: string;
+  history: string;
+  /** What a detached daemon prints. */
+  log: string;
+}
+
+export function storeLayout(root: string): StoreLayout {
+  return {
+    root,
+    description: join(root, 'store.json'),
+    lock: join(root, 'lock'),
+    socket: join(root, 'control.sock'),
+    journal: join(root, 'journal'),
+    history: join(root, 'history'),
+    log: join(root, 'daemon.log'),
+  };
+}
+
+/** The directory that holds the default stores, and links to stores that lie elsewhere. */
+export function registryDirectory(): string {
+  const state = process.env['XDG_STATE_HOME'];
+  if (state !== undefined && state.startsWith('/')) return join(state, 'rewindfs');
+  return process.getuid?.() === 0 ? '/var/lib/rewindfs' : join(homedir(), '.local', 'state', 'rewindfs');
+}
+
+/** A tree's place in the registry: readable, and unique by the hash of its real path. */
+export function registryEntry(tree: string): string {
+  const hash = createHash('sha256').update(tree).digest('hex').slice(0, 12);
+  return join(registryDirectory(), `${basename(tree) || 'root'}-${hash}`);
+}

@@ -1,0 +1,75 @@
+/**
+ * From what the user typed to a mount that may begin: tree, mountpoint and store, checked. What a dead daemon left in
+ * the mount table is taken away; nothing else is changed before every check has passed.
+ */
+import { RewindError } from '../errors.js';
+import { native } from '../native.js';
+import {
+  checkApart, checkDirectory, checkFileSystem, checkFuse, checkMountpoint, checkSnapshotsName, isDeadMount, realPath, treeMountAt,
+} from './checks.js';
+import { isWithin, readMounts, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE, type Mount } from './mounts.js';
+import { checkBelongs, createStore, openStore, registerStore, setSnapshotsName, storePlaceOf, type Store } from './store.js';
+
+/** What `rewind mount` was asked for. */
+export interface MountRequest {
+  tree: string;
+  mountpoint?: string;
+  store?: string;
+  snapshots?: string;
+}
+
+/** A mount that may begin. */
+export interface MountPlan {
+  tree: string;
+  mountpoint: string;
+  store: Store;
+  /** The store was made just now: a mount that fails takes it away again. */
+  created: boolean;
+  /** Mount points of a dead daemon that were cleaned up. */
+  cleaned: string[];
+}
+
+/** @throws every error of checks.ts and store.ts */
+export async function prepareMount(request: MountRequest): Promise<MountPlan> {
+  const tree = await realPath(request.tree);
+  const mountpoint = request.mountpoint === undefined ? tree : await realPath(request.mountpoint);
+  const cleaned = [...await cleanDead(mountpoint), ...(mountpoint === tree ? [] : await cleanDead(tree))];
+  const mounts = await readMounts();
+  const here = treeMountAt(mounts, tree);
+  if (here) {
+    throw new RewindError('ERR_ALREADY_MOUNTED', `${tree} is mounted already (store ${here.source})`, `rewind status ${tree}`);
+  }
+  await checkDirectory(tree);
+  checkFileSystem(mounts, tree);
+  await checkMountpoint(mounts, tree, mountpoint);
+  const place = request.store === undefined ? await storePlaceOf(tree) : await realPath(request.store);
+  await checkApart(place, tree, mountpoint);
+  const existing = await openStore(place).catch((error: unknown) => {
+    if (error instanceof RewindError && error.code === 'ERR_NO_STORE') return null;
+    throw error;
+  });
+  if (existing) checkBelongs(existing, tree);
+  const snapshots = request.snapshots ?? existing?.description.snapshots ?? '.snapshots';
+  await checkSnapshotsName(tree, snapshots);
+  await checkFuse();
+  const store = existing ?? await createStore(place, tree, snapshots);
+  await setSnapshotsName(store, snapshots);
+  await registerStore(store);
+  return { tree, mountpoint, store, created: existing === null, cleaned };
+}
+
+/** Unmounts what a dead daemon left at a mount point: the views inside first, then the tree. */
+async function cleanDead(mountpoint: string): Promise<string[]> {
+  const mounts = await readMounts();
+  const tree = treeMountAt(mounts, mountpoint);
+  if (!tree || !await isDeadMount(mountpoint)) return [];
+  const ours = (mount: Mount) => mount.source === tree.source &&
+    (mount.type === VIEW_MOUNT_TYPE ? isWithin(mount.point, mountpoint) : mount.type === TREE_MOUNT_TYPE && mount.point === mountpoint);
+  const points = mounts.filter(ours).map((mount) => mount.point).reverse();
+  for (const point of points) {
+    await native.unmount(point, true).catch((cause: unknown) => {
+      throw new RewindError('ERR_DAEMON_DEAD', `The daemon of ${mountpoint} has died, and ${point} cannot be unmounted`, `Unmount it by hand: umount -l ${point}`, { cause });
+    });
+  }
+  return points;
+}
