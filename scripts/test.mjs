@@ -1,0 +1,46 @@
+/**
+ * Runs ava and closes with the one line `N passed, N failed`. Guarantees that a run is green only when tests ran, all
+ * passed, none was skipped, and no mount of ours was left behind. Arguments go to ava.
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+
+function ourMounts() {
+  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => / - fuse\.rewindfs/.test(line)).map((line) => line.split(' ')[4]);
+}
+
+const before = new Set(ourMounts());
+const ava = spawn(process.execPath, [join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs'), '--tap', ...process.argv.slice(2)], {
+  cwd: root, stdio: ['ignore', 'pipe', 'inherit'],
+});
+
+let passed = 0;
+let failed = 0;
+let inFailure = false;
+for await (const line of createInterface({ input: ava.stdout })) {
+  const result = /^(not ok|ok) \d+ - (.*)$/.exec(line);
+  if (result) {
+    const title = result[2].replaceAll(' › ', ' > ');
+    const skipped = / # (SKIP|TODO)/i.test(title);
+    const good = result[1] === 'ok' && !skipped;
+    if (good) passed++; else failed++;
+    inFailure = !good;
+    process.stdout.write(`${good ? '  ok  ' : 'FAILED'} ${title}${skipped ? ' (a skipped test counts as failed)' : ''}\n`);
+  } else if (/^\s{2,}/.test(line) ? inFailure : /^# (?!tests|pass|fail|skip|todo|.* › )/.test(line) && !/^# [\w:.-]+( › .*)?$/.test(line)) {
+    process.stdout.write(`${line}\n`);
+  }
+}
+const code = await new Promise((resolve) => { ava.exitCode === null ? ava.once('exit', (status) => resolve(status ?? 1)) : resolve(ava.exitCode); });
+
+const leaked = ourMounts().filter((point) => !before.has(point));
+for (const point of leaked) process.stdout.write(`FAILED a test left a mount behind: ${point}\n`);
+failed += leaked.length;
+if (passed + failed === 0) process.stdout.write('No test ran.\n');
+if (code !== 0 && failed === 0) { process.stdout.write(`ava ended with exit code ${code}\n`); failed = 1; }
+process.stdout.write(`${passed} passed, ${failed} failed\n`);
+process.exitCode = code === 0 && failed === 0 && passed > 0 ? 0 : 1;
