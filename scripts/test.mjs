@@ -31,7 +31,7 @@ for await (const line of createInterface({ input: ava.stdout })) {
     if (good) passed++; else failed++;
     inFailure = !good;
     process.stdout.write(`${good ? '  ok  ' : 'FAILED'} ${title}${skipped ? ' (a skipped test counts as failed)' : ''}\n`);
-  } else if (/^\s{2,}/.test(line) ? inFailure : /^# (?!tests|pass|fail|skip|todo|.* › )/.test(line) && !/^# [\w:.-]+( › .*)?$/.test(line)) {
+  } else if (/^# {2,}/.test(line) || (inFailure && /^\s{2,}/.test(line))) {
     process.stdout.write(`${line}\n`);
   }
 }
