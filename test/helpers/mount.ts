@@ -1,0 +1,168 @@
+/**
+ * A tree under rewindfs, mounted by the command line as a user does it, always taken away in the end: politely, and if
+ * the daemon does not answer, by force.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { Driver } from './driver.js';
+import { must, projectRoot, run, sleep, until, type RunOptions, type RunResult } from './run.js';
+import { mountsUnder, type Scope } from './scope.js';
+
+export const cli = path.join(projectRoot, 'dist/cli/main.js');
+
+/** `rewind args`, whatever its exit code. */
+export function rewind(args: string[], options: RunOptions = {}): Promise<RunResult> {
+  return run(process.execPath, [cli, ...args], options);
+}
+
+/** `rewind args` that must succeed; resolves to stdout. */
+export function rewindMust(args: string[], options: RunOptions = {}): Promise<string> {
+  return must(process.execPath, [cli, ...args], options);
+}
+
+/** What the fixture needs of `rewind status --json`. */
+export interface Status {
+  pid: number;
+  mountpoint: string;
+  store: string;
+  seq: number;
+  extracted_seq: number;
+  [more: string]: unknown;
+}
+
+export interface MountOptions {
+  /** Of the directory that is protected. */
+  where?: 'disk' | 'memory';
+  /** Where the store lies; as `where` when not given. */
+  storeWhere?: 'disk' | 'memory';
+  tree?: string;
+  store?: string;
+  /** More arguments of `rewind mount`. */
+  args?: string[];
+}
+
+export class MountedTree {
+  private pid = 0;
+
+  constructor(
+    private readonly scope: Scope,
+    readonly tree: string,
+    readonly store: string,
+    private readonly args: string[] = [],
+  ) {}
+
+  async mount(): Promise<void> {
+    await rewindMust(['mount', this.tree, '--store', this.store, ...this.args], { timeoutMs: 60_000 });
+    this.pid = (await this.status()).pid;
+  }
+
+  /** pid of the daemon of the last mount. */
+  get daemon(): number {
+    return this.pid;
+  }
+
+  get mounted(): boolean {
+    return mountsUnder(this.tree).length > 0;
+  }
+
+  async status(): Promise<Status> {
+    return JSON.parse(await rewindMust(['status', '--json', '--tree', this.tree], { timeoutMs: 30_000 })) as Status;
+  }
+
+  /** Waits until history holds everything that was acknowledged so far. */
+  async settled(timeoutMs = 120_000): Promise<Status> {
+    const { seq } = await this.status();
+    let last!: Status;
+    await until(`history reaches seq ${seq}`, async () => (last = await this.status()).extracted_seq >= seq, timeoutMs);
+    return last;
+  }
+
+  /** `rewind unmount`; the daemon has ended when it resolves. */
+  async unmount(): Promise<void> {
+    await rewindMust(['unmount', this.tree], { timeoutMs: 60_000 });
+    await this.daemonEnded();
+  }
+
+  /** SIGKILL to the daemon: the crash that everything must survive. The dead mount stays, as it would for a user. */
+  async kill(): Promise<void> {
+    process.kill(this.pid, 'SIGKILL');
+    await this.daemonEnded();
+  }
+
+  /** A driver in the tree (or in a directory of it), closed before the tree is unmounted. */
+  async driver(directory = '.'): Promise<Driver> {
+    const driver = new Driver();
+    this.scope.defer(() => driver.close());
+    await driver.ok('base', path.join(this.tree, directory));
+    return driver;
+  }
+
+  /** `rewind verb ... --tree TREE`. */
+  rewind(verb: string, ...args: string[]): Promise<string> {
+    return rewindMust([verb, ...args, '--tree', this.tree], { timeoutMs: 300_000 });
+  }
+
+  /** Takes everything away, by force where needed; says in the error what had to be forced. */
+  async dispose(): Promise<void> {
+    let trouble = '';
+    if (this.mounted) {
+      const result = await rewind(['unmount', this.tree], { timeoutMs: 30_000 }).catch((error: Error) => ({ code: -1, stderr: error.message }));
+      if (result.code !== 0) trouble = `unmount of ${this.tree}: ${result.stderr}`;
+    }
+    if (this.pid && alive(this.pid)) {
+      await until('the daemon ends', () => !alive(this.pid), 10_000).catch(() => {
+        trouble ||= `the daemon ${this.pid} did not end`;
+        process.kill(this.pid, 'SIGKILL');
+      });
+    }
+    for (const point of mountsUnder(this.tree).reverse()) {
+      trouble ||= `${point} was still mounted`;
+      await run('umount', ['-l', point], { timeoutMs: 20_000 });
+    }
+    if (trouble) throw new Error(trouble);
+  }
+
+  private async daemonEnded(): Promise<void> {
+    await until('the daemon ends', () => !alive(this.pid), 30_000);
+  }
+}
+
+function alive(pid: number): boolean {
+  try {
+    // A zombie (its parent has not waited) has ended as far as files and mounts go.
+    return !/^State:\s+[ZX]/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+/** Mounts a tree (an empty one, unless options.tree names it) for the life of the scope. */
+export async function mountTree(scope: Scope, options: MountOptions = {}): Promise<MountedTree> {
+  const where = options.where ?? 'disk';
+  const tree = options.tree ?? path.join(scope.temporary(where), 'tree');
+  fs.mkdirSync(tree, { recursive: true });
+  const store = options.store ?? path.join(scope.temporary(options.storeWhere ?? where), 'store');
+  const mounted = new MountedTree(scope, tree, store, options.args);
+  scope.defer(() => mounted.dispose());
+  await mounted.mount();
+  return mounted;
+}
+
+/** As mountTree, but waits until the first walk over the tree is complete. */
+export async function mountSettled(scope: Scope, options: MountOptions = {}): Promise<MountedTree> {
+  const mounted = await mountTree(scope, options);
+  await baselineDone(mounted);
+  return mounted;
+}
+
+/** Waits until the background walk of the tree has come to its end. */
+export async function baselineDone(mounted: MountedTree, timeoutMs = 300_000): Promise<void> {
+  const end = Date.now() + timeoutMs;
+  for (;;) {
+    const status = await mounted.status();
+    const baseline = status['baseline'] as { state?: string } | undefined;
+    if (baseline?.state === 'done' && status.extracted_seq >= status.seq) return;
+    if (Date.now() > end) throw new Error(`the baseline is not complete: ${JSON.stringify(status)}`);
+    await sleep(50);
+  }
+}
