@@ -7,9 +7,9 @@ SOURCES := $(sort $(wildcard native/*/*.cc))
 DRIVER := $(sort $(wildcard test/native/*.cc))
 BENCH := $(sort $(wildcard bench/*.cc))
 OBJECTS := $(SOURCES:%.cc=$(OUT)/%.o)
-INCLUDES := -Inative -Inode_modules/node-api-headers/include -Inode_modules/node-addon-api
+INCLUDES := -Inative -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api
 CXXFLAGS += -std=c++20 -O2 -g -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE \
-  -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -msse4.2 -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
+  -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
 
 # test/native: the system-call driver of the tests; bench: the worker that measures. Neither is part of the product.

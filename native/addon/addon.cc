@@ -1,0 +1,16 @@
+// The module: each file of this folder adds its exports. A new one is declared in exports.h and called here.
+#include "addon/exports.h"
+
+namespace rewindfs::addon {
+
+static Napi::Object init(Napi::Env env, Napi::Object exports) {
+  init_journal(env, exports);
+  init_tools(env, exports);
+  return exports;
+}
+
+}  // namespace rewindfs::addon
+
+static Napi::Object init_module(Napi::Env env, Napi::Object exports) { return rewindfs::addon::init(env, exports); }
+
+NODE_API_MODULE(rewindfs, init_module)

@@ -1,0 +1,11 @@
+// What each file of the addon gives to JavaScript: one init function a file, called once when the module is loaded.
+// The exports together are NativeAddon in lib/native.ts.
+#pragma once
+#include <napi.h>
+
+namespace rewindfs::addon {
+
+void init_journal(Napi::Env env, Napi::Object exports);
+void init_tools(Napi::Env env, Napi::Object exports);
+
+}  // namespace rewindfs::addon

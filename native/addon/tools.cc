@@ -1,0 +1,86 @@
+// Small calls that Node has no function for: unmount, lockFile, syncPath, crc32c (lib/native.ts NativeAddon).
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "addon/async.h"
+#include "addon/exports.h"
+#include "journal/crc32c.h"
+#include "os/unique_fd.h"
+
+extern char** environ;
+
+namespace rewindfs::addon {
+namespace {
+
+Outcome<Done> fusermount(const std::string& path, bool lazy) {
+  std::string target = path;
+  char program[] = "fusermount3", unmount_option[] = "-u", lazy_option[] = "-z", quiet[] = "-q", end[] = "--";
+  char* argv[] = {program, unmount_option, quiet, lazy ? lazy_option : end, lazy ? end : target.data(),
+                  lazy ? target.data() : nullptr, nullptr};
+  pid_t pid = 0;
+  const int error = posix_spawnp(&pid, program, nullptr, nullptr, argv, environ);
+  if (error != 0) return Failure{error, "fusermount3", path, error == ENOENT ? "ERR_NO_FUSERMOUNT" : ""};
+  int status = 0;
+  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return Done{};
+  return Failure{EBUSY, "fusermount3 -u", path};
+}
+
+Outcome<Done> unmount_path(const std::string& path, bool lazy) {
+  if (umount2(path.c_str(), (lazy ? MNT_DETACH : 0) | UMOUNT_NOFOLLOW) == 0) return Done{};
+  if (errno != EPERM) return Failure{errno, "umount2", path};
+  return fusermount(path, lazy);
+}
+
+Napi::Value unmount(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>();
+  const bool lazy = info[1].ToBoolean();
+  return run_async(info.Env(), {}, [path, lazy] { return unmount_path(path, lazy); });
+}
+
+Napi::Value sync_path(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>();
+  return run_async(info.Env(), {}, [path]() -> Outcome<Done> {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.valid()) return Failure{errno, "open", path};
+    if (fdatasync(fd.get()) != 0) return Failure{errno, "fdatasync", path};
+    return Done{};
+  });
+}
+
+// The lock lives as long as the descriptor, which the returned object owns: also until it is collected.
+Napi::Value lock_file(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string path = info[0].As<Napi::String>();
+  auto fd = std::make_shared<UniqueFd>(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd->valid()) throw to_error(env, Failure{errno, "open", path});
+  if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno == EWOULDBLOCK) return env.Null();
+    throw to_error(env, Failure{errno, "flock", path});
+  }
+  Napi::Object lock = Napi::Object::New(env);
+  lock.Set("release", Napi::Function::New(env, [fd](const Napi::CallbackInfo&) { fd->reset(); }, "release"));
+  return lock;
+}
+
+Napi::Value crc32c(const Napi::CallbackInfo& info) {
+  const auto data = info[0].As<Napi::Buffer<uint8_t>>();
+  const uint32_t seed = info.Length() > 1 && info[1].IsNumber() ? info[1].As<Napi::Number>().Uint32Value() : 0;
+  return Napi::Number::New(info.Env(), journal::crc32c(seed, data.Data(), data.Length()));
+}
+
+}  // namespace
+
+void init_tools(Napi::Env env, Napi::Object exports) {
+  exports.Set("unmount", Napi::Function::New(env, unmount, "unmount"));
+  exports.Set("syncPath", Napi::Function::New(env, sync_path, "syncPath"));
+  exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
+  exports.Set("crc32c", Napi::Function::New(env, crc32c, "crc32c"));
+}
+
+}  // namespace rewindfs::addon

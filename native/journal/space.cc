@@ -1,0 +1,122 @@
+// Room for records: reservations, the spare segments that back them, and the pressure that slows writers down when
+// history falls behind.
+#include <algorithm>
+#include <chrono>
+
+#include "journal/journal.h"
+
+namespace rewindfs::journal {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPoll = 10ms;             // how soon a waiting reservation sees that it was interrupted
+constexpr auto kCheckDisk = 200ms;
+constexpr auto kLowPatience = 1s;        // how long a full disk may still be answered by waiting for releases
+constexpr auto kLongestSlowDown = 20ms;  // for one reservation just below the hard limit
+
+// The end of a segment can be lost to a record that does not fit any more: it counts for nothing.
+constexpr uint64_t kUsableBytes = kSegmentBytes - sizeof(SegmentHead) - kMaxRecordBytes;
+
+}  // namespace
+
+void Journal::update_available() {
+  const uint64_t end = segments_.back()->end;
+  const uint64_t reach = end + kMaxRecordBytes;
+  const uint64_t rest = reach < kSegmentBytes ? kSegmentBytes - reach : 0;
+  available_bytes_.store(rest + spares_.size() * kUsableBytes, std::memory_order_relaxed);
+  if (spares_.empty() && end > kSegmentBytes / 2) prepare_cv_.notify_all();
+}
+
+bool Journal::wants_spare() const {
+  return (spares_.empty() && segments_.back()->end > kSegmentBytes / 2) ||
+         reserved_bytes_.load(std::memory_order_relaxed) > available_bytes_.load(std::memory_order_relaxed);
+}
+
+Result<Reservation> Journal::reserve(uint64_t payload_bytes, unsigned records, const volatile bool* interrupted) {
+  const uint64_t bytes = payload_bytes + records * uint64_t{kMaxFrontBytes + kRecordAlignment};
+  const uint64_t reserved = reserved_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  const bool plenty = open_.load(std::memory_order_relaxed) && !poisoned_.load(std::memory_order_relaxed) &&
+                      !low_.load(std::memory_order_relaxed) &&
+                      reserved <= available_bytes_.load(std::memory_order_relaxed) &&
+                      backlog_bytes() <= options_.backlog_soft_bytes;
+  if (!plenty) {
+    if (const Result<void> room = wait_for_room(interrupted); !room.ok()) {
+      give_back(bytes);
+      return Errno{room.error()};
+    }
+  }
+  return Reservation(this, bytes);
+}
+
+void Journal::give_back(uint64_t bytes) { reserved_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+Result<void> Journal::wait_for_room(const volatile bool* interrupted) {
+  bool slowed = false;
+  const MutexLock lock(mutex_);
+  while (true) {
+    if (!open_.load()) return Errno{ESHUTDOWN};
+    if (poisoned_.load()) return Errno{EIO};
+    if (interrupted && *interrupted) return Errno{EINTR};
+    const uint64_t backlog = backlog_bytes();
+    if (low_.load()) {
+      check_disk();
+      const bool patient = backlog > 0 && std::chrono::steady_clock::now() - low_since_ < kLowPatience;
+      if (low_.load() && !patient) return Errno{ENOSPC};
+      if (low_.load()) {
+        room_cv_.wait_for(mutex_, kPoll);
+        continue;
+      }
+    }
+    if (reserved_bytes_.load() > available_bytes_.load()) {
+      if (prepare_error_ != 0) return Errno{prepare_error_};
+      prepare_cv_.notify_all();
+      room_cv_.wait_for(mutex_, kPoll);
+      continue;
+    }
+    if (backlog >= options_.backlog_hard_bytes) {
+      room_cv_.wait_for(mutex_, kPoll);
+      continue;
+    }
+    if (backlog <= options_.backlog_soft_bytes || slowed) return {};
+    const double pressure = static_cast<double>(backlog - options_.backlog_soft_bytes) /
+                            static_cast<double>(options_.backlog_hard_bytes - options_.backlog_soft_bytes);
+    slowed = true;
+    room_cv_.wait_for(mutex_, kLongestSlowDown * (pressure * pressure));
+  }
+}
+
+void Journal::check_disk() {
+  const Result<uint64_t> free = io_.free_bytes(options_.directory);
+  const bool low = free.ok() && *free < options_.min_free_bytes;
+  if (low && !low_.load()) low_since_ = std::chrono::steady_clock::now();
+  low_.store(low);
+}
+
+// Makes the next segment while the current one fills, and looks at the disk now and then.
+void Journal::prepare_loop() {
+  const MutexLock lock(mutex_);
+  while (!stopping_) {
+    check_disk();
+    if (!wants_spare() || low_.load()) {
+      prepare_cv_.wait_for(mutex_, kCheckDisk);
+      continue;
+    }
+    const std::string path = options_.directory + "/spare-" + std::to_string(++spare_number_);
+    mutex_.unlock();
+    Outcome<SegmentPtr> spare = create_spare(io_, path);
+    mutex_.lock();
+    if (spare.ok()) {
+      prepare_error_ = 0;
+      spares_.push_back(std::move(*spare));
+      update_available();
+      room_cv_.notify_all();
+    } else {
+      prepare_error_ = spare.failure().error == EDQUOT ? ENOSPC : spare.failure().error;
+      room_cv_.notify_all();
+      prepare_cv_.wait_for(mutex_, kCheckDisk);
+    }
+  }
+}
+
+}  // namespace rewindfs::journal
