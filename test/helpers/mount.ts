@@ -3,10 +3,17 @@
  * the daemon does not answer, by force.
  */
 import fs from 'node:fs';
+import http from 'node:http';
+import os from 'node:os';
 import path from 'node:path';
 import { Driver } from './driver.js';
 import { must, projectRoot, run, sleep, until, type RunOptions, type RunResult } from './run.js';
 import { mountsUnder, type Scope } from './scope.js';
+
+// Tests neither see nor fill the user's own list of stores.
+const state = fs.mkdtempSync(path.join(os.tmpdir(), 'rewindfs-state-'));
+process.env['XDG_STATE_HOME'] = state;
+process.on('exit', () => fs.rmSync(state, { recursive: true, force: true }));
 
 export const cli = path.join(projectRoot, 'dist/cli/main.js');
 
@@ -67,6 +74,25 @@ export class MountedTree {
 
   async status(): Promise<Status> {
     return JSON.parse(await rewindMust(['status', '--json', '--tree', this.tree], { timeoutMs: 30_000 })) as Status;
+  }
+
+  /** One call to the daemon's control socket, without a process: resolves to the first item of the answer. */
+  control(method: string, args: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+    return new Promise((resolve, reject) => {
+      const body = JSON.stringify(args);
+      const request = http.request({ socketPath: path.join(this.store, 'control.sock'), path: `/v1/${method}`, method: 'POST', headers: { 'content-length': Buffer.byteLength(body) }, timeout: 30_000 });
+      request.on('timeout', () => request.destroy(new Error(`${method}: the daemon does not answer`)));
+      request.on('error', reject);
+      request.on('response', (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('error', reject);
+        response.on('end', () => {
+          if (text === '') reject(new Error(`${method}: ${JSON.stringify(response.trailers)}`));
+          else resolve(JSON.parse(text.slice(0, text.indexOf('\n'))) as Record<string, unknown>);
+        });
+      });
+      request.end(body);
+    });
   }
 
   /** Waits until history holds everything that was acknowledged so far. */

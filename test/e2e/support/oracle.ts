@@ -1,0 +1,204 @@
+/**
+ * The oracle: random steps on the mount and on a plain directory, the plain directory's whole state kept after each;
+ * then the view of every step must show that state, with the times that the live tree showed. What it finds wrong it
+ * throws, with the seed and the step.
+ */
+import fs from 'node:fs';
+import path from 'node:path';
+import { Driver } from '../../helpers/driver.js';
+import { mountSettled, baselineDone, type MountedTree } from '../../helpers/mount.js';
+import { Random } from '../../helpers/random.js';
+import { run } from '../../helpers/run.js';
+import type { Scope } from '../../helpers/scope.js';
+import { contentFields, differences, parseSnapshot, type Field, type Snapshot } from '../../helpers/snapshot.js';
+import { Generator, processes, type Call } from './generator.js';
+
+export interface OracleOptions {
+  seed: number;
+  steps: number;
+  where: 'disk' | 'memory';
+  /** How many objects the tree is kept at, about. */
+  objects?: number;
+  /** Remount after these steps; `kill`: the daemon is killed before. */
+  remounts?: { step: number; kill: boolean }[];
+  /** Roll the tree back in the end to this many random steps. */
+  rollbacks?: number;
+  /** Views are compared every so many steps, all steps since the last time. */
+  window?: number;
+  log?: (text: string) => void;
+}
+
+interface Step {
+  number: number;
+  seq: number;
+  calls: string;
+  /** Raw text of the plain directory's snapshot, parsed when it is compared. */
+  plain: string;
+  /** Stat of everything in the live tree. */
+  live: string;
+}
+
+export interface OracleResult {
+  steps: number;
+  seq: number;
+  views: number;
+  rollbacks: number;
+}
+
+const timeFields: readonly Field[] = ['atime', 'mtime', 'ctime'];
+const statFields: readonly Field[] = ['mode', 'uid', 'gid', 'nlink', 'size', 'rdev'];
+
+const describe = (calls: Call[]): string =>
+  calls.map(({ who, op, args }) => `${who}: ${op} ${args.map((one) => (Buffer.isBuffer(one) ? JSON.stringify(one.toString('latin1')) : String(one)).slice(0, 60)).join(' ')}`).join('; ');
+
+export class Oracle {
+  private readonly random: Random;
+  private readonly generator: Generator;
+  private plainDrivers: Driver[] = [];
+  private liveDrivers: Driver[] = [];
+  private steps: Step[] = [];
+  private readonly copies: { step: number; seq: number; directory: string }[] = [];
+  private current: Snapshot = new Map();
+  private views = 0;
+  private last = '';
+
+  private constructor(
+    private readonly options: OracleOptions,
+    private readonly scope: Scope,
+    private readonly plain: string,
+    private readonly mounted: MountedTree,
+  ) {
+    this.random = new Random(options.seed);
+    this.generator = new Generator(this.random, { objects: options.objects ?? 20 });
+  }
+
+  static async run(scope: Scope, options: OracleOptions): Promise<OracleResult> {
+    const plain = path.join(scope.temporary(options.where), 'plain');
+    fs.mkdirSync(plain);
+    const mounted = await mountSettled(scope, { where: options.where });
+    for (const directory of [plain, mounted.tree]) fs.chmodSync(directory, 0o777);
+    const oracle = new Oracle(options, scope, plain, mounted);
+    scope.defer(() => oracle.stopDrivers());
+    try {
+      await oracle.startDrivers();
+      return await oracle.all();
+    } catch (error) {
+      throw new Error(`seed ${options.seed}, ${oracle.last}: ${(error as Error).message}`, { cause: error });
+    }
+  }
+
+  private async all(): Promise<OracleResult> {
+    const { steps, window = 500, rollbacks = 0 } = this.options;
+    const copied = new Set(Array.from({ length: rollbacks }, () => this.random.between(1, steps)));
+    await this.observe(0, []);
+    for (let number = 1; number <= steps; number++) {
+      await this.step(number);
+      if (copied.has(number)) await this.copy(number);
+      const remount = this.options.remounts?.find((one) => one.step === number);
+      if (remount) await this.remount(remount.kill);
+      if (number % window === 0 || number === steps) {
+        await this.compareViews();
+        this.options.log?.(`seed ${this.options.seed}: ${number} of ${steps} steps, seq ${this.steps.at(-1)?.seq}`);
+        this.steps = this.steps.slice(-1);
+      }
+    }
+    await this.stopDrivers();
+    for (const copy of this.copies.sort(() => (this.random.chance(0.5) ? 1 : -1))) await this.rollBack(copy);
+    return { steps, seq: (await this.mounted.control('status'))['seq'] as number, views: this.views, rollbacks: this.copies.length };
+  }
+
+  private async step(number: number): Promise<void> {
+    const calls = this.generator.step(this.current);
+    this.last = `step ${number} (${describe(calls)})`;
+    for (const call of calls) {
+      const [want, have] = await Promise.all([this.plainDrivers[call.who]!.call(call.op, ...call.args), this.liveDrivers[call.who]!.call(call.op, ...call.args)]);
+      if (want.error !== have.error || want.text !== have.text) {
+        throw new Error(`${describe([call])} answered ${have.error || `ok ${have.text}`}, on a plain directory ${want.error || `ok ${want.text}`}`);
+      }
+    }
+    await this.observe(number, calls);
+  }
+
+  /** Keeps what both sides look like now, and compares what needs no view. */
+  private async observe(number: number, calls: Call[]): Promise<void> {
+    const [plain, live, status] = await Promise.all([
+      this.plainDrivers[0]!.ok('snapshot', this.plain),
+      this.liveDrivers[0]!.ok('metadata', this.mounted.tree),
+      this.mounted.control('status'),
+    ]);
+    this.steps.push({ number, seq: status['seq'] as number, calls: describe(calls), plain, live });
+    this.current = parseSnapshot(plain);
+    const wrong = differences(this.current, parseSnapshot(live), statFields);
+    if (wrong.length > 0) throw new Error(`the live tree differs:\n${wrong.slice(0, 20).join('\n')}`);
+    if (number % 50 === 0) await this.compareContent();
+  }
+
+  private async compareContent(): Promise<void> {
+    const wrong = differences(this.current, parseSnapshot(await this.liveDrivers[0]!.ok('snapshot', this.mounted.tree)));
+    if (wrong.length > 0) throw new Error(`the live tree differs:\n${wrong.slice(0, 20).join('\n')}`);
+  }
+
+  /** Every step kept: the view of its seq shows the plain directory's state, with the live tree's times. */
+  private async compareViews(): Promise<void> {
+    const reader = new Driver(120_000);
+    try {
+      for (const step of this.steps) {
+        this.last = `view @#${step.seq} of step ${step.number} (${step.calls})`;
+        const view = parseSnapshot(await reader.ok('snapshot', path.join(this.mounted.tree, '.snapshots', `@#${step.seq}`)));
+        const wrong = [...differences(parseSnapshot(step.plain), view, contentFields), ...differences(parseSnapshot(step.live), view, timeFields)];
+        if (wrong.length > 0) throw new Error(`the view differs:\n${wrong.slice(0, 20).join('\n')}`);
+        this.views++;
+      }
+    } finally {
+      await reader.close();
+    }
+  }
+
+  private async copy(number: number): Promise<void> {
+    const directory = this.scope.temporary('disk');
+    await this.rsync(['-aHAX', '--numeric-ids', `${this.mounted.tree}/`, `${directory}/`]);
+    this.copies.push({ step: number, seq: this.steps.at(-1)!.seq, directory });
+  }
+
+  private async rollBack(copy: { step: number; seq: number; directory: string }): Promise<void> {
+    this.last = `rollback to #${copy.seq}, step ${copy.step}`;
+    await this.mounted.rewind('rollback', '--to', `#${copy.seq}`, '--yes');
+    const wrong = await this.rsync(['-aHAXn', '--numeric-ids', '--checksum', '--delete', '-i', `${copy.directory}/`, `${this.mounted.tree}/`]);
+    if (wrong !== '') throw new Error(`rsync finds differences:\n${wrong}`);
+  }
+
+  private async rsync(args: string[]): Promise<string> {
+    const result = await run('rsync', args, { timeoutMs: 120_000 });
+    if (result.code !== 0) throw new Error(`rsync ${args.join(' ')}: exit ${result.code}\n${result.stderr}`);
+    return result.stdout;
+  }
+
+  private async remount(kill: boolean): Promise<void> {
+    this.last = kill ? 'remount after SIGKILL' : 'remount';
+    await this.stopDrivers();
+    if (kill) await this.mounted.kill();
+    else await this.mounted.unmount();
+    await this.mounted.mount();
+    await baselineDone(this.mounted);
+    this.generator.forgetSlots();
+    await this.startDrivers();
+    await this.compareContent();
+  }
+
+  private async startDrivers(): Promise<void> {
+    for (const [drivers, directory] of [[this.plainDrivers, this.plain], [this.liveDrivers, this.mounted.tree]] as const) {
+      for (const [uid, gid, ...groups] of processes) {
+        const driver = new Driver();
+        drivers.push(driver);
+        await driver.ok('umask', 0o022);
+        await driver.ok('base', directory);
+        if (uid !== 0) await driver.ok('as', uid!, gid!, ...groups);
+      }
+    }
+  }
+
+  private async stopDrivers(): Promise<void> {
+    const all = [...this.plainDrivers.splice(0), ...this.liveDrivers.splice(0)];
+    await Promise.all(all.map((driver) => driver.close()));
+  }
+}
