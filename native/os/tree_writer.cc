@@ -15,14 +15,17 @@
 namespace rewindfs {
 namespace {
 
+constexpr std::string_view kRoot = ".";
 constexpr size_t kMaxParents = 256;  // descriptors that one batch may hold
 constexpr mode_t kModeBits = 07777;
 constexpr int64_t kNsPerSecond = 1'000'000'000;
 
+bool is_root(std::string_view path) { return path.empty() || path == kRoot; }
+
 int errno_of(int rc) { return rc < 0 ? errno : 0; }
 
 bool is_plain_path(std::string_view path) {
-  if (path.empty()) return true;
+  if (is_root(path)) return true;
   if (path.find('\0') != path.npos) return false;
   for (size_t at = 0; at <= path.size();) {
     size_t end = std::min(path.find('/', at), path.size());
@@ -131,7 +134,7 @@ int TreeWriter::apply_one(const TreeOp& op) {
 }
 
 int TreeWriter::change_name(const TreeOp& op) {
-  if (op.path.empty()) return EBUSY;
+  if (is_root(op.path)) return EBUSY;
   Result<Place> place = place_of(op.path);
   if (!place.ok()) return place.error();
   if (op.kind == TreeOp::Kind::kUnlink) {
@@ -176,7 +179,7 @@ int TreeWriter::make(const TreeOp& op, const Place& place) {
 
 int TreeWriter::two_places(const TreeOp& op) {
   if (!is_plain_path(op.from)) return EINVAL;
-  if (op.path.empty() || op.from.empty()) return EBUSY;
+  if (is_root(op.path) || is_root(op.from)) return EBUSY;
   Result<Place> from = place_of(op.from);
   if (!from.ok()) return from.error();
   UniqueFd from_dir(fcntl(from->dir, F_DUPFD_CLOEXEC, 0));  // looking up the second may drop the first
@@ -191,7 +194,7 @@ int TreeWriter::two_places(const TreeOp& op) {
 }
 
 int TreeWriter::change_data(const TreeOp& op) {
-  if (op.kind == TreeOp::Kind::kFsync && op.path != file_path_) {
+  if (op.kind == TreeOp::Kind::kFsync && !(file_.valid() && op.path == file_path_)) {
     Result<Place> place = place_of(op.path);
     if (!place.ok()) return place.error();
     Result<UniqueFd> found = object(*place);
@@ -236,7 +239,7 @@ int TreeWriter::change_attributes(const TreeOp& op) {
 }
 
 Result<TreeWriter::Place> TreeWriter::place_of(std::string_view path) {
-  if (path.empty()) return Place{root_.get(), "."};
+  if (is_root(path)) return Place{root_.get(), std::string(kRoot)};
   size_t slash = path.rfind('/');
   if (slash == path.npos) return Place{root_.get(), std::string(path)};
   Result<int> dir = directory(path.substr(0, slash));
@@ -247,7 +250,7 @@ Result<TreeWriter::Place> TreeWriter::place_of(std::string_view path) {
 Result<int> TreeWriter::directory(std::string_view path) {
   std::string key(path);
   if (auto held = parents_.find(key); held != parents_.end()) return held->second.get();
-  Result<UniqueFd> fd = open_beneath(root_.get(), key.c_str(), O_PATH | O_DIRECTORY | O_NOFOLLOW);
+  Result<UniqueFd> fd = open_beneath(root_.get(), key.c_str(), O_PATH | O_DIRECTORY);
   if (!fd.ok()) return Errno{fd.error()};
   if (parents_.size() >= kMaxParents) parents_.clear();
   int raw = fd->get();

@@ -2,7 +2,7 @@
 //
 // Guarantees: nothing outside the tree is ever touched. The directory of each path is opened beneath the root without
 // following a symlink or crossing into another mount; the last component is never followed either. A path is a list
-// of plain names joined by '/' ("" is the root itself); anything else ("..", "a//b", a NUL) is EINVAL. Devices and
+// of plain names joined by '/' ("" and "." are the root itself); anything else ("..", "a//b", a NUL) is EINVAL. Devices and
 // fifos are never opened. One apply() at a time; descriptors are kept only within one batch.
 #pragma once
 #include <sys/types.h>
