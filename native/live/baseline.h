@@ -2,9 +2,10 @@
 // about to change before the walk reached it is captured first (invariant I9). Once the walk is complete every hook is
 // one relaxed atomic load.
 //
-// Lock rules: the hooks are called by an operation that already holds the lock of the inode (before_data, before_attr)
-// or of the directory or directories (before_name) concerned, before it applies the change. The walk takes the same
-// locks, one directory or one block range at a time. A hook that fails (ENOSPC, EIO) makes the operation fail unapplied.
+// Lock rules: the hooks are called by an operation that already holds its own lock of the inode (before_data,
+// before_attr) or of the directory or directories (before_name) concerned, before it applies the change. The walk takes
+// no lock of the engine: it reads, then claims under a lock of its own that each hook also takes, and what a hook claimed
+// first it drops. A hook that fails (ENOSPC, EIO) makes the operation fail unapplied.
 //
 // Identity is the inode number on the backing file system.
 #pragma once
@@ -21,14 +22,12 @@
 
 namespace rewindfs::live {
 
-// How the walk takes the engine's own locks and descriptors without knowing its inode table.
+// What the walk needs to know of the tree.
 class TreeAccess {
  public:
   virtual ~TreeAccess() = default;
-  virtual int root_fd() const = 0;
+  virtual int root_fd() const = 0;  // of the backing directory
   virtual uint64_t root_ino() const = 0;
-  // Runs f under the lock of that inode (data and attributes) or directory (names), whether the engine knows it or not.
-  virtual void with_lock(uint64_t ino, const std::function<void()>& f) = 0;
 };
 
 class Baseline {
