@@ -1,46 +1,21 @@
 // Small calls that Node has no function for: unmount, lockFile, syncPath, crc32c (lib/native.ts NativeAddon).
 #include <fcntl.h>
-#include <spawn.h>
 #include <sys/file.h>
-#include <sys/mount.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "addon/async.h"
 #include "addon/exports.h"
+#include "fuse/mount.h"
 #include "journal/crc32c.h"
 #include "os/unique_fd.h"
-
-extern char** environ;
 
 namespace rewindfs::addon {
 namespace {
 
-Outcome<Done> fusermount(const std::string& path, bool lazy) {
-  std::string target = path;
-  char program[] = "fusermount3", unmount_option[] = "-u", lazy_option[] = "-z", quiet[] = "-q", end[] = "--";
-  char* argv[] = {program, unmount_option, quiet, lazy ? lazy_option : end, lazy ? end : target.data(),
-                  lazy ? target.data() : nullptr, nullptr};
-  pid_t pid = 0;
-  const int error = posix_spawnp(&pid, program, nullptr, nullptr, argv, environ);
-  if (error != 0) return Failure{error, "fusermount3", path, error == ENOENT ? "ERR_NO_FUSERMOUNT" : ""};
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return Done{};
-  return Failure{EBUSY, "fusermount3 -u", path};
-}
-
-Outcome<Done> unmount_path(const std::string& path, bool lazy) {
-  if (umount2(path.c_str(), (lazy ? MNT_DETACH : 0) | UMOUNT_NOFOLLOW) == 0) return Done{};
-  if (errno != EPERM) return Failure{errno, "umount2", path};
-  return fusermount(path, lazy);
-}
-
 Napi::Value unmount(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
   const bool lazy = info[1].ToBoolean();
-  return run_async(info.Env(), {}, [path, lazy] { return unmount_path(path, lazy); });
+  return run_async(info.Env(), {}, [path, lazy] { return fuse::unmount(path, lazy); });
 }
 
 Napi::Value sync_path(const Napi::CallbackInfo& info) {
