@@ -8,8 +8,8 @@ import path from 'node:path';
 import { Driver } from '../../helpers/driver.js';
 import { mountSettled, baselineDone, type MountedTree } from '../../helpers/mount.js';
 import { Random } from '../../helpers/random.js';
-import { run } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
+import { copyTree, rsyncDifferences } from '../../helpers/trees.js';
 import { contentFields, differences, parseSnapshot, type Field, type Snapshot } from '../../helpers/snapshot.js';
 import { Generator, processes, type Call } from './generator.js';
 
@@ -156,21 +156,15 @@ export class Oracle {
 
   private async copy(number: number): Promise<void> {
     const directory = this.scope.temporary('disk');
-    await this.rsync(['-aHAX', '--numeric-ids', `${this.mounted.tree}/`, `${directory}/`]);
+    await copyTree(this.mounted.tree, directory);
     this.copies.push({ step: number, seq: this.steps.at(-1)!.seq, directory });
   }
 
   private async rollBack(copy: { step: number; seq: number; directory: string }): Promise<void> {
     this.last = `rollback to #${copy.seq}, step ${copy.step}`;
     await this.mounted.rewind('rollback', '--to', `#${copy.seq}`, '--yes');
-    const wrong = await this.rsync(['-aHAXn', '--numeric-ids', '--checksum', '--delete', '-i', `${copy.directory}/`, `${this.mounted.tree}/`]);
+    const wrong = await rsyncDifferences(copy.directory, this.mounted.tree);
     if (wrong !== '') throw new Error(`rsync finds differences:\n${wrong}`);
-  }
-
-  private async rsync(args: string[]): Promise<string> {
-    const result = await run('rsync', args, { timeoutMs: 120_000 });
-    if (result.code !== 0) throw new Error(`rsync ${args.join(' ')}: exit ${result.code}\n${result.stderr}`);
-    return result.stdout;
   }
 
   private async remount(kill: boolean): Promise<void> {
