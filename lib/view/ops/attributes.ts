@@ -1,0 +1,48 @@
+/** GETATTR, STATX, READLINK, STATFS. */
+import type { NodeAttr } from '../../history/types.js';
+import { attrOut, statfsOut, statxOut } from '../encode.js';
+import { inoOf, syntheticIno, type Place, type Synthetic } from '../nodes.js';
+import type { View } from '../view.js';
+import { FOREVER, S_IFDIR, type U64 } from '../wire.js';
+import { ENOENT, EINVAL, type Operation } from './answer.js';
+
+/** An object's attributes, its inode number, and the seconds for which they hold. */
+export interface Status {
+  attr: NodeAttr;
+  ino: U64;
+  seconds: number;
+}
+
+/**
+ * A directory of the view itself. That of a path shows names whatever the directories above permitted at the time, so
+ * only the view's owner may enter it (invariant I8). Its times are those of the newest record, so that the kernel sees
+ * when a listing that it keeps is out of date.
+ */
+export async function syntheticStatus(view: View, directory: Synthetic): Promise<Status> {
+  const time = (await view.history.timeOf(view.history.watermark())) ?? 0n;
+  const mode = S_IFDIR | (directory.path ? 0o500 : 0o555);
+  const attr = { mode, ...view.owner, nlink: 2, size: 0, rdev: 0n, atime: time, mtime: time, ctime: time, btime: time };
+  return { attr, ino: syntheticIno(directory.key), seconds: 0 };
+}
+
+/** What is known of a place, or null when history has nothing there. */
+export async function statusOf(view: View, place: Place): Promise<Status | null> {
+  if (place.kind === 'synthetic') return syntheticStatus(view, place.directory);
+  const attr = await view.history.attr(place.node, place.slot.seq);
+  return attr && { attr, ino: inoOf(place.node, place.slot.seq), seconds: FOREVER };
+}
+
+export const getattr: Operation = async (view, place) => {
+  const status = await statusOf(view, place);
+  return status ? attrOut(status.attr, status.ino, status.seconds) : ENOENT;
+};
+
+export const statx: Operation = async (view, place) => {
+  const status = await statusOf(view, place);
+  return status ? statxOut(status.attr, status.ino, status.seconds) : ENOENT;
+};
+
+export const readlink: Operation = (view, place) =>
+  place.kind === 'object' ? view.history.readlink(place.node, place.slot.seq) : EINVAL;
+
+export const statfs: Operation = () => statfsOut();

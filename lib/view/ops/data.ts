@@ -1,0 +1,35 @@
+/** READ and LSEEK (SEEK_DATA, SEEK_HOLE) of a file's content at an instant. */
+import { lseekIn, readIn } from '../decode.js';
+import { numberOut } from '../encode.js';
+import { LruMap } from '../lru.js';
+import { objectKey } from '../view.js';
+import { SEEK_DATA, SEEK_HOLE } from '../wire.js';
+import { EINVAL, ENOENT, ENXIO, type Operation } from './answer.js';
+
+/** More than the kernel ever asks for at once. */
+const MAX_READ_BYTES = 1 << 20;
+
+export const read: Operation = (view, place, request) => {
+  const { offset, size } = readIn(request.body);
+  if (place.kind !== 'object') return EINVAL;
+  return view.history.read(place.node, offset, Math.min(size, MAX_READ_BYTES), place.slot.seq);
+};
+
+export const lseek: Operation = async (view, place, request) => {
+  const { offset, whence } = lseekIn(request.body);
+  if (place.kind !== 'object' || (whence !== SEEK_DATA && whence !== SEEK_HOLE)) return EINVAL;
+  const { slot, node } = place;
+  const attr = await view.history.attr(node, slot.seq);
+  if (!attr) return ENOENT;
+  if (offset >= attr.size) return ENXIO;
+  const ranges = await LruMap.remember(view.dataRanges, objectKey(slot.seq, node), () => view.history.dataRanges(node, slot.seq));
+  if (whence === SEEK_DATA) {
+    const data = ranges.find((range) => range.offset + range.length > offset);
+    return data && data.offset < attr.size ? numberOut(Math.max(offset, data.offset)) : ENXIO;
+  }
+  let end = offset;
+  for (const range of ranges) {
+    if (range.offset <= end) end = Math.max(end, range.offset + range.length);
+  }
+  return numberOut(Math.min(end, attr.size));
+};

@@ -1,0 +1,50 @@
+/** What the operations of a view share: where answers come from, the node table, and what they keep for a while. */
+import type { HistoryReader } from '../history/reader.js';
+import type { NodeId, Seq } from '../history/types.js';
+import { LruMap } from './lru.js';
+import { NodeTable, type Holder } from './nodes.js';
+import type { Listing } from './ops/listing.js';
+
+/** Where a view's answers come from. */
+export interface ViewSource {
+  history: HistoryReader;
+  /** Resolves once history holds everything that was acknowledged before the call. */
+  settle(): Promise<void>;
+  /** A time expression to an instant of history. Throws for one that cannot be read or lies outside. */
+  resolveTime(expression: string): Promise<{ seq: Seq; timeNs: bigint }>;
+}
+
+/** What one request was given that must be taken back if its answer does not arrive. */
+export class Grants {
+  private readonly holders: Holder[] = [];
+  constructor(private readonly nodes: NodeTable) {}
+
+  add(holder: Holder): void {
+    this.holders.push(holder);
+  }
+
+  revoke(): void {
+    for (const holder of this.holders) this.nodes.release(holder, 1);
+    this.holders.length = 0;
+  }
+}
+
+/** One mounted view. */
+export class View {
+  readonly nodes = new NodeTable();
+  /** Directory listings that somebody may be in the middle of. */
+  readonly listings = new LruMap<string, Promise<Listing>>(64);
+  readonly xattrs = new LruMap<string, Promise<Map<string, Buffer>>>(256);
+  readonly dataRanges = new LruMap<string, Promise<{ offset: number; length: number }[]>>(16);
+  /** Who owns the directories of the view itself. */
+  readonly owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
+
+  constructor(readonly source: ViewSource) {}
+
+  get history(): HistoryReader {
+    return this.source.history;
+  }
+}
+
+/** A key for what belongs to one object at one instant. */
+export const objectKey = (seq: Seq, node: NodeId): string => `${seq}/${node}`;
