@@ -99,6 +99,12 @@ export interface DiffOptions {
   times?: boolean;
 }
 
+/** A stretch of a file, in bytes. */
+export interface ByteRange {
+  offset: number;
+  length: number;
+}
+
 /** A step of a plan. Paths are joined with `/`, relative to the root, bytes as latin1; '' is the root itself. */
 export type PlanOp =
   | { op: 'mkdir' | 'create'; path: string; mode: number }
@@ -107,8 +113,9 @@ export type PlanOp =
   | { op: 'link' | 'rename'; path: string; from: string }
   | { op: 'unlink' | 'rmdir'; path: string }
   | { op: 'truncate'; path: string; size: number }
-  /** Ranges of a file get the bytes that `node` had at the plan's `to`; holes of then become holes. null: all of it. */
-  | { op: 'content'; path: string; node: NodeId; size: number; ranges: { offset: number; length: number }[] | null }
+  | { op: 'punch'; path: string; offset: number; length: number }
+  /** These ranges get the bytes that `node` had at the plan's `to`. `fresh`: the file was just made, it is a hole all over. */
+  | { op: 'content'; path: string; node: NodeId; ranges: ByteRange[]; fresh: boolean }
   | { op: 'chmod'; path: string; mode: number }
   | { op: 'chown'; path: string; uid: number; gid: number }
   | { op: 'times'; path: string; atimeNs: bigint; mtimeNs: bigint }

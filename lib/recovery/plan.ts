@@ -1,0 +1,206 @@
+/**
+ * What has to be done to make the tree at `now` the tree at `to`, as data. Guarantees: exact (what did not exist then is
+ * removed; names, types, content, modes, owners, times, extended attributes, hard links); its cost is what changed between
+ * the two; renames are taken back as renames and content by the ranges that differ; whatever is made comes before
+ * whatever is removed, and directories get their times last, the deepest first. Nothing is changed here.
+ */
+import type { HistoryReader } from '../history/reader.js';
+import type { Name, NodeId, Seq } from '../history/types.js';
+import { safeForTerminal, showPath } from '../paths.js';
+import { compareObjects, differs, isDir, isFile, noDifference, type At } from './compare.js';
+import { neverExisted } from './nearest.js';
+import { touchedBetween } from './places.js';
+import { changedAttributes } from './plan/attributes.js';
+import { Gathering } from './plan/gather.js';
+import { changedContent, directoryAttributes, joinPath } from './plan/objects.js';
+import { Placer } from './plan/placer.js';
+import { Scope } from './plan/scope.js';
+import type { Instants, Thing } from './plan/things.js';
+import type { DiffWhat, Plan, PlanCounts, PlanEntry, PlanOp } from './types.js';
+
+/** What a rollback shall do. */
+export interface RollbackOptions {
+  /** What to roll back; the whole tree when empty. */
+  paths: Name[][];
+  /** The instant to go to. */
+  to: Seq;
+  /** The instant that the tree is at: the newest, after everything acknowledged is in history. */
+  now: Seq;
+}
+
+interface Draft {
+  instants: Instants;
+  scope: Scope;
+  gathering: Gathering;
+  placer: Placer;
+  ops: PlanOp[];
+  bytes: number;
+  entries: Map<string, PlanEntry>;
+  unchanged: number;
+}
+
+/** @throws ERR_NEVER_EXISTED for a path that no instant of history has, ERR_NOT_A_DIRECTORY when a path's parent is something else now. */
+export async function planRollback(history: HistoryReader, options: RollbackOptions): Promise<Plan> {
+  const instants: Instants = { history, then: options.to, now: options.now };
+  const scope = await Scope.of(history, options.paths, options.to, options.now);
+  for (const root of scope.roots) {
+    if (root.then === null && root.now === null) {
+      const never = await neverExisted(history, root.path);
+      if (never) throw never;
+    }
+  }
+  const touched = await touchedBetween(history, options.to, options.now);
+  const gathering = new Gathering(instants, scope);
+  await gathering.run(touched);
+  const placer = new Placer(instants, (node) => gathering.liveThing(node), (thing) => scope.slots(thing.node, 'now'), gathering.vacancies);
+  const draft: Draft = { instants, scope, gathering, placer, ops: [], bytes: 0, entries: new Map(), unchanged: 0 };
+  await nameEntries(draft);
+  const lent = await lendModes(draft);
+  await placer.run(gathering.placements);
+  draft.ops.push(...placer.ops);
+  draft.bytes += placer.bytes;
+  await keptObjects(draft, touched.nodes, lent);
+  const entries = [...draft.entries.values()].sort((a, b) => (showPath(a.path) < showPath(b.path) ? -1 : 1));
+  return { now: options.now, to: options.to, paths: options.paths, ops: draft.ops, entries, counts: countsOf(entries, draft.unchanged), bytes: draft.bytes };
+}
+
+/** What happens to names, told with the paths of then (and of now for what goes). */
+async function nameEntries({ instants, gathering, entries }: Draft): Promise<void> {
+  const thenPath = (thing: Thing): Promise<Name[] | null> => instants.history.pathOf(thing.node, instants.then);
+  const nowPath = (thing: Thing): Promise<Name[] | null> => instants.history.pathOf(thing.node, instants.now);
+  const add = (entry: PlanEntry): void => void entries.set(`${entry.action === 'delete'} ${entry.path.join('/')}`, entry);
+  const cache = new Map<string, Name[] | null>();
+  const remembered = async (side: 'then' | 'now', thing: Thing): Promise<Name[]> => {
+    const key = `${side} ${thing.node}`;
+    if (!cache.has(key)) cache.set(key, await (side === 'then' ? thenPath(thing) : nowPath(thing)));
+    return cache.get(key) ?? [];
+  };
+  for (const { parent, name, thing, from } of gathering.placements) {
+    const path = [...await remembered('then', parent), name];
+    const what = noDifference();
+    if (from) add({ action: 'rename', path, from: [...await remembered('now', from.parent), from.name], what, bytes: 0 });
+    else add({ action: 'restore', path, what, bytes: isFile(thing.attr) && !thing.live ? thing.attr.size : 0 });
+  }
+  for (const { parent, name, to } of gathering.vacancies) {
+    if (to) continue;
+    const path = [...await remembered('now', parent), name];
+    if (!entries.has(`false ${path.join('/')}`)) add({ action: 'delete', path, what: noDifference(), bytes: 0 });
+    else replaced(entries.get(`false ${path.join('/')}`) as PlanEntry);
+  }
+}
+
+/** A name that gets another object in place of the one that has it now: an update, unless it comes from elsewhere. */
+function replaced(entry: PlanEntry): void {
+  if (entry.action === 'restore') {
+    entry.action = 'update';
+    entry.what.content = true;
+  }
+}
+
+/** Directories without write permission for their owner get it until their names are changed. */
+async function lendModes({ gathering, placer, ops }: Draft): Promise<Set<NodeId>> {
+  const lent = new Set<NodeId>();
+  for (const { parent } of [...gathering.placements, ...gathering.vacancies]) {
+    if (!parent.live || lent.has(parent.node) || (parent.attr.mode & 0o300) === 0o300) continue;
+    lent.add(parent.node);
+    ops.push({ op: 'chmod', path: await placer.pathOf(parent), mode: (parent.attr.mode & 0o7777) | 0o700 });
+  }
+  return lent;
+}
+
+/** Content and attributes of what stays, then the attributes of directories, the deepest first. */
+async function keptObjects(draft: Draft, touched: Set<NodeId>, lent: Set<NodeId>): Promise<void> {
+  const { gathering, placer, instants, scope } = draft;
+  const directories: { path: string; ops: PlanOp[] }[] = [];
+  for (const { thing } of gathering.placements) {
+    if (thing.live || !thing.isDir) continue;
+    const path = await placer.pathOf(thing);
+    directories.push({ path, ops: await directoryAttributes(instants.history, path, thing.node, thing.attr, instants.then, thing.inheritsAcl) });
+  }
+  const stirred = new Set([...placer.stirred].filter((thing) => thing.live).map((thing) => thing.node));
+  const { twins } = gathering;
+  for (const node of new Set([...touched, ...stirred, ...lent, ...twins.then.keys()])) {
+    if (await twins.stays(node)) await keptObject(draft, node, stirred.has(node), lent.has(node), directories);
+    else if (lent.has(node) && !(await scope.has(node, 'now'))) {
+      const thing = await gathering.liveThing(node);
+      const path = await placer.pathOf(thing);
+      directories.push({ path, ops: [{ op: 'chmod', path, mode: thing.attr.mode & 0o7777 }] });
+    }
+  }
+  const depth = (path: string): number => (path === '' ? 0 : path.split('/').length);
+  directories.sort((a, b) => depth(b.path) - depth(a.path));
+  for (const { ops } of directories) draft.ops.push(...ops);
+}
+
+async function keptObject(draft: Draft, node: NodeId, stirred: boolean, lent: boolean, directories: { path: string; ops: PlanOp[] }[]): Promise<void> {
+  const { instants: { history, then, now }, gathering } = draft;
+  const thing = await gathering.liveThing(node);
+  const old: At = { node: thing.was, seq: then, attr: await gathering.twins.attr(thing.was, 'then') };
+  const present: At = { node, seq: now, attr: thing.attr };
+  const what = await compareObjects(history, old, present);
+  const path = await finalPath(draft, thing);
+  if (path === null) return;
+  const disturbed = { content: false, times: stirred, mode: lent };
+  const ops: PlanOp[] = [];
+  let bytes = 0;
+  if (what.content && isFile(old.attr)) {
+    const steps = await changedContent(history, path, old, present);
+    ops.push(...steps.ops);
+    bytes = steps.bytes;
+    disturbed.content = steps.ops.length > 0;
+  }
+  const [wanted, there] = await Promise.all([history.xattrs(thing.was, then), history.xattrs(node, now)]);
+  ops.push(...changedAttributes(path, what, old.attr, present.attr, wanted, there, disturbed));
+  if (isDir(old.attr)) directories.push({ path, ops });
+  else draft.ops.push(...ops);
+  draft.bytes += bytes;
+  tell(draft, path, what, bytes, isDir(old.attr));
+}
+
+function tell(draft: Draft, path: string, what: DiffWhat, bytes: number, directory: boolean): void {
+  const told = draft.entries.get(`false ${path}`);
+  if (told) {
+    told.what = what;
+    told.bytes += bytes;
+  } else if (differs(what, !directory)) {
+    draft.entries.set(`false ${path}`, { action: 'update', path: path === '' ? [] : path.split('/'), what, bytes });
+  } else {
+    draft.unchanged++;
+  }
+}
+
+/** Where an object that stays lies when all names are as they were. */
+async function finalPath({ scope, gathering, placer }: Draft, thing: Thing): Promise<string | null> {
+  if (thing.isDir) return placer.pathOf(thing);
+  const [slot] = await scope.slots(thing.was, 'then');
+  if (!slot) return null;
+  const parent = await gathering.parentFor(slot.parent);
+  return joinPath(await placer.pathOf(parent), slot.name);
+}
+
+function countsOf(entries: PlanEntry[], unchanged: number): PlanCounts {
+  const counts: PlanCounts = { restored: 0, unchanged, updated: 0, deleted: 0, skipped: 0 };
+  for (const { action } of entries) {
+    if (action === 'restore') counts.restored++;
+    else if (action === 'delete') counts.deleted++;
+    else if (action === 'skip') counts.skipped++;
+    else counts.updated++;
+  }
+  return counts;
+}
+
+/** The path of an entry as text for a terminal. */
+const shown = (path: Name[]): string => safeForTerminal(showPath(path));
+
+/** A plan in words, one line an entry, and its sum. */
+export function describePlan(plan: Plan): { lines: string[]; summary: string } {
+  const lines = plan.entries.map((entry) => {
+    const parts = Object.entries(entry.what).filter(([, differing]) => differing).map(([part]) => part);
+    const what = parts.length > 0 ? ` (${parts.join(', ')})` : '';
+    if (entry.action === 'rename') return `rename ${shown(entry.from ?? [])} -> ${shown(entry.path)}${what}`;
+    return `${entry.action} ${shown(entry.path)}${entry.action === 'update' ? what : ''}${entry.reason ? `: ${entry.reason}` : ''}`;
+  });
+  const { restored, unchanged, updated, deleted, skipped } = plan.counts;
+  return { lines, summary: `${restored} restored, ${unchanged} unchanged, ${updated} updated, ${deleted} deleted, ${skipped} skipped` };
+}
+
