@@ -39,7 +39,7 @@ function run(command, args, env = {}) {
 if (Number(process.versions.node.split('.')[0]) < 20) fail(`Node ${process.versions.node} is too old: 20 or newer is needed`);
 if (process.platform !== 'linux') fail(`rewindfs is a file system for Linux, not for ${process.platform}`);
 
-const wanted = { ...BUILD, ...forTests && TEST };
+const wanted = { ...BUILD, ...forTests && TEST, ...process.argv.includes('--bench') && { bindfs: 'bindfs' } };
 const missing = [...new Set(Object.keys(wanted).filter((program) => !has(program)).map((program) => wanted[program]))];
 if (missing.length > 0) {
   if (process.getuid() !== 0 || !has('apt-get')) {

@@ -1,0 +1,111 @@
+/**
+ * SIGKILL of the daemon at random instants under load, again and again on one tree. After each remount, without any
+ * repair: every acknowledged call is in history, and the live tree is what the newest view shows.
+ */
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { Driver } from '../../helpers/driver.js';
+import { mountSettled, baselineDone, type MountedTree } from '../../helpers/mount.js';
+import { Random } from '../../helpers/random.js';
+import { projectRoot, sleep } from '../../helpers/run.js';
+import type { Scope } from '../../helpers/scope.js';
+import { differences, snapshot } from '../../helpers/snapshot.js';
+import type { Acknowledged } from './load.js';
+
+export interface KillOptions {
+  seed: number;
+  kills: number;
+  where: 'disk' | 'memory';
+  writers?: number;
+  log?: (text: string) => void;
+}
+
+export interface KillResult {
+  kills: number;
+  acknowledged: number;
+}
+
+interface Row {
+  seq: number;
+  kind: string;
+  path: string | null;
+  from?: string;
+  offset?: number;
+  length?: number;
+  size: number | null;
+}
+
+interface Load {
+  name: string;
+  logPath: string;
+  ended: Promise<string>;
+  kill(): void;
+}
+
+export async function kills(scope: Scope, options: KillOptions): Promise<KillResult> {
+  const random = new Random(options.seed);
+  const mounted = await mountSettled(scope, { where: options.where });
+  const logs = scope.temporary('disk');
+  const next = new Map<string, number>();
+  let acknowledged = 0;
+  for (let kill = 1; kill <= options.kills; kill++) {
+    const round = `seed ${options.seed}, kill ${kill}`;
+    const before = (await mounted.control('status'))['seq'] as number;
+    const loads = Array.from({ length: options.writers ?? 3 }, (_, i) => startLoad(scope, mounted, logs, `w${i}`, random.next(), next.get(`w${i}`) ?? 0, kill));
+    await sleep(random.chance(0.2) ? random.below(60) : random.between(60, 900));
+    await mounted.kill();
+    const ends = await Promise.all(loads.map((load) => load.ended));
+    await mounted.mount();
+    await baselineDone(mounted);
+    const done = loads.flatMap((load) => readLog(load.logPath));
+    for (const load of loads) next.set(load.name, Math.max(next.get(load.name) ?? 0, ...readLog(load.logPath).map((one) => one.number)) + 1);
+    acknowledged += done.length;
+    const missing = await notInHistory(mounted, before, done);
+    if (missing.length > 0) throw new Error(`${round}: ${missing.length} of ${done.length} acknowledged calls are not in history: ${JSON.stringify(missing.slice(0, 5))}`);
+    const wrong = await liveAgainstNewest(mounted);
+    if (wrong.length > 0) throw new Error(`${round}: the newest view differs from the live tree:\n${wrong.slice(0, 20).join('\n')}`);
+    for (const load of loads) fs.rmSync(load.logPath);
+    options.log?.(`${round} of ${options.kills}: ${done.length} calls acknowledged, writers ended with ${ends.join(' ')}`);
+  }
+  return { kills: options.kills, acknowledged };
+}
+
+function startLoad(scope: Scope, mounted: MountedTree, logs: string, name: string, seed: number, first: number, kill: number): Load {
+  const logPath = path.join(logs, `${name}-${kill}`);
+  fs.writeFileSync(logPath, '');
+  const script = path.join(projectRoot, 'dist/test/crash/support/load.js');
+  const child = spawn(process.execPath, [script, mounted.tree, logPath, name, String(seed), String(first)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (said += chunk));
+  const ended = new Promise<string>((resolve) => child.on('close', () => resolve(said.trim())));
+  scope.defer(() => void child.kill('SIGKILL'));
+  return { name, logPath, ended, kill: () => void child.kill('SIGKILL') };
+}
+
+function readLog(logPath: string): Acknowledged[] {
+  return fs.readFileSync(logPath, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Acknowledged);
+}
+
+const keyOf = (kind: string, where: string, offset = 0, length = 0): string => (kind === 'write' ? `${kind} ${where} ${offset} ${length}` : `${kind} ${where}`);
+
+/** Calls without a record after `since`. Names are used once, so a record is found by what it says. */
+async function notInHistory(mounted: MountedTree, since: number, done: Acknowledged[]): Promise<Acknowledged[]> {
+  const text = await mounted.rewind('log', '--all-writes', '--json', '--since', `#${since}`);
+  const rows = text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Row);
+  // The path of a write is its file's at that time; later renames do not change it.
+  const seen = new Set(rows.map((row) => keyOf(row.kind, row.path ?? '', row.offset, row.length)));
+  return done.filter((one) => !seen.has(keyOf(one.kind, one.path, one.offset, one.length)));
+}
+
+/** What differs between the live tree and `.snapshots/@now`. */
+export async function liveAgainstNewest(mounted: MountedTree): Promise<string[]> {
+  const driver = new Driver(120_000);
+  try {
+    const live = await snapshot(driver, mounted.tree);
+    const newest = await snapshot(driver, path.join(mounted.tree, '.snapshots/@now'));
+    return differences(live, newest, ['mode', 'uid', 'gid', 'nlink', 'size', 'rdev', 'body', 'xattrs', 'mtime', 'ctime']);
+  } finally {
+    await driver.close();
+  }
+}

@@ -1,0 +1,70 @@
+/** What happened to the tree while it was not mounted is found at the next mount, and recorded as such (invariant I10). */
+import fs from 'node:fs';
+import path from 'node:path';
+import test from 'ava';
+import { baselineDone, mountSettled } from '../helpers/mount.js';
+import { shell } from '../helpers/run.js';
+import { scoped } from '../helpers/scope.js';
+import { copyTree, rsyncDifferences } from '../helpers/trees.js';
+import { liveAgainstNewest } from './support/kills.js';
+
+interface Row {
+  path: string | null;
+  unmounted: boolean;
+}
+
+const script = `
+  echo changed > changed
+  echo more >> grown
+  truncate -s 10 shrunk
+  rm gone; rm -r olddir
+  mkdir newdir; echo new > newdir/new
+  mv moved renamed; mv movedir movedir2
+  chmod 600 moded; chown 5:6 owned
+  rm replaced; mkdir replaced
+  ln changed hardlink; ln -s changed softlink; mkfifo fifo
+  setfattr -n user.a -v b attributed
+  touch -d 2001-01-01 touched
+`;
+
+test('changes made while unmounted are in history after the next mount, and can be rolled back', async (t) => {
+  t.timeout(300_000);
+  await scoped(async (scope) => {
+    const mounted = await mountSettled(scope);
+    await shell('for f in changed grown shrunk gone moved moded owned replaced attributed touched still; do echo "$f as it was, long enough to be cut" > $f; done; mkdir -p olddir/deep movedir; echo x > olddir/deep/x; echo y > movedir/y', { cwd: mounted.tree });
+    const before = scope.temporary('disk');
+    await copyTree(mounted.tree, before);
+    const { seq } = await mounted.settled();
+    await mounted.unmount();
+    await shell(script, { cwd: mounted.tree });
+    const after = scope.temporary('disk');
+    await copyTree(mounted.tree, after);
+    await mounted.mount();
+    await baselineDone(mounted);
+    t.deepEqual(await liveAgainstNewest(mounted), []);
+    t.is(await rsyncDifferences(after, mounted.tree), '', 'the mount itself changes nothing');
+    const rows = (await mounted.rewind('log', '--all-writes', '--json', '--since', `#${seq}`)).split('\n').filter(Boolean).map((line) => JSON.parse(line) as Row);
+    const found = new Set(rows.filter((row) => row.unmounted).map((row) => row.path));
+    for (const name of ['changed', 'grown', 'shrunk', 'gone', 'newdir', 'newdir/new', 'moded', 'owned', 'attributed', 'touched', 'fifo', 'softlink', 'hardlink']) {
+      t.true(found.has(name), `${name} is recorded as changed while unmounted`);
+    }
+    t.false(found.has('still'), 'what did not change is not recorded');
+    await mounted.rewind('rollback', '--to', `#${seq}`, '--yes');
+    t.is(await rsyncDifferences(before, mounted.tree), '');
+  });
+});
+
+test('a dead daemon: the tree says so, mount cleans up and goes on', async (t) => {
+  t.timeout(120_000);
+  await scoped(async (scope) => {
+    const mounted = await mountSettled(scope);
+    fs.writeFileSync(path.join(mounted.tree, 'file'), 'content');
+    await mounted.kill();
+    const error = t.throws(() => fs.readdirSync(mounted.tree), { instanceOf: Error }) as NodeJS.ErrnoException;
+    t.is(error.code, 'ENOTCONN');
+    await mounted.mount();
+    await baselineDone(mounted);
+    t.is(fs.readFileSync(path.join(mounted.tree, 'file'), 'utf8'), 'content');
+    t.deepEqual(await liveAgainstNewest(mounted), []);
+  });
+});
