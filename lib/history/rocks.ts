@@ -1,0 +1,157 @@
+/**
+ * RocksDB as history needs it: families by name, atomic batches over several families, batched gets, bounded scans.
+ * Guarantees: a batch is applied wholly or not at all; `sync` returns after every write acknowledged before it is on
+ * stable storage; errors of RocksDB come out as RewindErrors that name the directory.
+ */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import RocksDB from 'rocksdb-native';
+import { RewindError } from '../errors.js';
+import { native } from '../native.js';
+import { FAMILIES, familyOptions, type Family } from './families.js';
+
+/** A key range; both ends optional. */
+export interface Range { gt?: Buffer; gte?: Buffer; lt?: Buffer; lte?: Buffer }
+export interface Entry { key: Buffer; value: Buffer }
+
+/** Puts over several families that take effect together. */
+export class Batch {
+  bytes = 0;
+  count = 0;
+  private readonly batch;
+
+  constructor(private readonly root: RocksDB, private readonly sessions: Record<Family, RocksDB>, capacity: number) {
+    this.batch = root.write({ capacity });
+  }
+
+  /**
+   * rocksdb-native gives every operation a family of its own, but takes it from the batch's session: the session is
+   * changed for the call. test/lib/history/rocks.ts checks that it still holds and that such a batch is atomic.
+   */
+  put(family: Family, key: Buffer, value: Buffer): void {
+    this.batch._db = this.sessions[family];
+    this.batch.tryPut(key, value);
+    this.bytes += key.length + value.length;
+    this.count++;
+  }
+
+  /** Applies all of it. The batch cannot be used again. */
+  async commit(): Promise<void> {
+    this.batch._db = this.root;
+    try {
+      await this.batch.flush();
+    } finally {
+      this.batch.destroy();
+    }
+  }
+}
+
+/** An opened RocksDB with all families of history. */
+export class Rocks {
+  private constructor(readonly directory: string, private readonly db: RocksDB, private readonly sessions: Record<Family, RocksDB>) {}
+
+  /** @throws RewindError ERR_NO_STORE, ERR_STORE_LOCKED, ERR_HISTORY_CORRUPT, ERR_DISK_FULL, ERR_IO */
+  static async open(directory: string, options: { readOnly: boolean }): Promise<Rocks> {
+    const families = FAMILIES.map((name) => new RocksDB.ColumnFamily(name, familyOptions(name)));
+    const db = new RocksDB(directory, {
+      columnFamilies: families, readOnly: options.readOnly, createIfMissing: !options.readOnly,
+      createMissingColumnFamilies: !options.readOnly, maxBackgroundJobs: 2, maxOpenFiles: 1000, writeBufferSize: 1 << 20,
+    });
+    try {
+      await db.ready();
+    } catch (error) {
+      throw translate(error, directory);
+    }
+    const sessions = {} as Record<Family, RocksDB>;
+    FAMILIES.forEach((name, i) => { sessions[name] = db.session({ columnFamily: families[i]! }); });
+    return new Rocks(directory, db, sessions);
+  }
+
+  batch(capacity = 1024): Batch {
+    return new Batch(this.db, this.sessions, capacity);
+  }
+
+  async commit(batch: Batch): Promise<void> {
+    try {
+      await batch.commit();
+    } catch (error) {
+      throw translate(error, this.directory);
+    }
+  }
+
+  async get(family: Family, key: Buffer): Promise<Buffer | null> {
+    return (await this.getMany(family, [key]))[0]!;
+  }
+
+  /** Values in the order of their keys, null where there is none; one trip for all. */
+  async getMany(family: Family, keys: Buffer[]): Promise<(Buffer | null)[]> {
+    if (keys.length === 0) return [];
+    const batch = this.sessions[family].read({ capacity: keys.length });
+    const values = keys.map((key) => batch.get(key));
+    batch.tryFlush();
+    try {
+      return await Promise.all(values);
+    } catch (error) {
+      throw translate(error, this.directory);
+    } finally {
+      await Promise.allSettled(values);
+      batch.destroy();
+    }
+  }
+
+  /** The first entry of a range (the last with reverse), or null. */
+  async peek(family: Family, range: Range, reverse = false): Promise<Entry | null> {
+    for await (const entry of this.scan(family, range, { reverse, limit: 1, capacity: 1 })) return entry;
+    return null;
+  }
+
+  /** The entries of a range in order; breaking out of the loop ends the scan. */
+  async *scan(
+    family: Family, range: Range, options: { reverse?: boolean; limit?: number; capacity?: number; values?: boolean } = {},
+  ): AsyncGenerator<Entry> {
+    try {
+      yield* this.sessions[family].iterator(range, { capacity: 256, ...options });
+    } catch (error) {
+      throw translate(error, this.directory);
+    }
+  }
+
+  /**
+   * Returns after all that was committed before is on stable storage. Every write-ahead log is synced, not only the
+   * newest: an older one still counts until all families that it covers are flushed.
+   */
+  async sync(): Promise<void> {
+    const logs = (await readdir(this.directory)).filter((name) => name.endsWith('.log'));
+    const gone = (error: NodeJS.ErrnoException & { errno?: number }) => { if (error.errno !== 2 && error.code !== 'ENOENT') throw error; };
+    await Promise.all([...logs.map((name) => native.syncPath(join(this.directory, name)).catch(gone)), native.syncPath(this.directory)]);
+  }
+
+  /** Writes all families' buffers to tables, so that the write-ahead logs stay short. */
+  async flush(): Promise<void> {
+    for (const name of FAMILIES) await this.sessions[name].flush();
+  }
+
+  async property(family: Family, name: string): Promise<string | number | null> {
+    return this.sessions[family].getProperty(name);
+  }
+
+  async close(): Promise<void> {
+    await this.db.close({ force: true });
+  }
+}
+
+/** What RocksDB says, as an error that a person can act on. */
+function translate(error: unknown, directory: string): RewindError {
+  if (error instanceof RewindError) return error;
+  const cause = (error as { cause?: unknown }).cause ?? (error as AggregateError).errors?.find((one: unknown) => one) ?? error;
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const options = { cause };
+  if (/no space left/i.test(text)) return new RewindError('ERR_DISK_FULL', `no room left for history in ${directory}: ${text}`, 'Make room on that disk.', options);
+  if (/LOCK|lock hold/.test(text)) return new RewindError('ERR_STORE_LOCKED', `history in ${directory} is open in another process: ${text}`, 'Use the daemon that holds it, or stop that first.', options);
+  if (/CURRENT: No such file|does not exist \(create_if_missing/.test(text)) return new RewindError('ERR_NO_STORE', `there is no history in ${directory}`, 'Name the store with --store.', options);
+  if (/permission denied/i.test(text)) return new RewindError('ERR_NO_PERMISSION', `history in ${directory} cannot be opened: ${text}`, 'Run as the owner of the store.', options);
+  if (/corrupt|checksum|does not end with newline|MANIFEST|mismatch|truncated|bad magic|No such file/i.test(text)) {
+    return new RewindError('ERR_HISTORY_CORRUPT', `history in ${directory} is damaged: ${text}`, 'Restore the store from a copy; nothing was changed.', options);
+  }
+  return new RewindError('ERR_IO', `history in ${directory}: ${text}`, 'Check the disk that holds the store.', options);
+}
