@@ -49,13 +49,13 @@ export interface Change {
   kind: RecordKind;
   marker: Marker;
   node: NodeId;
-  /** Directory and name for changes of names; the place it came from for a rename. */
+  /** Directory and name for changes of names (of a link: its new name); the place it came from for a rename. */
   parent?: NodeId;
   name?: Name;
-  /** Where a rename, link went to. */
+  /** Where a rename went to. */
   parent2?: NodeId;
   name2?: Name;
-  /** What a rename replaced or was exchanged with. */
+  /** What a rename replaced or was exchanged with; what lay at that name before, for what a mount found there. */
   target?: NodeId;
   exchange?: boolean;
   offset: number;

@@ -1,0 +1,42 @@
+/**
+ * Bounds what a read of a block costs: the newest entry of a chain of patches that has grown too long is replaced, under
+ * the same key, by a full entry with the block's bytes at that seq. Guarantee: what any read answers stays the same, so
+ * that doing it twice, or not at all because of a crash, changes nothing but the cost.
+ */
+import type { History } from '../history/history.js';
+import { blockKey } from '../history/keys.js';
+import { BLOCK_BYTES, encodeBlock, INLINE_BYTES } from '../history/values.js';
+import { storeContent } from './fold-data.js';
+import { hashOf } from './pieces.js';
+import type { FoldState } from './state.js';
+
+/** Blocks that are read and written at a time. */
+const GROUP = 64;
+
+/** Shortens the chains that the batch just committed has made too long. */
+export async function shortenChains(history: History, state: FoldState): Promise<void> {
+  const overlong = [...state.overlong];
+  for (let i = 0; i < overlong.length; i += GROUP) {
+    const group = overlong.slice(i, i + GROUP);
+    const seq = history.watermark();
+    const blocks = await Promise.all(group.map(([, { node, block }]) => history.readBlock(node, block, seq)));
+    const batch = history.rocks.batch(4 * GROUP);
+    state.begin(batch);
+    group.forEach(([id, { node, block }], j) => {
+      const head = state.heads.get(id);
+      if (head === undefined) return;
+      const bytes = trimZeroes(blocks[j]!);
+      const data = bytes.length === 0 ? null : bytes.length <= INLINE_BYTES ? bytes : { content: storeContent(state, bytes, hashOf(bytes)) };
+      batch.put('blocks', blockKey(node, block, head.seq), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: data === null ? BLOCK_BYTES : bytes.length, data }));
+      state.heads.set(id, { seq: head.seq, depth: 0, chainBytes: 0 });
+    });
+    await history.commit(batch, state.meta);
+  }
+}
+
+function trimZeroes(block: Buffer): Buffer {
+  let length = block.length;
+  while (length > 0 && block[length - 1] === 0) length--;
+  return block.subarray(0, length);
+}
+

@@ -1,0 +1,117 @@
+/**
+ * What the fold remembers between records, and where its mutations go. Guarantee: no I/O; everything that a record needs
+ * from history was put here by prefetch.ts before. The same state and the same records give the same mutations.
+ */
+import type { Family } from '../history/families.js';
+import { nodeKey, u64Key } from '../history/keys.js';
+import type { FoldMeta } from '../history/meta.js';
+import { ROOT, type Change, type NodeId, type Seq } from '../history/types.js';
+import { encodeBinding, NODE_BYTES, type Binding } from '../history/values.js';
+import { AgingMap } from './cache.js';
+import { ATTR_BYTES, btimeAt, sizeAt, typeAt, type Record } from './record.js';
+
+/** Where mutations go. */
+export interface Sink {
+  put(family: Family, key: Buffer, value: Buffer): void;
+}
+
+/** An inode number's binding, with the file's size now (-1 = not loaded). */
+export interface Bound extends Binding { size: number }
+
+/** The newest entry of a block: how long its chain of patches is. */
+export interface Head { seq: Seq; depth: number; chainBytes: number }
+
+/** A part of a payload that lies in one block. */
+export interface Piece {
+  block: number;
+  /** Within the block. */
+  offset: number;
+  /** Place in the record's raw bytes. */
+  at: number;
+  length: number;
+  zero: boolean;
+  /** XXH64, when it is long enough to look for a duplicate. */
+  hash?: bigint;
+}
+
+/** What prefetch.ts has found for this batch. Base entries as of the session's mount: at it exactly, or the newest before it. */
+export interface Looked {
+  pieces: Map<Seq, Piece[]>;
+  /** By XXH64: content that history has under that hash; its bytes decide. */
+  contents: Map<bigint, { id: number; bytes: Buffer }>;
+  /** By `baseName`. */
+  names: Map<string, { atMount: boolean; node: NodeId | null }>;
+  nodes: Map<NodeId, { atMount: boolean; value: Buffer | null; xattrs: Map<string, Buffer> }>;
+  /** Keys (`blockId`) of blocks that have an entry at the mount already. */
+  blocks: Set<string>;
+}
+
+export const emptyLooked = (): Looked => ({ pieces: new Map(), contents: new Map(), names: new Map(), nodes: new Map(), blocks: new Set() });
+
+export const blockId = (node: NodeId, block: number): string => `${node}/${block}`;
+export const nameId = (parent: NodeId, name: string): string => `${parent}/${name}`;
+
+/** Inodes and blocks whose state is kept in memory. */
+const BINDINGS = 50_000;
+const HEADS = 50_000;
+
+export class FoldState {
+  readonly bindings = new AgingMap<number, Bound>(BINDINGS);
+  readonly heads = new AgingMap<string, Head>(HEADS);
+  looked: Looked = emptyLooked();
+  /** Content written by this batch, by hash. */
+  readonly fresh = new Map<bigint, { id: number; bytes: Buffer }>();
+  /** What this batch has written at the mount: the oldest original wins. */
+  readonly based = new Set<string>();
+  /** Blocks whose chain of patches has grown too long in this batch. */
+  readonly overlong = new Map<string, { node: NodeId; block: number }>();
+  changes: Change[] = [];
+
+  constructor(public meta: FoldMeta, public sink: Sink) {}
+
+  /** Begins a batch: what only the last one needed is dropped. */
+  begin(sink: Sink): void {
+    this.sink = sink;
+    this.looked = emptyLooked();
+    this.fresh.clear();
+    this.based.clear();
+    this.overlong.clear();
+    this.changes = [];
+    this.bindings.age();
+    this.heads.age();
+  }
+
+  /** The node of an inode number; one never heard of gets a node whose type and birth are still unknown. */
+  bound(ino: number): Bound {
+    return this.bindings.get(ino) ?? this.bind(ino, { node: this.meta.nextNode++, type: 0, btime: 0n, size: -1 });
+  }
+
+  /** A new object under this inode number, whatever it stood for before. */
+  bear(ino: number, record: Record): Bound {
+    const { raw, attrAt } = record;
+    const known = attrAt !== 0;
+    return this.bind(ino, { node: this.meta.nextNode++, type: known ? typeAt(raw, attrAt) : 0, btime: known ? btimeAt(raw, attrAt) : 0n, size: 0 });
+  }
+
+  bind(ino: number, bound: Bound): Bound {
+    this.bindings.set(ino, bound);
+    this.sink.put('inodes', u64Key(ino), encodeBinding(bound));
+    return bound;
+  }
+
+  bindRoot(ino: number): Bound {
+    const known = this.bindings.get(ino);
+    return known?.node === ROOT ? known : this.bind(ino, { node: ROOT, type: 0o040000, btime: 0n, size: -1 });
+  }
+
+  /** A `nodes` entry from the journal's attributes at this place; nothing when the section is missing. */
+  attributes(record: Record, at: number, ino: number, bound: Bound, seq: Seq): void {
+    if (at === 0) return;
+    const value = Buffer.allocUnsafe(NODE_BYTES);
+    value.writeUInt32LE(ino >>> 0, 0);
+    value.writeUInt32LE(Math.floor(ino / 0x1_0000_0000), 4);
+    record.raw.copy(value, 8, at, at + ATTR_BYTES);
+    this.sink.put('nodes', nodeKey(bound.node, seq), value);
+    bound.size = sizeAt(record.raw, at);
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * Content of files at an instant. Guarantee: the bytes of a block at seq n are its entries and its file's cuts at or
+ * before n, oldest first from the newest full entry on, each laid over the one before (a cut before an entry of the same
+ * seq); beyond the file's size then, nothing.
+ */
+import { blockKey, cutKey, getInverse, getU64, seqInKey, u64Key } from './keys.js';
+import type { Rocks } from './rocks.js';
+import type { NodeId, Seq } from './types.js';
+import { BLOCK_BYTES, corrupt, decodeBlock, decodeContent, type BlockEntry } from './values.js';
+
+/** Zero from `from` to `to` for everything before `seq`. */
+interface Cut { seq: Seq; from: number; to: number }
+interface Layer { seq: Seq; entry: BlockEntry }
+
+const CACHE_BYTES = 16 << 20;
+/** Blocks whose entries are looked up at the same time. */
+const PARALLEL = 32;
+
+/** Recently read content, bounded in bytes; content never changes, so that it is never stale. */
+class ContentCache {
+  private readonly entries = new Map<number, Buffer>();
+  private bytes = 0;
+
+  get(id: number): Buffer | undefined {
+    const found = this.entries.get(id);
+    if (found !== undefined) {
+      this.entries.delete(id);
+      this.entries.set(id, found);
+    }
+    return found;
+  }
+
+  set(id: number, value: Buffer): void {
+    if (this.entries.has(id)) return;
+    this.entries.set(id, value);
+    this.bytes += value.length;
+    for (const [oldest, old] of this.entries) {
+      if (this.bytes <= CACHE_BYTES) break;
+      this.entries.delete(oldest);
+      this.bytes -= old.length;
+    }
+  }
+}
+
+export class ContentReader {
+  private readonly cache = new ContentCache();
+
+  constructor(private readonly rocks: Rocks) {}
+
+  /** [offset, offset + length) as of seq; the caller has cut the range at the file's size. */
+  async read(node: NodeId, offset: number, length: number, seq: Seq): Promise<Buffer> {
+    const out = Buffer.alloc(length);
+    if (length === 0) return out;
+    const first = Math.floor(offset / BLOCK_BYTES);
+    const last = Math.floor((offset + length - 1) / BLOCK_BYTES);
+    const cuts = await this.cuts(node, offset, seq);
+    for (let block = first; block <= last; block += PARALLEL) {
+      const numbers = Array.from({ length: Math.min(PARALLEL, last - block + 1) }, (_, i) => block + i);
+      const layers = await Promise.all(numbers.map((number) => this.layers(node, number, seq, cuts)));
+      const contents = await this.contents(layers.flat());
+      numbers.forEach((number, i) => lay(out, offset, number, layers[i]!, cuts, contents));
+    }
+    return out;
+  }
+
+  /** The whole block, as long as a block is. */
+  readBlock(node: NodeId, block: number, seq: Seq): Promise<Buffer> {
+    return this.read(node, block * BLOCK_BYTES, BLOCK_BYTES, seq);
+  }
+
+  /** Numbers of the blocks below size that hold data, ascending. */
+  async dataBlocks(node: NodeId, size: number, seq: Seq): Promise<number[]> {
+    const cuts = await this.cuts(node, 0, seq);
+    const blocks: number[] = [];
+    let current = -1;
+    let settled = false;
+    const range = { gte: blockKey(node, 0, Number.MAX_SAFE_INTEGER), lt: blockKey(node, Math.ceil(size / BLOCK_BYTES), Number.MAX_SAFE_INTEGER) };
+    for await (const { key, value } of this.rocks.scan('blocks', range)) {
+      const block = getU64(key, 8);
+      if (block !== current) settled = false;
+      current = block;
+      const since = seqInKey(key);
+      if (settled || since > seq) continue;
+      const start = block * BLOCK_BYTES;
+      const entry = decodeBlock(value);
+      const gone = cuts.some((cut) => cut.seq > since && cut.from <= start + entry.offset && cut.to >= start + entry.offset + entry.length);
+      settled = entry.kind === 'full' || gone;
+      if (gone || entry.data === null) continue;
+      blocks.push(block);
+      settled = true;
+    }
+    return blocks;
+  }
+
+  /** Cuts at or before seq, newest first; those older than one that clears everything from `offset` on are left out. */
+  private async cuts(node: NodeId, offset: number, seq: Seq): Promise<Cut[]> {
+    const cuts: Cut[] = [];
+    const range = { gte: cutKey(node, seq, 0), lt: u64Key(node + 1) };
+    for await (const { key, value } of this.rocks.scan('cuts', range, { capacity: 16 })) {
+      const cut = { seq: getInverse(key, 8), from: getU64(key, 16), to: getU64(value, 0) };
+      cuts.push(cut);
+      if (cut.from <= offset && cut.to === Number.MAX_SAFE_INTEGER) break;
+    }
+    return cuts;
+  }
+
+  /** A block's entries at or before seq, newest first, down to the one that hides all before it. */
+  private async layers(node: NodeId, block: number, seq: Seq, cuts: Cut[]): Promise<Layer[]> {
+    const layers: Layer[] = [];
+    const start = block * BLOCK_BYTES;
+    const floor = cuts.reduce((newest, cut) => (cut.from <= start && cut.to >= start + BLOCK_BYTES && cut.seq > newest ? cut.seq : newest), 0);
+    for await (const { key, value } of this.rocks.scan('blocks', { gte: blockKey(node, block, seq), lte: blockKey(node, block, floor) }, { capacity: 8 })) {
+      const layer = { seq: seqInKey(key), entry: decodeBlock(value) };
+      layers.push(layer);
+      if (layer.entry.kind === 'full') break;
+    }
+    return layers;
+  }
+
+  private async contents(layers: Layer[]): Promise<Map<number, Buffer>> {
+    const found = new Map<number, Buffer>();
+    const missing = new Set<number>();
+    for (const { entry } of layers) {
+      if (entry.data === null || Buffer.isBuffer(entry.data)) continue;
+      const cached = this.cache.get(entry.data.content);
+      if (cached === undefined) missing.add(entry.data.content);
+      else found.set(entry.data.content, cached);
+    }
+    const ids = [...missing];
+    const values = await this.rocks.getMany('content', ids.map(u64Key));
+    values.forEach((value, i) => {
+      if (value === null) throw corrupt(`no content ${ids[i]}, which a block entry names`);
+      const bytes = decodeContent(value);
+      this.cache.set(ids[i]!, bytes);
+      found.set(ids[i]!, bytes);
+    });
+    return found;
+  }
+}
+
+/** Lays a block's entries and the cuts between them over `out`, which begins at `offset` of the file and is zero there. */
+function lay(out: Buffer, offset: number, block: number, layers: Layer[], cuts: Cut[], contents: Map<number, Buffer>): void {
+  const start = block * BLOCK_BYTES;
+  const place = (from: number, to: number): [number, number] => [
+    Math.max(from, start, offset) - offset, Math.min(to, start + BLOCK_BYTES, offset + out.length) - offset,
+  ];
+  const zero = (from: number, to: number) => {
+    const [a, b] = place(from, to);
+    if (a < b) out.fill(0, a, b);
+  };
+  let nextCut = cuts.length - 1;
+  for (let i = layers.length - 1; i >= 0; i--) {
+    const { seq, entry } = layers[i]!;
+    for (; nextCut >= 0 && cuts[nextCut]!.seq <= seq; nextCut--) zero(cuts[nextCut]!.from, cuts[nextCut]!.to);
+    const from = start + entry.offset;
+    if (entry.kind === 'full') zero(start, start + BLOCK_BYTES);
+    if (entry.data === null) {
+      zero(from, from + entry.length);
+      continue;
+    }
+    const bytes = Buffer.isBuffer(entry.data) ? entry.data : contents.get(entry.data.content)!;
+    const [a, b] = place(from, from + Math.min(entry.length, bytes.length));
+    if (a < b) bytes.copy(out, a, a + offset - from, b + offset - from);
+  }
+  for (; nextCut >= 0; nextCut--) zero(cuts[nextCut]!.from, cuts[nextCut]!.to);
+}

@@ -1,0 +1,160 @@
+/**
+ * History: the only complete, lasting copy of every past state. Opens and closes the database, answers every question of
+ * reader.ts, and takes the extractor's batches. Guarantees: a batch and its watermark take effect together; a database
+ * of a newer format or of another store is refused untouched.
+ */
+import { mkdir } from 'node:fs/promises';
+import { RewindError } from '../errors.js';
+import { ContentReader } from './content.js';
+import { liveEntries } from './live.js';
+import { decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from './meta.js';
+import type { HistoryReader } from './reader.js';
+import { Rocks, type Batch } from './rocks.js';
+import { changedRanges } from './ranges.js';
+import { TimelineReader } from './timeline.js';
+import { TreeReader } from './tree.js';
+import type { Change, Gap, Name, NameEntry, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
+import { BLOCK_BYTES } from './values.js';
+
+export interface HistoryOptions {
+  /** Only read; nothing is created or recovered on disk. */
+  readOnly?: boolean;
+  /** 16 bytes: written when the database is made, compared when it is opened. */
+  storeId?: Buffer;
+}
+
+export class History implements HistoryReader {
+  private readonly tree: TreeReader;
+  private readonly timeline: TimelineReader;
+  private readonly content: ContentReader;
+
+  private constructor(readonly directory: string, /** For the extractor only. */ readonly rocks: Rocks, private current: Readonly<FoldMeta>) {
+    this.tree = new TreeReader(rocks);
+    this.timeline = new TimelineReader(rocks);
+    this.content = new ContentReader(rocks);
+  }
+
+  /**
+   * Opens the database in this directory; made when missing, unless readOnly.
+   * @throws RewindError ERR_NO_STORE, ERR_STORE_LOCKED, ERR_STORE_FORMAT, ERR_STORE_CORRUPT, ERR_HISTORY_CORRUPT, ERR_DISK_FULL
+   */
+  static async open(directory: string, options: HistoryOptions = {}): Promise<History> {
+    const readOnly = options.readOnly ?? false;
+    if (!readOnly) await mkdir(directory, { recursive: true, mode: 0o700 });
+    const rocks = await Rocks.open(directory, { readOnly });
+    try {
+      return new History(directory, rocks, await admit(rocks, options.storeId, readOnly));
+    } catch (error) {
+      await rocks.close();
+      throw error;
+    }
+  }
+
+  /** Makes what was committed durable and closes. */
+  async close(): Promise<void> {
+    await this.rocks.close();
+  }
+
+  /** Where the fold stands; a copy. */
+  meta(): FoldMeta {
+    return { ...this.current };
+  }
+
+  /** Applies a batch with the state of the fold after it, atomically. */
+  async commit(batch: Batch, meta: FoldMeta): Promise<void> {
+    batch.put('meta', META_FOLD, encodeMeta(meta));
+    await this.rocks.commit(batch);
+    this.current = { ...meta };
+  }
+
+  watermark(): Seq {
+    return this.current.watermark;
+  }
+
+  async range(): Promise<{ first: { seq: Seq; timeNs: bigint }; last: { seq: Seq; timeNs: bigint } } | null> {
+    const { first, firstTimeNs, watermark, timeNs } = this.current;
+    return first === 0 ? null : { first: { seq: first, timeNs: firstTimeNs }, last: { seq: watermark, timeNs } };
+  }
+
+  /** The background walk was complete once: the whole tree is in history. */
+  baselined(): boolean {
+    return this.current.baselined;
+  }
+
+  /** The live state as history holds it, packed for Engine.expect. */
+  liveEntries(): AsyncIterable<Buffer> {
+    return liveEntries(this.tree, this.watermark());
+  }
+
+  async seqAt(timeNs: bigint): Promise<Seq | null> {
+    const { first, firstTimeNs } = this.current;
+    return first === 0 || timeNs < firstTimeNs ? null : this.timeline.seqAt(timeNs);
+  }
+
+  timeOf(seq: Seq): Promise<bigint | null> { return this.timeline.timeOf(seq); }
+
+  lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> { return this.tree.lookup(parent, name, seq); }
+  list(node: NodeId, seq: Seq): Promise<NameEntry[]> { return this.tree.list(node, seq); }
+  async attr(node: NodeId, seq: Seq): Promise<NodeAttr | null> { return (await this.tree.attrs([node], seq))[0]!; }
+  attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> { return this.tree.attrs(nodes, seq); }
+  xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> { return this.tree.xattrs(node, seq); }
+  resolve(path: Name[], seq: Seq): Promise<NodeId | null> { return this.tree.resolve(path, seq); }
+  pathOf(node: NodeId, seq: Seq): Promise<Name[] | null> { return this.tree.pathOf(node, seq); }
+  linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]> { return this.tree.linksOf(node, seq); }
+  nameHistory(parent: NodeId, name: Name): Promise<{ since: Seq; node: NodeId | null }[]> { return this.tree.nameHistory(parent, name); }
+  namesEver(parent: NodeId): Promise<Name[]> { return this.tree.namesEver(parent); }
+
+  async read(node: NodeId, offset: number, length: number, seq: Seq): Promise<Buffer> {
+    const size = (await this.attr(node, seq))?.size ?? 0;
+    return this.content.read(node, offset, Math.max(0, Math.min(length, size - offset)), seq);
+  }
+
+  async readlink(node: NodeId, seq: Seq): Promise<Buffer> { return this.read(node, 0, BLOCK_BYTES, seq); }
+
+  async dataRanges(node: NodeId, seq: Seq): Promise<{ offset: number; length: number }[]> {
+    const size = (await this.attr(node, seq))?.size ?? 0;
+    const ranges: { offset: number; length: number }[] = [];
+    for (const block of size === 0 ? [] : await this.content.dataBlocks(node, size, seq)) {
+      const offset = block * BLOCK_BYTES;
+      const length = Math.min(BLOCK_BYTES, size - offset);
+      const last = ranges.at(-1);
+      if (last !== undefined && last.offset + last.length === offset) last.length += length;
+      else ranges.push({ offset, length });
+    }
+    return ranges;
+  }
+
+  /** A whole block as of seq, beyond the file's end too; the extractor makes full entries from it. */
+  readBlock(node: NodeId, block: number, seq: Seq): Promise<Buffer> { return this.content.readBlock(node, block, seq); }
+
+  changes(after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncIterable<Change> { return this.timeline.changes(after, upTo, options); }
+  nodeChanges(node: NodeId, after: Seq, upTo: Seq): AsyncIterable<Change> { return this.timeline.nodeChanges(node, after, upTo); }
+  changedRanges(node: NodeId, from: Seq, to: Seq): Promise<{ offset: number; length: number }[]> { return changedRanges(this, node, from, to); }
+  writer(id: Seq): Promise<Writer | null> { return this.timeline.writer(id); }
+  points(): Promise<Point[]> { return this.timeline.points(); }
+  gaps(): Promise<Gap[]> { return this.timeline.gaps(); }
+}
+
+/** Checks format and store of an opened database, sets them in a new one, and answers where the fold stands. */
+async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolean): Promise<FoldMeta> {
+  const [format, store, fold] = await rocks.getMany('meta', [META_FORMAT, META_STORE, META_FOLD]);
+  if (format == null) {
+    if (readOnly) return { ...EMPTY_META };
+    const version = Buffer.alloc(4);
+    version.writeUInt32BE(HISTORY_FORMAT);
+    const batch = rocks.batch();
+    batch.put('meta', META_FORMAT, version);
+    if (storeId !== undefined) batch.put('meta', META_STORE, storeId);
+    await rocks.commit(batch);
+    return { ...EMPTY_META };
+  }
+  const version = format.length === 4 ? format.readUInt32BE(0) : 0;
+  if (version > HISTORY_FORMAT) {
+    throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format ${version}, this rewindfs knows up to ${HISTORY_FORMAT}`, 'Use the newer rewindfs that wrote it.');
+  }
+  if (version === 0) throw new RewindError('ERR_HISTORY_CORRUPT', `history in ${rocks.directory} has no readable format (${format.toString('hex')})`, 'Restore the store from a copy.');
+  if (storeId !== undefined && store != null && !store.equals(storeId)) {
+    throw new RewindError('ERR_STORE_CORRUPT', `history in ${rocks.directory} belongs to store ${store.toString('hex')}, expected ${storeId.toString('hex')}`, 'Put back the history directory of this store.');
+  }
+  return fold == null ? { ...EMPTY_META } : decodeMeta(fold);
+}

@@ -1,0 +1,61 @@
+/**
+ * What history knows of itself, in the family `meta`. Guarantee: `fold` is written in the same atomic batch as the
+ * records that it counts, so that a replay after a crash starts exactly where history ends.
+ */
+import { RewindError } from '../errors.js';
+import type { NodeId, Seq } from './types.js';
+import { corrupt } from './values.js';
+
+/** Version of the keys and values of docs/history.md. */
+export const HISTORY_FORMAT = 1;
+
+export const META_FORMAT = Buffer.from('format');
+export const META_STORE = Buffer.from('store');
+export const META_FOLD = Buffer.from('fold');
+
+/** Where the fold stands. */
+export interface FoldMeta {
+  /** Last record that history holds, and its time. */
+  watermark: Seq;
+  timeNs: bigint;
+  /** Ids to give next. */
+  nextNode: NodeId;
+  nextContent: number;
+  /** This session's mount record. */
+  mount: Seq;
+  mountTimeNs: bigint;
+  /** The first mount record of all; 0 before it. */
+  first: Seq;
+  firstTimeNs: bigint;
+  /** A background walk was complete once: history holds the whole tree. */
+  baselined: boolean;
+  /** This session has its gap entry for changes made while unmounted. */
+  unmountedNoted: boolean;
+}
+
+export const EMPTY_META: Readonly<FoldMeta> = Object.freeze({
+  watermark: 0, timeNs: 0n, nextNode: 2, nextContent: 1, mount: 0, mountTimeNs: 0n, first: 0, firstTimeNs: 0n,
+  baselined: false, unmountedNoted: false,
+});
+
+/** JSON; times as decimal strings. */
+export function encodeMeta(meta: FoldMeta): Buffer {
+  return Buffer.from(JSON.stringify(meta, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)));
+}
+
+/** The inverse of encodeMeta. */
+export function decodeMeta(value: Buffer): FoldMeta {
+  try {
+    const raw = JSON.parse(value.toString('utf8')) as { [key in keyof FoldMeta]: unknown };
+    const meta = { ...EMPTY_META, ...raw, timeNs: BigInt(raw.timeNs as string), mountTimeNs: BigInt(raw.mountTimeNs as string), firstTimeNs: BigInt(raw.firstTimeNs as string) } as FoldMeta;
+    if (Number.isSafeInteger(meta.watermark) && Number.isSafeInteger(meta.nextNode) && Number.isSafeInteger(meta.nextContent)) return meta;
+  } catch (cause) {
+    throw corruptMeta(value, cause);
+  }
+  throw corruptMeta(value, undefined);
+}
+
+const corruptMeta = (value: Buffer, cause: unknown): RewindError => {
+  const error = corrupt(`a watermark that cannot be read (${value.toString('latin1', 0, 80)})`);
+  return cause === undefined ? error : new RewindError(error.code, error.message, error.hint, { cause });
+};

@@ -1,0 +1,109 @@
+/** When and by whom: changes, times, writers, points, gaps. */
+import { clockKey, getU64, pairKey, tripleKey, u64Key } from './keys.js';
+import type { Rocks } from './rocks.js';
+import type { Change, Gap, NodeId, Point, PointKind, Seq, Writer } from './types.js';
+import { corrupt, decodeChange, decodeTimes } from './values.js';
+
+/** Changes that are fetched at a time. */
+const PAGE = 256;
+const LAST = Number.MAX_SAFE_INTEGER;
+
+export class TimelineReader {
+  constructor(private readonly rocks: Rocks) {}
+
+  async *changes(after: Seq, upTo: Seq, options: { reverse?: boolean } = {}): AsyncGenerator<Change> {
+    if (upTo <= after) return;
+    const range = { gt: pairKey(after, LAST), lte: pairKey(upTo, LAST) };
+    for await (const { key, value } of this.rocks.scan('changes', range, { reverse: options.reverse ?? false })) yield decodeChange(key, value);
+  }
+
+  async *nodeChanges(node: NodeId, after: Seq, upTo: Seq): AsyncGenerator<Change> {
+    if (upTo <= after) return;
+    let keys: Buffer[] = [];
+    const range = { gt: tripleKey(node, after, LAST), lte: tripleKey(node, upTo, LAST) };
+    for await (const { key } of this.rocks.scan('nodechanges', range, { values: false })) {
+      keys.push(key.subarray(8));
+      if (keys.length < PAGE) continue;
+      yield* this.changesAt(keys);
+      keys = [];
+    }
+    yield* this.changesAt(keys);
+  }
+
+  private async *changesAt(keys: Buffer[]): AsyncGenerator<Change> {
+    const values = await this.rocks.getMany('changes', keys);
+    for (const [i, value] of values.entries()) {
+      if (value === null) throw corrupt(`no change ${getU64(keys[i]!, 0)}, which its node names`);
+      yield decodeChange(keys[i]!, value);
+    }
+  }
+
+  /** The last record whose time is not after timeNs; null when there is none. */
+  async seqAt(timeNs: bigint): Promise<Seq | null> {
+    if (timeNs < 0n) return null;
+    const entry = await this.rocks.peek('clock', { lte: clockKey(timeNs, LAST) }, true);
+    if (entry === null) return null;
+    const first = getU64(entry.key, 8);
+    const value = await this.rocks.get('times', u64Key(first));
+    if (value === null) throw corrupt(`no times for record ${first}, which the clock names`);
+    const times = decodeTimes(value);
+    let low = 0;
+    for (let high = times.count - 1; low < high;) {
+      const middle = Math.ceil((low + high) / 2);
+      if (times.at(middle) <= timeNs) low = middle;
+      else high = middle - 1;
+    }
+    return first + low;
+  }
+
+  async timeOf(seq: Seq): Promise<bigint | null> {
+    if (seq < 0) return null;
+    const entry = await this.rocks.peek('times', { lte: u64Key(seq) }, true);
+    if (entry === null) return null;
+    const times = decodeTimes(entry.value);
+    const index = seq - getU64(entry.key, 0);
+    return index < times.count ? times.at(index) : null;
+  }
+
+  async writer(id: Seq): Promise<Writer | null> {
+    const value = id === 0 ? null : await this.rocks.get('writers', u64Key(id));
+    if (value === null) return null;
+    const raw = parse(value, `writer ${id}`);
+    const number = (key: string) => (typeof raw[key] === 'number' ? (raw[key] as number) : 0);
+    const text = (key: string) => (typeof raw[key] === 'string' ? (raw[key] as string) : '');
+    return {
+      id, pid: number('pid'), start: number('start'), ppid: number('ppid'), exe: text('exe'),
+      argv: Array.isArray(raw['argv']) ? raw['argv'].map(String) : [], uid: number('uid'), gid: number('gid'),
+      cgroup: text('cgroup'), certain: raw['certain'] !== false,
+    };
+  }
+
+  async points(): Promise<Point[]> {
+    const points: Point[] = [];
+    for await (const { key, value } of this.rocks.scan('points', {})) {
+      const seq = getU64(key, 0);
+      const raw = parse(value, `point ${seq}`) as { kind: PointKind; name: string; note: string; timeNs: string };
+      points.push({ id: seq, seq, timeNs: BigInt(raw.timeNs), kind: raw.kind, name: raw.name, note: raw.note });
+    }
+    return points;
+  }
+
+  async gaps(): Promise<Gap[]> {
+    const gaps: Gap[] = [];
+    for await (const { key, value } of this.rocks.scan('gaps', {})) {
+      const seq = getU64(key, 0);
+      const raw = parse(value, `gap ${seq}`) as { timeNs: string; reason: string; detail: Record<string, unknown> };
+      gaps.push({ seq, timeNs: BigInt(raw.timeNs), reason: raw.reason, detail: raw.detail });
+    }
+    return gaps;
+  }
+}
+
+function parse(value: Buffer, what: string): Record<string, unknown> {
+  try {
+    return JSON.parse(value.toString('utf8')) as Record<string, unknown>;
+  } catch {
+    throw corrupt(`a ${what} that cannot be read`);
+  }
+}
+

@@ -1,0 +1,104 @@
+/** The tree at an instant: names, attributes, extended attributes, paths. Nothing here waits for the live tree. */
+import { nameBounds, nameInKey, nameKey, nodeKey, getU64, seqInKey, u64Key, under } from './keys.js';
+import { newestAt, newestByName } from './newest.js';
+import type { Rocks } from './rocks.js';
+import { ROOT, type Name, type NameEntry, type NodeAttr, type NodeId, type Seq } from './types.js';
+import { decodeAttr } from './values.js';
+
+/** A deeper path than this is a loop, which only damage can make. */
+const MAX_DEPTH = 4096;
+
+export class TreeReader {
+  constructor(private readonly rocks: Rocks) {}
+
+  async lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> {
+    const entry = await this.rocks.peek('names', { gte: nameKey(parent, name, seq), lt: nameBounds(parent, name).lt });
+    return entry === null || entry.value.length === 0 ? null : { name, node: getU64(entry.value, 0), since: seqInKey(entry.key) };
+  }
+
+  async list(node: NodeId, seq: Seq): Promise<NameEntry[]> {
+    return (await newestByName(this.rocks, 'names', node, seq)).map(({ name, value, since }) => ({ name, node: getU64(value, 0), since }));
+  }
+
+  /** Values of `nodes`, in the order of the nodes. */
+  async nodeValues(nodes: NodeId[], seq: Seq): Promise<(Buffer | null)[]> {
+    const found = await newestAt(this.rocks, 'nodes', nodes.map((node) => ({ gte: nodeKey(node, seq), lt: u64Key(node + 1) })));
+    return found.map((entry) => entry?.value ?? null);
+  }
+
+  async attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> {
+    return (await this.nodeValues(nodes, seq)).map((value) => (value === null ? null : decodeAttr(value)));
+  }
+
+  async xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> {
+    const found = await newestByName(this.rocks, 'xattrs', node, seq);
+    return new Map(found.map(({ name, value }) => [name, value.subarray(1)]));
+  }
+
+  async resolve(path: Name[], seq: Seq): Promise<NodeId | null> {
+    let node: NodeId = ROOT;
+    for (const name of path) {
+      const entry = await this.lookup(node, name, seq);
+      if (entry === null) return null;
+      node = entry.node;
+    }
+    return node;
+  }
+
+  async linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]> {
+    const links: { parent: NodeId; name: Name }[] = [];
+    let done = '';
+    for await (const { key, value } of this.rocks.scan('links', under(node), { capacity: 16 })) {
+      const place = key.toString('latin1', 8, key.length - 8);
+      if (seqInKey(key) > seq || place === done) continue;
+      done = place;
+      if (value.length > 0) links.push({ parent: getU64(key, 8), name: nameInKey(key, 16) });
+    }
+    return links;
+  }
+
+  async pathOf(node: NodeId, seq: Seq): Promise<Name[] | null> {
+    if (node === ROOT) return [];
+    const links = await this.linksOf(node, seq);
+    const paths: Name[][] = [];
+    for (const link of links) {
+      const path = await this.ascend(link, seq);
+      if (path !== null) paths.push(path);
+    }
+    const text = (path: Name[]) => path.join('\0');
+    return paths.reduce<Name[] | null>((first, path) => (first === null || text(path) < text(first) ? path : first), null);
+  }
+
+  /** The path that ends in this name, or null when it does not begin at the root: only directories lie above, and they have one name. */
+  private async ascend(link: { parent: NodeId; name: Name }, seq: Seq): Promise<Name[] | null> {
+    const path = [link.name];
+    let node = link.parent;
+    while (node !== ROOT) {
+      const up = (await this.linksOf(node, seq))[0];
+      if (up === undefined || path.length > MAX_DEPTH) return null;
+      path.unshift(up.name);
+      node = up.parent;
+    }
+    return path;
+  }
+
+  async nameHistory(parent: NodeId, name: Name): Promise<{ since: Seq; node: NodeId | null }[]> {
+    const { gte, lt } = nameBounds(parent, name);
+    const lives: { since: Seq; node: NodeId | null }[] = [];
+    for await (const { key, value } of this.rocks.scan('names', { gte, lt }, { reverse: true })) {
+      const node = value.length === 0 ? null : getU64(value, 0);
+      if ((lives.at(-1)?.node ?? null) !== node) lives.push({ since: seqInKey(key), node });
+    }
+    return lives;
+  }
+
+  async namesEver(parent: NodeId): Promise<Name[]> {
+    const names: Name[] = [];
+    for await (const { key } of this.rocks.scan('names', under(parent), { values: false })) {
+      const name = nameInKey(key, 8);
+      if (names.at(-1) !== name) names.push(name);
+    }
+    return names;
+  }
+}
+
