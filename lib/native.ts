@@ -106,23 +106,26 @@ export interface Engine {
   onGone(callback: () => void): void;
 }
 
-/** A FUSE request as it came from the kernel: the 40-byte fuse_in_header and its body. */
+/** A read-only mount whose requests are answered in TypeScript (lib/view). */
 export interface ViewChannelOptions {
   mountpoint: string;
   fsname: string;
   subtype: string;
-  /** Read-only, nosuid, nodev, noexec and default_permissions are always on; allow_other as root. */
-  maxRead: number;
-  /** A batch of requests, on the JavaScript thread. FUSE_INIT and FUSE_DESTROY are answered natively. */
-  onRequests(requests: Buffer[]): void;
-  /** The mount is gone. */
+  /**
+   * Requests as they came from the kernel, on the JavaScript thread: frames of a 40-byte fuse_in_header and its body, one
+   * after another. FUSE_INIT and FUSE_DESTROY are answered natively. An empty batch is possible.
+   */
+  onRequests(batch: Buffer): void;
+  /** The mount is gone, not by stop(). */
   onGone(): void;
 }
 
+/** Read-only, nosuid, nodev, noexec and default_permissions are always on; allow_other as root. */
 export interface ViewChannel {
   start(): Promise<void>;
-  /** errno 0 with the body, or a positive errno. Never throws for a request that the kernel has dropped. */
-  reply(unique: bigint, errno: number, body?: Buffer | Buffer[]): void;
+  /** errno 0 with the body, or a positive errno. Answers an errno itself: ENOENT when the kernel does not wait for it any more. */
+  reply(unique: number, errno: number, body?: Buffer): number;
+  /** Rejects with EBUSY, still serving, when in use and not lazy. */
   stop(options: { lazy: boolean }): Promise<void>;
 }
 

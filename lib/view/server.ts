@@ -40,8 +40,10 @@ const MODIFYING = new Set<number>([
 ]);
 
 export class ViewServer {
-  /** Requests that are being worked on. */
+  /** Requests that wait for their answer. */
   private readonly running = new Map<number, Grants>();
+  /** What is being worked on: also for requests that were interrupted. */
+  private readonly operations = new Set<Promise<unknown>>();
 
   /** onError is told why a request was answered with EIO. */
   constructor(private readonly view: View, private readonly send: Send, private readonly onError: (error: unknown) => void) {}
@@ -51,16 +53,26 @@ export class ViewServer {
     return this.running.size;
   }
 
+  /** Resolves once every operation that was begun has come to its end. */
+  async idle(): Promise<void> {
+    while (this.operations.size > 0) await Promise.allSettled(this.operations);
+  }
+
   /** Takes whole frames, one after another, as the kernel sent them. */
   handle(batch: Buffer): void {
     for (const request of requestsOf(batch)) {
       try {
         this.take(request);
       } catch (error) {
-        if (!(error instanceof Malformed)) this.onError(error);
-        this.send(request.unique, error instanceof Malformed ? EINVAL : EIO);
+        this.send(request.unique, this.errnoOf(error));
       }
     }
+  }
+
+  private errnoOf(error: unknown): number {
+    if (error instanceof Malformed) return EINVAL;
+    this.onError(error);
+    return EIO;
   }
 
   private take(request: Request): void {
@@ -93,13 +105,11 @@ export class ViewServer {
       return;
     }
     this.running.set(request.unique, grants);
-    answer.then(
-      (value) => this.finishRunning(request.unique, grants, value),
-      (error: unknown) => {
-        if (!(error instanceof Malformed)) this.onError(error);
-        this.finishRunning(request.unique, grants, error instanceof Malformed ? EINVAL : EIO);
-      },
-    );
+    const operating = answer
+      .catch((error: unknown) => this.errnoOf(error))
+      .then((value) => this.finishRunning(request.unique, grants, value))
+      .finally(() => this.operations.delete(operating));
+    this.operations.add(operating);
   }
 
   /** An interrupted request was answered already: what it got in the meantime goes back. */

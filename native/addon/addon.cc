@@ -7,6 +7,7 @@ static Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_journal(env, exports);
   init_tools(env, exports);
   init_tree(env, exports);
+  init_view_channel(env, exports);
   return exports;
 }
 

@@ -8,5 +8,6 @@ namespace rewindfs::addon {
 void init_journal(Napi::Env env, Napi::Object exports);
 void init_tools(Napi::Env env, Napi::Object exports);
 void init_tree(Napi::Env env, Napi::Object exports);
+void init_view_channel(Napi::Env env, Napi::Object exports);
 
 }  // namespace rewindfs::addon
