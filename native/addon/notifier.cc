@@ -8,7 +8,11 @@ Notifier::Notifier(Napi::Env env, Napi::Function callback, const char* name, Arg
   auto context = std::make_unique<std::shared_ptr<State>>(state_);
   function_ = Function::New(
       env, callback, name, 0, 1, context.get(),
-      [](Napi::Env, void*, std::shared_ptr<State>* owned) { std::unique_ptr<std::shared_ptr<State>> free(owned); },
+      [](Napi::Env, void*, std::shared_ptr<State>* owned) {
+        const std::unique_ptr<std::shared_ptr<State>> last(owned);
+        const std::lock_guard lock((*last)->mutex);
+        (*last)->freed = true;
+      },
       static_cast<void*>(nullptr));
   context.release();
   function_.Unref(env);
@@ -16,12 +20,14 @@ Notifier::Notifier(Napi::Env env, Napi::Function callback, const char* name, Arg
 
 Notifier::~Notifier() {
   state_->dead.store(true);
-  function_.Release();
+  const std::lock_guard lock(state_->mutex);
+  if (!state_->freed) function_.Release();
 }
 
 void Notifier::notify() {
   if (state_->queued.exchange(true, std::memory_order_acq_rel)) return;
-  if (function_.NonBlockingCall() != napi_ok) state_->queued.store(false);
+  const std::lock_guard lock(state_->mutex);
+  if (state_->freed || function_.NonBlockingCall() != napi_ok) state_->queued.store(false);
 }
 
 void Notifier::call(Napi::Env env, Napi::Function callback, std::shared_ptr<State>* context, void*) {

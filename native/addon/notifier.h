@@ -8,6 +8,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 namespace rewindfs::addon {
@@ -28,6 +29,10 @@ class Notifier {
   struct State {
     std::atomic<bool> queued{false};
     std::atomic<bool> dead{false};
+    // Node frees the function at the end of its environment, before the objects that own a Notifier and while other
+    // threads still run: nobody may use it then.
+    std::mutex mutex;
+    bool freed = false;
     Arguments arguments;
   };
   static void call(Napi::Env env, Napi::Function callback, std::shared_ptr<State>* state, void*);
