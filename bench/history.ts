@@ -4,6 +4,7 @@ import { MountedTree } from '../test/helpers/mount.js';
 import { sleep } from '../test/helpers/run.js';
 import { scoped } from '../test/helpers/scope.js';
 import { work } from './columns.js';
+import { extractorRates } from './extractor.js';
 import { dropCaches, memoryMiB, subjects } from './subjects.js';
 
 async function daemon(body: (tree: MountedTree) => Promise<void>): Promise<void> {
@@ -29,7 +30,8 @@ async function caughtUp(tree: MountedTree): Promise<number> {
 }
 
 export async function history(quick: boolean, say: (text: string) => void): Promise<Record<string, string>> {
-  const out: Record<string, string> = {};
+  const out: Record<string, string> = await extractorRates(quick);
+  say('history: the extractor by itself done');
   await daemon(async (tree) => {
     const directory = tree.tree;
     const mebibytes = quick ? 128 : 512;
