@@ -57,7 +57,7 @@ Result<void> Journal::wait_for_room(const volatile bool* interrupted) {
   while (true) {
     if (!open_.load()) return Errno{ESHUTDOWN};
     if (poisoned_.load()) return Errno{EIO};
-    if (interrupted && *interrupted) return Errno{EINTR};
+    if (interrupted && __atomic_load_n(interrupted, __ATOMIC_RELAXED)) return Errno{EINTR};
     const uint64_t backlog = backlog_bytes();
     if (low_.load()) {
       check_disk();

@@ -1,36 +1,269 @@
 #include "live/baseline.h"
 
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <string>
+#include <thread>
+
+#include "live/baseline_capture.h"
+#include "live/baseline_state.h"
+#include "live/baseline_walk.h"
 #include "os/mutex.h"
 
 namespace rewindfs::live {
+namespace {
 
+using journal::kBlockBytes;
+
+constexpr int kWalkNiceness = 5;  // the programs in the tree come first
+
+// The hooks' descriptors of a child are O_PATH: reading needs one of its own.
+UniqueFd reopen(int fd) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  UniqueFd opened(open(path.c_str(), O_RDONLY | O_NOATIME | O_NONBLOCK | O_CLOEXEC));
+  if (!opened.valid() && errno == EPERM) opened.reset(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  return opened;
+}
+
+}  // namespace
+
+// The tables are freed once the walk is complete and no hook is inside any more.
 struct Baseline::Impl {
+  class Inside {
+   public:
+    explicit Inside(Impl& impl) : impl_(impl) { impl_.inside.fetch_add(1); }
+    ~Inside() { impl_.inside.fetch_sub(1); }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+    bool needed() const { return impl_.pending.load(); }
+
+   private:
+    Impl& impl_;
+  };
+
+  Impl(journal::Recorder& recorder_, TreeAccess& tree_, std::atomic<bool>& pending_)
+      : recorder(recorder_), tree(tree_), pending(pending_), capture(recorder_),
+        walk(recorder_, capture, states, moved, stopping) {}
+
+  Result<journal::Reservation> reserve() {
+    return recorder.reserve(BaselineCapture::kStepPayloadBytes, BaselineCapture::kStepRecords);
+  }
+  Result<void> node(uint64_t ino, int fd);
+  Result<void> content(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) REQUIRES(inode.mutex);
+  Result<void> name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino, int child_fd);
+  Result<void> child(uint64_t ino, int fd, bool goes);
+  Result<void> child_content(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
+  Result<void> child_directory_goes(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
+  void settle(BaseInode& inode, uint64_t ino) REQUIRES(inode.mutex);
+  void run();
+
   journal::Recorder& recorder;
+  TreeAccess& tree;
+  std::atomic<bool>& pending;
+  std::atomic<unsigned> inside{0};
+  InodeStates states;
+  Moved moved;
+  volatile bool stopping = false;
+  BaselineCapture capture;
+  BaselineWalk walk;
   Mutex mutex;
   std::function<void()> done GUARDED_BY(mutex);
+  std::thread thread;
 };
 
-Baseline::Baseline(journal::Recorder& recorder, TreeAccess&) : impl_(new Impl{recorder, {}, {}}) {}
-Baseline::~Baseline() = default;
-Result<void> Baseline::before_data(uint64_t, int, uint64_t, uint64_t) { return {}; }
-Result<void> Baseline::before_attr(uint64_t, int) { return {}; }
-Result<void> Baseline::before_name(uint64_t, int, std::string_view, uint64_t, int, bool) { return {}; }
-void Baseline::born(uint64_t, bool) {}
-void Baseline::expect(std::span<const std::byte>) {}
-void Baseline::start() {
-  const auto reservation = impl_->recorder.reserve(0);
-  journal::Draft draft;
-  draft.kind = journal::Kind::kBaseEnd;
-  (void)impl_->recorder.append(draft);
-  pending_.store(false);
-  const MutexLock lock(impl_->mutex);
-  if (impl_->done) impl_->done();
+Baseline::Baseline(journal::Recorder& recorder, TreeAccess& tree)
+    : impl_(std::make_unique<Impl>(recorder, tree, pending_)) {}
+
+Baseline::~Baseline() { stop(); }
+
+void Baseline::Impl::settle(BaseInode& inode, uint64_t ino) {
+  inode.settled = true;
+  states.settle(ino);
+  moved.remove(ino);
 }
-void Baseline::stop() {}
+
+Result<void> Baseline::Impl::node(uint64_t ino, int fd) {
+  const std::shared_ptr<BaseInode> state = states.get(ino);
+  if (!state) return {};
+  const auto reservation = reserve();
+  if (!reservation.ok()) return Errno{reservation.error()};
+  BaseInode& inode = *state;
+  const MutexLock lock(inode.mutex);
+  if (inode.settled) return {};
+  if (const auto known = capture.node(inode, ino, fd); !known.ok()) return known;
+  if (inode.history_has_it && !S_ISDIR(inode.attr.mode)) settle(inode, ino);
+  return {};
+}
+
+Result<void> Baseline::Impl::content(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) {
+  while (begin < end) {
+    const auto reservation = reserve();
+    if (!reservation.ok()) return Errno{reservation.error()};
+    const Result<uint64_t> next = capture.content_step(inode, ino, fd, begin, end);
+    if (!next.ok()) return Errno{next.error()};
+    begin = *next;
+  }
+  return {};
+}
+
+Result<void> Baseline::before_data(uint64_t ino, int fd, uint64_t offset, uint64_t length) {
+  if (!pending()) return {};
+  Impl& impl = *impl_;
+  const Impl::Inside inside(impl);
+  if (!inside.needed()) return {};
+  if (const auto known = impl.node(ino, fd); !known.ok()) return known;
+  const std::shared_ptr<BaseInode> state = impl.states.get(ino);
+  if (!state) return {};
+  BaseInode& inode = *state;
+  const MutexLock lock(inode.mutex);
+  if (inode.settled || !inode.node_known) return {};
+  const uint64_t size = inode.attr.size;
+  if (offset >= size) return {};
+  const uint64_t end = length < size - offset ? offset + length : size;
+  const uint64_t block_end = end > size - std::min<uint64_t>(size, kBlockBytes)
+                                 ? size
+                                 : std::min(size, (end + kBlockBytes - 1) & ~uint64_t{kBlockBytes - 1});
+  return impl.content(inode, ino, fd, offset & ~uint64_t{kBlockBytes - 1}, block_end);
+}
+
+Result<void> Baseline::before_attr(uint64_t ino, int fd) {
+  if (!pending()) return {};
+  const Impl::Inside inside(*impl_);
+  if (!inside.needed()) return {};
+  return impl_->node(ino, fd);
+}
+
+Result<void> Baseline::before_name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino,
+                                   int child_fd, bool child_goes) {
+  if (!pending()) return {};
+  const Impl::Inside inside(*impl_);
+  if (!inside.needed()) return {};
+  if (const auto named = impl_->name(dir_ino, dir_fd, name, child_ino, child_fd); !named.ok()) return named;
+  if (child_fd < 0) return {};
+  return impl_->child(child_ino, child_fd, child_goes);
+}
+
+Result<void> Baseline::Impl::name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino,
+                                  int child_fd) {
+  const std::shared_ptr<BaseInode> state = states.get(dir_ino);
+  if (!state) return {};
+  const auto reservation = reserve();
+  if (!reservation.ok()) return Errno{reservation.error()};
+  BaseInode& directory = *state;
+  const MutexLock lock(directory.mutex);
+  if (directory.settled) return {};
+  if (const auto known = capture.node(directory, dir_ino, dir_fd); !known.ok()) return known;
+  const auto [touched, first] = directory.touched.emplace(name);
+  if (!first) return {};
+  const bool exists = child_fd >= 0;
+  const bool loading = !capture.started();
+  Expected& expected = capture.expected();
+  const ExpectedEntry* entry = loading ? nullptr : expected.find(expected.directory(dir_ino), name);
+  Result<void> recorded;
+  if (exists && (!entry || entry->ino != child_ino)) recorded = capture.name(dir_ino, name, child_ino);
+  if (!exists && (loading || entry)) recorded = capture.absent(dir_ino, name);
+  if (!recorded.ok()) directory.touched.erase(touched);
+  return recorded;
+}
+
+Result<void> Baseline::Impl::child(uint64_t ino, int fd, bool goes) {
+  if (const auto known = node(ino, fd); !known.ok()) return known;
+  const std::shared_ptr<BaseInode> state = states.get(ino);
+  if (!state) return {};
+  BaseInode& inode = *state;
+  const MutexLock lock(inode.mutex);
+  if (inode.settled || !inode.node_known) return {};
+  if (S_ISDIR(inode.attr.mode)) {
+    if (goes) return child_directory_goes(inode, ino, fd);
+    moved.add(ino);
+    return {};
+  }
+  if (S_ISREG(inode.attr.mode) && inode.attr.size > 0) {
+    if (!goes) {
+      moved.add(ino);
+      return {};
+    }
+    if (const auto captured = child_content(inode, ino, fd); !captured.ok()) return captured;
+  }
+  settle(inode, ino);
+  return {};
+}
+
+Result<void> Baseline::Impl::child_content(BaseInode& inode, uint64_t ino, int fd) {
+  const UniqueFd readable = reopen(fd);
+  if (readable.valid()) return content(inode, ino, readable.get(), 0, inode.attr.size);
+  const int error = errno;
+  const auto reservation = reserve();
+  if (!reservation.ok()) return Errno{reservation.error()};
+  return capture.gap("content", ino, error);
+}
+
+// The walk will not come here any more: what history still expects in it and is not there went while unmounted.
+Result<void> Baseline::Impl::child_directory_goes(BaseInode& inode, uint64_t ino, int fd) {
+  if (!capture.started()) return {};
+  for (const ExpectedEntry& entry : capture.expected().directory(ino)) {
+    const std::string name(capture.expected().name(entry));
+    struct stat status {};
+    if (inode.touched.contains(name) || fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) continue;
+    const auto reservation = reserve();
+    if (!reservation.ok()) return Errno{reservation.error()};
+    if (const auto absent = capture.absent(ino, name); !absent.ok()) return absent;
+    inode.touched.insert(name);
+  }
+  return {};
+}
+
+void Baseline::born(uint64_t ino, bool) {
+  if (!pending()) return;
+  const Impl::Inside inside(*impl_);
+  if (inside.needed()) impl_->states.settle(ino);
+}
+
+void Baseline::expect(std::span<const std::byte> entries) {
+  if (!impl_->thread.joinable()) (void)impl_->capture.expected().add(entries);
+}
+
+void Baseline::start() {
+  if (!impl_->thread.joinable()) impl_->thread = std::thread([this] { impl_->run(); });
+}
+
+void Baseline::Impl::run() {
+  setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kWalkNiceness);
+  capture.start();
+  if (!walk.run(tree.root_fd(), tree.root_ino()).ok()) return;
+  {
+    const auto reservation = reserve();
+    if (!reservation.ok() || !capture.end().ok()) return;
+  }
+  pending.store(false);
+  while (inside.load() != 0) std::this_thread::yield();
+  states.clear();
+  capture.expected().clear();
+  const MutexLock lock(mutex);
+  if (done) done();
+}
+
+void Baseline::stop() {
+  __atomic_store_n(&impl_->stopping, true, __ATOMIC_RELAXED);
+  if (impl_->thread.joinable()) impl_->thread.join();
+}
+
 void Baseline::on_done(std::function<void()> callback) {
   const MutexLock lock(impl_->mutex);
-  impl_->done = std::move(callback);
+  if (!pending()) {
+    callback();
+  } else {
+    impl_->done = std::move(callback);
+  }
 }
-Baseline::Progress Baseline::progress() const { return {pending() ? 0 : 2, 0, 0, 0, 0}; }
+
+Baseline::Progress Baseline::progress() const {
+  const int state = !pending() ? 2 : impl_->capture.started() ? 1 : 0;
+  return {state, impl_->walk.directories(), impl_->walk.files(), impl_->capture.bytes(), impl_->capture.differences()};
+}
 
 }  // namespace rewindfs::live

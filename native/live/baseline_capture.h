@@ -1,0 +1,58 @@
+// Writes base records. It decides what of an inode history lacks; who may ask, and when, is the callers' affair.
+//
+// The caller holds a reservation of kStepPayloadBytes and kStepRecords for each call, and the inode's lock. A failure
+// comes from the journal (or from statx(2) of a valid descriptor); content that cannot be read becomes a gap instead.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "journal/recorder.h"
+#include "live/baseline_expected.h"
+#include "live/baseline_state.h"
+#include "os/result.h"
+
+namespace rewindfs::live {
+
+class BaselineCapture {
+ public:
+  static constexpr uint64_t kStepPayloadBytes = journal::kMaxPayloadBytes;
+  static constexpr unsigned kStepRecords = 4;
+
+  explicit BaselineCapture(journal::Recorder& recorder) : recorder_(recorder) {}
+
+  // Before start, history may hold anything: everything is captured.
+  Expected& expected() { return expected_; }
+  void start();
+  bool started() const { return started_.load(std::memory_order_acquire); }
+  bool remount() const { return remount_.load(std::memory_order_relaxed); }
+
+  Result<void> node(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
+  // The next piece of [begin, end) that is not captured yet, at most kMaxPayloadBytes of data or a hole of any length;
+  // begin is a multiple of kBlockBytes. Resolves to where to go on.
+  Result<uint64_t> content_step(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end)
+      REQUIRES(inode.mutex);
+  Result<void> name(uint64_t directory, std::string_view name, uint64_t ino);
+  Result<void> absent(uint64_t directory, std::string_view name);
+  // Something that could not be captured, and why.
+  Result<void> gap(std::string_view what, uint64_t ino, int error, uint64_t directory = 0, std::string_view name = {});
+  Result<void> end();
+
+  uint64_t differences() const { return differences_.load(std::memory_order_relaxed); }
+  uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
+
+ private:
+  Result<void> append(journal::Draft& draft);
+  Result<void> data(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) REQUIRES(inode.mutex);
+  uint16_t flags() const { return remount() ? journal::kUnmounted : 0; }
+  void count_difference();
+
+  journal::Recorder& recorder_;
+  Expected expected_;
+  std::atomic<bool> started_{false};
+  std::atomic<bool> remount_{false};
+  std::atomic<uint64_t> differences_{0};
+  std::atomic<uint64_t> bytes_{0};
+};
+
+}  // namespace rewindfs::live

@@ -1,0 +1,71 @@
+// The background walk: every directory once, depth first. It takes no lock of the engine (see baseline.h) and waits for
+// journal space only while it holds no lock at all.
+#pragma once
+#include <sys/stat.h>
+
+#include <atomic>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "live/baseline_capture.h"
+#include "live/baseline_state.h"
+#include "os/unique_fd.h"
+
+namespace rewindfs::live {
+
+class BaselineWalk {
+ public:
+  BaselineWalk(journal::Recorder& recorder, BaselineCapture& capture, InodeStates& states, Moved& moved,
+               const volatile bool& stopping)
+      : recorder_(recorder), capture_(capture), states_(states), moved_(moved), stopping_(stopping) {}
+
+  // ECANCELED when it was stopped, EIO when the journal cannot be written any more. kBaseEnd is the caller's.
+  Result<void> run(int root_fd, uint64_t root_ino);
+
+  uint64_t directories() const { return directories_.load(std::memory_order_relaxed); }
+  uint64_t files() const { return files_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Child {
+    std::string name;
+    uint64_t ino;
+  };
+  struct Frame {
+    UniqueFd fd;
+    uint64_t ino;
+    std::vector<Child> directories;  // still to be entered
+  };
+  struct Entry {
+    const char* name;
+    uint64_t ino;
+    unsigned char type;
+  };
+
+  Result<void> pass(int root_fd, uint64_t root_ino, bool search);
+  Result<void> visit(Frame& frame, bool search);
+  Result<void> visit_entry(Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected, const Entry& entry);
+  Result<void> visit_absent(const Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected);
+  Result<void> search_entry(Frame& frame, const Entry& entry);
+  Result<void> capture_object(const Frame& frame, const char* name, const struct statx& status);
+  Result<void> capture_content(BaseInode& inode, uint64_t ino, int fd);
+  template <typename Visitor>
+  Result<void> list(int fd, uint64_t ino, Visitor visitor);
+  Result<journal::Reservation> reserve();
+  Result<void> reserved_gap(std::string_view what, uint64_t ino, int error, uint64_t directory = 0,
+                            std::string_view name = {});
+  bool stopping() const { return __atomic_load_n(&stopping_, __ATOMIC_RELAXED); }
+
+  journal::Recorder& recorder_;
+  BaselineCapture& capture_;
+  InodeStates& states_;
+  Moved& moved_;
+  const volatile bool& stopping_;
+  uint64_t device_ = 0;
+  std::vector<char> listing_;
+  std::atomic<uint64_t> directories_{0};
+  std::atomic<uint64_t> files_{0};
+};
+
+}  // namespace rewindfs::live
