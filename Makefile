@@ -28,6 +28,12 @@ $(OUT)/%.o: %.cc Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
+# The tests of the native code that need no JavaScript.
+TEST_OBJECTS := $(patsubst %.cc,$(OUT)/%.o,$(sort $(wildcard test/native/units/*.cc)) $(filter-out native/addon/%,$(SOURCES)))
+native-tests: $(OUT)/native-tests
+$(OUT)/native-tests: $(TEST_OBJECTS)
+	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
+
 # clang reads the lock annotations (native/os/mutex.h) that g++ ignores.
 thread-safety:
 	@for f in $(SOURCES); do clang++ -fsyntax-only -Wthread-safety -Werror=thread-safety \
@@ -36,5 +42,5 @@ thread-safety:
 clean:
 	rm -rf build build-*
 
--include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d)
-.PHONY: all clean thread-safety
+-include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d) $(TEST_OBJECTS:.o=.d)
+.PHONY: all native-tests clean thread-safety

@@ -1,5 +1,6 @@
 #include "live/baseline.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -27,6 +28,20 @@ UniqueFd reopen(int fd) {
   UniqueFd opened(open(path.c_str(), O_RDONLY | O_NOATIME | O_NONBLOCK | O_CLOEXEC));
   if (!opened.valid() && errno == EPERM) opened.reset(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   return opened;
+}
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const { closedir(directory); }
+};
+
+bool is_empty(int fd) {
+  UniqueFd readable = reopen(fd);
+  const std::unique_ptr<DIR, CloseDirectory> directory(readable.valid() ? fdopendir(readable.get()) : nullptr);
+  if (!directory) return false;
+  (void)readable.release();
+  int entries = 0;
+  while (entries <= 2 && readdir(directory.get())) ++entries;
+  return entries <= 2;
 }
 
 }  // namespace
@@ -178,7 +193,8 @@ Result<void> Baseline::Impl::child(uint64_t ino, int fd, bool goes) {
   const MutexLock lock(inode.mutex);
   if (inode.settled || !inode.node_known) return {};
   if (S_ISDIR(inode.attr.mode)) {
-    if (goes) return child_directory_goes(inode, ino, fd);
+    // The call is going to fail with ENOTEMPTY: the directory stays, under a name that the walk will skip as touched.
+    if (goes && is_empty(fd)) return child_directory_goes(inode, ino, fd);
     moved.add(ino);
     return {};
   }
@@ -204,6 +220,7 @@ Result<void> Baseline::Impl::child_content(BaseInode& inode, uint64_t ino, int f
 
 // The walk will not come here any more: what history still expects in it and is not there went while unmounted.
 Result<void> Baseline::Impl::child_directory_goes(BaseInode& inode, uint64_t ino, int fd) {
+  moved.remove(ino);
   if (!capture.started()) return {};
   for (const ExpectedEntry& entry : capture.expected().directory(ino)) {
     const std::string name(capture.expected().name(entry));

@@ -70,13 +70,15 @@ Result<void> BaselineWalk::run(int root_fd, uint64_t root_ino) {
 }
 
 Result<void> BaselineWalk::pass(int root_fd, uint64_t root_ino, bool search) {
+  const uint64_t directories_before = directories();
   std::vector<Frame> stack;
   stack.push_back({open_for_reading(root_fd, ".", O_DIRECTORY), root_ino, {}});
   if (!stack.back().fd.valid()) return last_errno();
   if (const auto visited = visit(stack.back(), search); !visited.ok()) return visited;
   while (!stack.empty()) {
     if (stopping()) return Errno{ECANCELED};
-    if (search && moved_.size() == 0) return {};
+    // A directory that was found has others below it that must be entered too.
+    if (search && moved_.size() == 0 && directories() == directories_before) return {};
     Frame& frame = stack.back();
     if (frame.directories.empty()) {
       stack.pop_back();
