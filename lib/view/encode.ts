@@ -1,6 +1,6 @@
 /** Replies as bytes. Every function fills all bytes that it answers, padding included. */
 import type { Name, NodeAttr } from '../history/types.js';
-import { S_IFMT, Size, type U64 } from './wire.js';
+import { NAME_MAX, S_IFMT, Size, type U64 } from './wire.js';
 
 const NS_PER_S = 1_000_000_000n;
 const BLOCK = 512;
@@ -120,7 +120,7 @@ export function statxOut(attr: NodeAttr, ino: U64, seconds: number): Buffer {
 export function statfsOut(): Buffer {
   const out = Buffer.alloc(Size.kstatfs);
   out.writeUInt32LE(4096, 40); // bsize
-  out.writeUInt32LE(255, 44); // namelen
+  out.writeUInt32LE(NAME_MAX, 44);
   out.writeUInt32LE(4096, 48); // frsize
   return out;
 }

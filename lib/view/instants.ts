@@ -4,13 +4,12 @@
  */
 import type { Name, Seq } from '../history/types.js';
 import { formatTimeUtc } from '../time/format.js';
-import { FOREVER } from './wire.js';
+import { FOREVER, NAME_MAX } from './wire.js';
 import type { View } from './view.js';
 
 const SEQ = /^#\d+$/;
 /** RFC 3339 with a zone: all that is left open is whether later records still fall at or before it. */
 const ABSOLUTE = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|z|[+-]\d{2}:?\d{2})$/;
-const NAME_MAX = 255;
 
 /** An instant found by its name, and for how many seconds the name stands for it. */
 export interface Found {

@@ -26,6 +26,9 @@ export const S_IFMT = 0o170000;
 export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 
+/** Bytes of the longest name that Linux file systems have. */
+export const NAME_MAX = 255;
+
 export const SEEK_DATA = 3;
 export const SEEK_HOLE = 4;
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -57,6 +58,10 @@ ViewConnection::ViewConnection(MountOptions options, Events events)
 ViewConnection::~ViewConnection() { end(); }
 
 Outcome<Done> ViewConnection::start() {
+  // A file can be mounted upon too; the view's root is a directory.
+  struct stat under;
+  if (stat(mountpoint_.c_str(), &under) != 0) return Failure{errno, "stat", mountpoint_};
+  if (!S_ISDIR(under.st_mode)) return Failure{ENOTDIR, "mount", mountpoint_};
   wake_.reset(eventfd(0, EFD_CLOEXEC));
   if (!wake_.valid()) return Failure{errno, "eventfd"};
   auto mounted = mount(options_);

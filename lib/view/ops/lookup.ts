@@ -6,8 +6,8 @@ import { instantNamed } from '../instants.js';
 import { livesOf, versionName, versionsIn } from '../lives.js';
 import { inoOf, nodeidOf, syntheticNodeid, type Place, type Slot } from '../nodes.js';
 import type { Grants, View } from '../view.js';
-import { FOREVER } from '../wire.js';
-import { ENOENT, type Answer, type Operation } from './answer.js';
+import { FOREVER, NAME_MAX } from '../wire.js';
+import { ENAMETOOLONG, ENOENT, type Answer, type Operation } from './answer.js';
 import { syntheticStatus } from './attributes.js';
 
 /** The name, in the view's root, under which each path shows what it ever was. */
@@ -17,6 +17,7 @@ const VERSIONS = '~';
 
 export const lookup: Operation = (view, place, request, grants) => {
   const name = nameAt(request.body, 0);
+  if (name.length > NAME_MAX) return ENAMETOOLONG;
   if (place.kind === 'object') return inThePast(view, place, name, grants);
   const { path } = place.directory;
   return path ? inPath(view, path, name, grants) : inRoot(view, name, grants);
