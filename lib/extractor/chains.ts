@@ -15,20 +15,20 @@ const GROUP = 64;
 
 /** Shortens the chains that the batch just committed has made too long. */
 export async function shortenChains(history: History, state: FoldState): Promise<void> {
-  const overlong = [...state.overlong];
+  const overlong = [...state.overlong].flatMap(([id, place]) => {
+    const head = state.heads.get(id);
+    return head === undefined || head.depth === 0 ? [] : [{ id, ...place, seq: head.seq }];
+  });
   for (let i = 0; i < overlong.length; i += GROUP) {
     const group = overlong.slice(i, i + GROUP);
-    const seq = history.watermark();
-    const blocks = await Promise.all(group.map(([, { node, block }]) => history.readBlock(node, block, seq)));
+    const blocks = await Promise.all(group.map(({ node, block, seq }) => history.readBlock(node, block, seq)));
     const batch = history.rocks.batch(4 * GROUP);
     state.begin(batch);
-    group.forEach(([id, { node, block }], j) => {
-      const head = state.heads.get(id);
-      if (head === undefined) return;
+    group.forEach(({ id, node, block, seq }, j) => {
       const bytes = trimZeroes(blocks[j]!);
       const data = bytes.length === 0 ? null : bytes.length <= INLINE_BYTES ? bytes : { content: storeContent(state, bytes, hashOf(bytes)) };
-      batch.put('blocks', blockKey(node, block, head.seq), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: data === null ? BLOCK_BYTES : bytes.length, data }));
-      state.heads.set(id, { seq: head.seq, depth: 0, chainBytes: 0 });
+      batch.put('blocks', blockKey(node, block, seq), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: data === null ? BLOCK_BYTES : bytes.length, data }));
+      state.heads.set(id, { seq, depth: 0, chainBytes: 0 });
     });
     await history.commit(batch, state.meta);
   }
