@@ -146,7 +146,7 @@ async function restrict(context: Context, entries: DiffEntry[], paths: Name[][])
 }
 
 /** A path that came or went because a directory above it was renamed: no change names it, so states are asked. */
-async function carried({ history, from, to, then, now }: Context, path: Name[], entries: DiffEntry[]): Promise<void> {
+async function carried({ history, from, to, then }: Context, path: Name[], entries: DiffEntry[]): Promise<void> {
   const [f, t] = await Promise.all([history.resolve(path, from), history.resolve(path, to)]);
   if (f === t || entries.some((entry) => entry.path.join('/') === path.join('/'))) return;
   const base = { what: noDifference(), path };
@@ -157,8 +157,7 @@ async function carried({ history, from, to, then, now }: Context, path: Name[], 
     if (was) entries.push({ ...base, status: 'renamed', from: was, fromNode: t, toNode: t, fromAttr: await history.attr(t, from), toAttr });
     else entries.push({ ...base, status: f === null ? 'created' : 'modified', fromNode: f, toNode: t, fromAttr, toAttr });
   } else if (f !== null && fromAttr) {
-    const [is] = await now.paths(f);
-    entries.push({ ...base, status: 'deleted', ...(is ? { from: path } : {}), fromNode: f, toNode: null, fromAttr, toAttr: null });
+    entries.push({ ...base, status: 'deleted', fromNode: f, toNode: null, fromAttr, toAttr: null });
   }
 }
 
