@@ -53,7 +53,8 @@ export const OPTIONS: Record<string, OptionSpec> = {
   patch: { type: 'boolean', alias: 'p', describe: 'Show the lines that differ' },
   'dry-run': { type: 'boolean', describe: 'Show what would be done, and change nothing' },
   yes: { type: 'boolean', alias: 'y', describe: 'Answer yes to every question' },
-  into: { type: 'string', value: 'DEST', describe: 'The copy to make; it must not exist yet' },
+  into: { type: 'string', value: 'DEST', describe: 'A directory, made if it is missing; the copy gets its old name in it' },
+  force: { type: 'boolean', describe: 'Replace files that are in the way' },
   note: { type: 'string', value: 'TEXT', describe: 'A remark, shown by `rewind points`' },
 };
 
@@ -111,8 +112,8 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'restore', positionals: '<PATH>', describe: 'Copy a file or directory of the past to another place',
     arguments: { PATH: 'What to copy' },
-    options: ['at', 'into', ...WHERE], demand: ['at', 'into'],
-    examples: [['rewind restore src --at yesterday --into /tmp/src-of-yesterday', 'the tree itself stays as it is']],
+    options: ['at', 'into', 'force', ...WHERE], demand: ['at', 'into'],
+    examples: [['rewind restore src --at yesterday --into /tmp/yesterday', 'the tree itself stays as it is']],
   },
   {
     name: 'points', positionals: '', describe: 'The instants that have a name or a reason',

@@ -1,0 +1,55 @@
+/** From the command line's words to a tree that answers, and to paths and times as the tree reads them. */
+import type { Arguments } from './command.js';
+import { text } from './command.js';
+import { connect, type Client } from '../lib/daemon/client.js';
+import { RewindError } from '../lib/errors.js';
+import { safeForTerminal } from '../lib/paths.js';
+import { findTree, placeInTree, type FoundTree } from '../lib/store/find.js';
+import type { Output } from './output.js';
+import { showTime } from './output.js';
+import type { InstantRow } from '../lib/daemon/protocol.js';
+
+/** A tree found from the arguments, connected. */
+export interface Tree {
+  found: FoundTree;
+  client: Client;
+}
+
+/** Runs `use` on the tree that the arguments name (by a path, --tree, --store or the working directory). */
+export async function withTree<T>(args: Arguments, path: string | undefined, use: (tree: Tree) => Promise<T>): Promise<T> {
+  const found = await findTree({ path, tree: text(args, 'tree'), store: text(args, 'store') });
+  const client = await connect(found.store);
+  try {
+    if (client.kind === 'store' && found.mountpoint !== null) deadDaemon(found);
+    return await use({ found, client });
+  } finally {
+    await client.close();
+  }
+}
+
+function deadDaemon(found: FoundTree): void {
+  process.stderr.write(`rewind: the daemon of ${safeForTerminal(found.mountpoint ?? '')} has died; \`rewind mount ${safeForTerminal(found.tree)}\` cleans up and goes on\n`);
+}
+
+/**
+ * A path as typed, as its place in the tree. With --store or --tree a path that is not found from the working
+ * directory counts from the root of the tree.
+ */
+export async function place(tree: Tree, args: Arguments, path: string | undefined): Promise<string> {
+  if (path === undefined) return await place(tree, args, '.').catch(() => '');
+  try {
+    return await placeInTree(tree.found, path);
+  } catch (error) {
+    const named = text(args, 'store') !== undefined || text(args, 'tree') !== undefined;
+    if (named && !path.startsWith('/') && error instanceof RewindError) return path;
+    throw error;
+  }
+}
+
+/** The zone in which times without an offset are meant. */
+export const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** Shows the instant that a time was resolved to; every command that takes a time does. */
+export function echoInstant(out: Output, what: string, instant: InstantRow): void {
+  out.remark(`${what}${showTime(instant.time)} (#${instant.seq})`);
+}

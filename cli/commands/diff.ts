@@ -1,0 +1,36 @@
+/** `rewind diff`: what differs between two instants. */
+import { flag, text, type Arguments } from '../command.js';
+import type { Output } from '../output.js';
+import { echoInstant, place, time_zone, withTree } from '../ask.js';
+import type { DiffRow } from '../../lib/daemon/protocol.js';
+
+export async function run(args: Arguments, out: Output): Promise<void> {
+  await withTree(args, text(args, 'PATH'), async (tree) => {
+    const path = await place(tree, args, text(args, 'PATH'));
+    const call = { path, from: text(args, 'from')!, to: text(args, 'to') ?? 'now', patch: flag(args, 'patch'), time_zone };
+    for await (const item of tree.client.call('diff', call)) {
+      if (!('status' in item)) {
+        echoInstant(out, 'From ', item.from);
+        echoInstant(out, 'To   ', item.to);
+      }
+      if (out.json) await out.object(item);
+      else if ('status' in item) await show(item, out);
+    }
+  });
+}
+
+async function show(row: DiffRow, out: Output): Promise<void> {
+  const { what } = row;
+  const colour = row.status === 'created' ? 'green' : row.status === 'deleted' ? 'red' : 'yellow';
+  const first = { created: '+', deleted: '-', modified: what.content ? 'c' : '.', renamed: 'R', type: 't' }[row.status];
+  const columns = first + (what.mode ? 'p' : '.') + (what.owner ? 'u' : '.') + (what.group ? 'g' : '.') + (what.xattr ? 'x' : '.') + (what.acl ? 'a' : '.');
+  await out.line(`${out.paint(colour, columns)} ${row.from === undefined ? '' : `${row.from} -> `}${row.path}`);
+  if (row.binary) await out.line('  (binary content differs)');
+  if (row.patch) for (const line of row.patch.replace(/\n$/, '').split('\n')) await out.line(paintPatch(line, out));
+}
+
+function paintPatch(line: string, out: Output): string {
+  if (line.startsWith('+')) return out.paint('green', line);
+  if (line.startsWith('-')) return out.paint('red', line);
+  return line.startsWith('@@') ? out.paint('bold', line) : line;
+}

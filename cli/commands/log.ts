@@ -1,0 +1,53 @@
+/** `rewind log`: what was saved when, by whom. */
+import { flag, text, type Arguments } from '../command.js';
+import { showTime, type Output } from '../output.js';
+import { place, time_zone, withTree } from '../ask.js';
+import { RewindError } from '../../lib/errors.js';
+import type { LogRow } from '../../lib/daemon/protocol.js';
+
+export async function run(args: Arguments, out: Output): Promise<void> {
+  const limit = args['count'] as number | undefined;
+  if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) throw new RewindError('ERR_USAGE', '-n takes a number above 0', 'Like -n 20.');
+  const all_writes = flag(args, 'all-writes');
+  await withTree(args, text(args, 'PATH'), async (tree) => {
+    const path = await place(tree, args, text(args, 'PATH'));
+    let rows = 0;
+    for await (const row of tree.client.call('log', { path, since: text(args, 'since'), until: text(args, 'until'), limit, all_writes, time_zone })) {
+      if (out.json) await out.object(row);
+      else {
+        if (rows === 0) await out.line(out.paint('dim', header(all_writes)));
+        await out.line(all_writes ? writeLine(row) : saveLine(row, out));
+      }
+      rows++;
+    }
+    if (rows === 0) out.remark('Nothing changed there.');
+  });
+}
+
+const header = (allWrites: boolean) => allWrites
+  ? `${'TIME'.padEnd(23)} ${'SEQ'.padStart(9)}  ${'RECORD'.padEnd(11)} ${'OFFSET'.padStart(10)} ${'LENGTH'.padStart(9)}  ${'WRITER'.padEnd(16)} PATH`
+  : `${'TIME'.padEnd(23)} ${'SEQ'.padStart(9)}  ${'MARKER'.padEnd(7)} ${'VER'.padStart(4)} ${'SIZE'.padStart(10)}  ${'WRITER'.padEnd(16)} PATH`;
+
+function saveLine(row: LogRow, out: Output): string {
+  const colour = row.marker === 'create' ? 'green' : row.marker === 'delete' ? 'red' : 'yellow';
+  return `${showTime(row.time)} ${String(row.seq).padStart(9)}  ${out.paint(colour, row.marker.padEnd(7))} ${String(row.ver ?? '-').padStart(4)} ` +
+    `${String(row.size ?? '-').padStart(10)}  ${writer(row).padEnd(16)} ${where(row)}`;
+}
+
+function writeLine(row: LogRow): string {
+  return `${showTime(row.time)} ${String(row.seq).padStart(9)}  ${(row.kind ?? '').padEnd(11)} ${String(row.offset ?? '').padStart(10)} ` +
+    `${String(row.length ?? '').padStart(9)}  ${writer(row).padEnd(16)} ${where(row)}`;
+}
+
+function where(row: LogRow): string {
+  const path = row.path ?? '(no name)';
+  return row.from === undefined ? path : `${row.from} -> ${path}`;
+}
+
+/** Program and pid; `?` marks who is not known for certain. */
+function writer(row: LogRow): string {
+  if (row.unmounted) return '(while unmounted)';
+  if (!row.writer) return '-';
+  const program = (row.writer.exe || row.writer.argv[0] || '').split('/').at(-1) ?? '';
+  return `${program}[${row.writer.pid}]${row.uncertain ? '?' : ''}`;
+}

@@ -1,0 +1,62 @@
+/** `rewind mount`: starts the daemon of a tree, and waits until the tree answers. */
+import { fileURLToPath } from 'node:url';
+import { flag, text, type Arguments } from '../command.js';
+import type { Output } from '../output.js';
+import { Daemon } from '../../lib/daemon/daemon.js';
+import { announce, launch, wasLaunched } from '../../lib/daemon/launch.js';
+import { RewindError } from '../../lib/errors.js';
+import { safeForTerminal } from '../../lib/paths.js';
+import { prepareMount, type MountPlan } from '../../lib/store/prepare.js';
+import { removeStore } from '../../lib/store/store.js';
+import { packageVersion } from '../version.js';
+
+/** What a mount says when it is ready. */
+interface MountRow { tree: string; mountpoint: string; store: string; pid: number; seq: number }
+
+const MIB = 2 ** 20;
+
+export async function run(args: Arguments, out: Output): Promise<void> {
+  const limit = args['backlog-limit'] as number | undefined;
+  if (limit !== undefined && !(limit >= 64)) throw new RewindError('ERR_USAGE', '--backlog-limit takes MiB, 64 or more', 'Like --backlog-limit 2048.');
+  const plan = await prepareMount({ tree: text(args, 'DIR')!, mountpoint: text(args, 'at'), store: text(args, 'store'), snapshots: text(args, 'snapshots') });
+  for (const point of plan.cleaned) out.remark(`Unmounted what a dead daemon had left at ${safeForTerminal(point)}.`);
+  if (flag(args, 'foreground')) {
+    await serve(plan, limit, out);
+    return;
+  }
+  const options = ['--foreground', '--store', plan.store.layout.root, '--at', plan.mountpoint, ...limit === undefined ? [] : ['--backlog-limit', String(limit)]];
+  try {
+    const row = await launch([fileURLToPath(new URL('../main.js', import.meta.url)), 'mount', plan.tree, ...options], plan.store.layout.log) as MountRow;
+    await tell(row, out);
+  } catch (error) {
+    if (plan.created) await removeStore(plan.store);
+    throw error;
+  }
+}
+
+/** The daemon itself: until it is told to stop, or somebody unmounts the tree. */
+async function serve(plan: MountPlan, limit: number | undefined, out: Output): Promise<void> {
+  const launched = wasLaunched();
+  let daemon: Daemon;
+  try {
+    daemon = await Daemon.start(plan, { version: await packageVersion(), backlogHardBytes: limit === undefined ? undefined : limit * MIB });
+  } catch (error) {
+    await announce({ failed: error });
+    if (plan.created && !launched) await removeStore(plan.store);
+    throw error;
+  }
+  const stop = (signal: string) => void daemon.stop({ lazy: true, reason: signal }).catch(() => null);
+  process.removeAllListeners('SIGINT');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal));
+  if (launched) process.on('SIGHUP', () => null);
+  else process.on('SIGHUP', () => stop('SIGHUP'));
+  const row: MountRow = { tree: plan.tree, mountpoint: plan.mountpoint, store: plan.store.layout.root, pid: process.pid, seq: daemon.journal.stats().lastSeq };
+  await announce({ ready: row });
+  if (!launched) await tell(row, out);
+  await daemon.ended;
+}
+
+async function tell(row: MountRow, out: Output): Promise<void> {
+  if (out.json) await out.object(row);
+  else await out.line(`${safeForTerminal(row.mountpoint)} is protected: every change to it is kept in ${safeForTerminal(row.store)}`);
+}

@@ -1,0 +1,35 @@
+/** `rewind status`: how the tree, its daemon and its history are. */
+import { text, type Arguments } from '../command.js';
+import { showBytes, showTime, type Output } from '../output.js';
+import { withTree } from '../ask.js';
+import { safeForTerminal } from '../../lib/paths.js';
+import type { StatusRow } from '../../lib/daemon/protocol.js';
+
+export async function run(args: Arguments, out: Output): Promise<void> {
+  await withTree(args, text(args, 'DIR'), async ({ client }) => {
+    for await (const status of client.call('status', {})) {
+      if (out.json) await out.object(status);
+      else for (const line of describe(status)) await out.line(line);
+    }
+  });
+}
+
+function describe(status: StatusRow): string[] {
+  const row = (name: string, value: string) => `${name.padEnd(12)} ${safeForTerminal(value)}`;
+  const lines = [row('tree', status.tree), row('store', status.store)];
+  lines.push(status.mounted
+    ? row('mounted', `at ${status.mountpoint}, since ${showTime(status.mounted_since ?? '')}, by pid ${status.pid} over ${status.transport}`)
+    : row('mounted', 'no'));
+  const behind = status.seq - status.extracted_seq;
+  lines.push(row('changes', `#${status.seq}${behind > 0 ? `, history at #${status.extracted_seq} (${behind} to go, ${showBytes(status.backlog_bytes)})` : ', all in history'}`));
+  if (status.first && status.last_change) lines.push(row('history', `from ${showTime(status.first.time)} (#${status.first.seq}) to ${showTime(status.last_change)}`));
+  const { baseline } = status;
+  if (baseline) {
+    const count = `${baseline.directories} directories, ${baseline.files} files, ${showBytes(baseline.bytes)}`;
+    lines.push(row('baseline', `${baseline.state}: ${count}${baseline.differences > 0 ? `; ${baseline.differences} changed while unmounted` : ''}`));
+  }
+  if (status.memory_bytes !== null) lines.push(row('memory', showBytes(status.memory_bytes)));
+  if (status.last_gap) lines.push(row('gaps', `${status.gaps}, the last ${status.last_gap.reason} at ${showTime(status.last_gap.time)} (#${status.last_gap.seq})`));
+  if (status.failed !== null) lines.push(row('FAILED', `${status.failed}`), row('', 'Nothing is lost: what is not in history is in the journal. See daemon.log in the store.'));
+  return lines;
+}

@@ -1,0 +1,47 @@
+/** `rewind unmount`: ends the daemon of a tree, or a view. Returns when the daemon has ended. */
+import { readMounts, VIEW_MOUNT_TYPE } from '../../lib/store/mounts.js';
+import { realPath } from '../../lib/store/checks.js';
+import { native } from '../../lib/native.js';
+import { RewindError } from '../../lib/errors.js';
+import { safeForTerminal } from '../../lib/paths.js';
+import { flag, text, type Arguments } from '../command.js';
+import type { Output } from '../output.js';
+import { withTree } from '../ask.js';
+
+/** How long the daemon may take to end after the tree is unmounted, in milliseconds. */
+const END_MS = 30_000;
+
+export async function run(args: Arguments, out: Output): Promise<void> {
+  const directory = await realPath(text(args, 'DIR') ?? '.');
+  const view = (await readMounts()).find(({ point, type }) => point === directory && type === VIEW_MOUNT_TYPE);
+  if (view) {
+    await native.unmount(directory, flag(args, 'lazy'));
+    await tell(out, directory, null);
+    return;
+  }
+  await withTree(args, text(args, 'DIR'), async ({ client, found }) => {
+    let pid: number | null = null;
+    for await (const status of client.call('status', {})) pid = status.pid;
+    for await (const { seq } of client.call('unmount', { lazy: flag(args, 'lazy') })) {
+      if (pid !== null) await ended(pid);
+      await tell(out, found.mountpoint ?? found.tree, seq);
+    }
+  });
+}
+
+async function tell(out: Output, directory: string, seq: number | null): Promise<void> {
+  if (out.json) await out.object({ unmounted: directory, seq });
+  else await out.line(`${safeForTerminal(directory)} is unmounted${seq === null ? '' : `; its history ends at #${seq}`}`);
+}
+
+async function ended(pid: number): Promise<void> {
+  for (const giveUp = Date.now() + END_MS; Date.now() < giveUp;) {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new RewindError('ERR_DAEMON_TALK', `The tree is unmounted, but its daemon (pid ${pid}) has not ended within ${END_MS / 1000} s`, 'See daemon.log in the store.');
+}

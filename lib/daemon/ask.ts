@@ -1,0 +1,39 @@
+/** What methods have in common: reading their arguments, with errors that name what was meant. */
+import { RewindError } from '../errors.js';
+import type { HistoryReader } from '../history/reader.js';
+import type { Name, NodeAttr, NodeId } from '../history/types.js';
+import { parsePath, safeForTerminal, showPath } from '../paths.js';
+import { neverExisted } from '../recovery/nearest.js';
+import { formatTimeUtc } from '../time/format.js';
+import { resolveTime, type Instant } from '../time/resolve.js';
+import type { TimeArgs } from './protocol.js';
+import type { Session } from './session.js';
+
+/** Resolves a time, after all that was acknowledged before the question is in history. */
+export async function instantAt(session: Session, expression: unknown, args: TimeArgs): Promise<Instant> {
+  if (typeof expression !== 'string') throw new RewindError('ERR_USAGE', 'A time must be text', 'Like "10m" or "now".');
+  await session.settle();
+  return await resolveTime(expression, session.history, { timeZone: args.time_zone });
+}
+
+export function validPath(path: unknown): Name[] {
+  if (typeof path !== 'string') throw new RewindError('ERR_USAGE', 'A path must be text', 'Relative to the root of the tree; "" is the root.');
+  return parsePath(path);
+}
+
+/** What a path led to at an instant. @throws ERR_NOT_THEN, ERR_NEVER_EXISTED (naming the nearest) */
+export async function nodeThen(history: HistoryReader, path: string, at: Instant): Promise<{ node: NodeId; attr: NodeAttr; names: Name[] }> {
+  const names = validPath(path);
+  const node = await history.resolve(names, at.seq);
+  const attr = node === null ? null : await history.attr(node, at.seq);
+  if (node !== null && attr) return { node, attr, names };
+  const shown = safeForTerminal(showPath(names));
+  throw await neverExisted(history, names) ??
+    new RewindError('ERR_NOT_THEN', `${shown} did not exist at ${formatTimeUtc(at.timeNs)} (#${at.seq})`, `When it did: rewind log ${shown}`);
+}
+
+/** @throws ERR_NOT_MOUNTED, always */
+export function notMounted(session: Session, why: string): never {
+  const { tree } = session.store.description;
+  throw new RewindError('ERR_NOT_MOUNTED', `${tree} is not mounted. ${why}.`, `rewind mount ${tree}`);
+}

@@ -1,0 +1,105 @@
+/**
+ * Asks a tree: its daemon when one runs, else the store itself. Callers cannot tell the two apart, but by what needs a
+ * mounted tree.
+ */
+import { request, type IncomingMessage } from 'node:http';
+import { connect as connectSocket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { RewindError } from '../errors.js';
+import type { Store } from '../store/store.js';
+import { methods } from './methods.js';
+import { openOffline, type OfflineSession } from './offline.js';
+import type { MethodName, Methods } from './protocol.js';
+import { END_TRAILER, fromWire, withSocketPath, type WireError } from './socket.js';
+
+/** A tree that answers. */
+export interface Client {
+  /** `daemon`: somebody else holds the store, and the tree is mounted; `store`: we hold it. */
+  readonly kind: 'daemon' | 'store';
+  call<M extends MethodName>(method: M, args: Methods[M]['args'], signal?: AbortSignal): AsyncGenerator<Methods[M]['item']>;
+  close(): Promise<void>;
+}
+
+/** How long another user of the same store may take before we give up, in milliseconds. */
+const LOCK_PATIENCE_MS = 10_000;
+
+/** Also waits for a daemon that is about to start, and for another reader of the store. @throws those of openOffline */
+export async function connect(store: Store): Promise<Client> {
+  const { socket } = store.layout;
+  const giveUp = Date.now() + LOCK_PATIENCE_MS;
+  for (;;) {
+    if (await answers(socket)) return new DaemonClient(socket);
+    try {
+      return new StoreClient(await openOffline(store));
+    } catch (error) {
+      if (!(error instanceof RewindError) || error.code !== 'ERR_STORE_LOCKED' || Date.now() > giveUp) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+/** Is a daemon listening? */
+export async function answers(socket: string): Promise<boolean> {
+  try {
+    await withSocketPath(socket, (path) => new Promise<void>((resolve, reject) => {
+      const connection = connectSocket(path, () => { connection.destroy(); resolve(); });
+      connection.once('error', reject);
+    }));
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new RewindError('ERR_NO_PERMISSION', `${socket} cannot be reached by uid ${process.getuid?.()}`, 'Ask as the user who mounted the tree, or as root.', { cause: error });
+    }
+    return false;
+  }
+}
+
+function post(socket: string, method: string, args: unknown, signal?: AbortSignal): Promise<IncomingMessage> {
+  return withSocketPath(socket, (socketPath) => new Promise((resolve, reject) => {
+    const body = JSON.stringify(args);
+    const call = request({ socketPath, path: `/v1/${method}`, method: 'POST', signal, headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) } });
+    call.once('response', resolve);
+    call.once('error', reject);
+    call.end(body);
+  }));
+}
+
+class DaemonClient implements Client {
+  readonly kind = 'daemon';
+  constructor(private readonly socket: string) {}
+
+  async *call<M extends MethodName>(method: M, args: Methods[M]['args'], signal?: AbortSignal): AsyncGenerator<Methods[M]['item']> {
+    let response: IncomingMessage;
+    try {
+      response = await post(this.socket, method, args, signal);
+      if (method === 'cat') yield* response as AsyncIterable<Buffer>;
+      else for await (const line of createInterface({ input: response })) yield JSON.parse(line) as Methods[M]['item'];
+    } catch (cause) {
+      if (signal?.aborted) return;
+      throw new RewindError('ERR_DAEMON_TALK', `The daemon at ${this.socket} stopped answering: ${(cause as Error).message}`, 'See daemon.log in the store, and `rewind status`.', { cause });
+    }
+    const end = response.trailers[END_TRAILER];
+    if (end === 'ok') return;
+    if (end === undefined) {
+      if (signal?.aborted) return;
+      throw new RewindError('ERR_DAEMON_TALK', `The answer of the daemon at ${this.socket} was cut off`, 'See daemon.log in the store, and `rewind status`.');
+    }
+    throw fromWire(JSON.parse(end) as WireError);
+  }
+
+  async close(): Promise<void> {}
+}
+
+class StoreClient implements Client {
+  readonly kind = 'store';
+  constructor(private readonly session: OfflineSession) {}
+
+  call<M extends MethodName>(method: M, args: Methods[M]['args'], signal: AbortSignal = new AbortController().signal): AsyncGenerator<Methods[M]['item']> {
+    return methods[method](this.session, args as never, signal) as AsyncGenerator<Methods[M]['item']>;
+  }
+
+  close(): Promise<void> {
+    return this.session.close();
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * One mounted tree, from the lock to the clean end. Guarantees: the mount is usable before the baseline is complete;
+ * a start that fails takes back what it had begun; a stop leaves everything that was acknowledged in history. Nothing
+ * here asks the mount anything synchronously: the view inside it is served by this very thread.
+ */
+import { RewindError } from '../errors.js';
+import { Extractor } from '../extractor/loop.js';
+import { History } from '../history/history.js';
+import type { Seq } from '../history/types.js';
+import { native, type Engine, type Journal } from '../native.js';
+import type { MountPlan } from '../store/prepare.js';
+import { lockStore } from '../store/store.js';
+import { mountView, type MountedView } from '../view/mount.js';
+import { busyHint } from './busy.js';
+import { mountError } from './errors.js';
+import { bootId, lastSessionEndedClean } from './sessions.js';
+import { serveControl } from './server.js';
+import type { LiveTree, Session } from './session.js';
+
+/** How to run a tree. */
+export interface DaemonOptions {
+  version: string;
+  /** Bytes of the journal not yet in history above which writers wait. */
+  backlogHardBytes?: number;
+}
+
+/** Steps back, newest first. */
+type Undo = (() => Promise<void> | void)[];
+
+/** A running daemon. */
+export class Daemon implements LiveTree, Session {
+  readonly mountedSince = new Date();
+  readonly live = this;
+  private readonly undo: Undo = [];
+  private view: MountedView | null = null;
+  private stopping: Promise<Seq> | null = null;
+  private resolveEnded!: (reason: string) => void;
+  /** Resolves with the reason once everything is closed. */
+  readonly ended = new Promise<string>((resolve) => { this.resolveEnded = resolve; });
+
+  private constructor(
+    private readonly plan: MountPlan,
+    readonly version: string,
+    readonly history: History,
+    readonly journal: Journal,
+    readonly engine: Engine,
+    private readonly extractor: Extractor,
+  ) {}
+
+  get store() { return this.plan.store; }
+  get mountpoint() { return this.plan.mountpoint; }
+  get snapshots() { return this.store.description.snapshots; }
+
+  /** Mounts; resolves when the tree answers. @throws ERR_STORE_LOCKED, ERR_MOUNT_FAILED and those of journal and history */
+  static async start(plan: MountPlan, options: DaemonOptions): Promise<Daemon> {
+    const undo: Undo = [];
+    try {
+      return await Daemon.build(plan, options, undo);
+    } catch (error) {
+      for (const step of undo.reverse()) await Promise.resolve(step()).catch(() => null);
+      throw mountError(error, plan);
+    }
+  }
+
+  private static async build(plan: MountPlan, options: DaemonOptions, undo: Undo): Promise<Daemon> {
+    const { store } = plan;
+    const { layout } = store;
+    const lock = await lockStore(store);
+    undo.push(() => lock.release());
+    const history = await History.open(layout.history, { storeId: store.description.id });
+    undo.push(() => history.close());
+    const journal = new native.Journal({
+      directory: layout.journal, storeId: Buffer.from(store.description.id, 'hex'), nextSeq: history.watermark() + 1,
+      ...options.backlogHardBytes !== undefined && { backlogHardBytes: options.backlogHardBytes, backlogSoftBytes: options.backlogHardBytes / 2 },
+    });
+    undo.push(() => journal.close());
+    await journal.open();
+    const extractor = new Extractor(journal, history);
+    await extractor.start();
+    undo.push(() => extractor.stop());
+    await extractor.caughtUp();
+    const engine = new native.Engine({
+      journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
+      clean: await lastSessionEndedClean(history), bootId: await bootId(), version: options.version,
+    });
+    const daemon = new Daemon(plan, options.version, history, journal, engine, extractor);
+    engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
+    await engine.start();
+    undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
+    await daemon.mountViews();
+    undo.push(() => daemon.view?.stop({ lazy: true }));
+    const control = await serveControl(daemon, layout.socket);
+    daemon.undo.push(() => lock.release(), () => history.close(), () => journal.close(), () => control.close());
+    void daemon.loadBaseline();
+    return daemon;
+  }
+
+  private async mountViews(): Promise<void> {
+    this.view = await mountView({
+      history: this.history, mountpoint: `${this.mountpoint}/${this.snapshots}`, settle: () => this.settle(), fsname: this.store.layout.root,
+    });
+  }
+
+  /** What history holds as the live state goes to the engine; only then it can tell what changed while unmounted. */
+  private async loadBaseline(): Promise<void> {
+    try {
+      for await (const entries of this.history.liveEntries()) {
+        if (this.stopping) return;
+        await this.engine.expect(entries);
+      }
+      if (!this.stopping) this.engine.startBaseline();
+    } catch (error) {
+      this.baselineFailure = error as Error;
+    }
+  }
+
+  private baselineFailure: Error | null = null;
+
+  failed(): Error | null {
+    return this.extractor.error ?? this.baselineFailure;
+  }
+
+  async settle(): Promise<Seq> {
+    const { lastSeq } = this.journal.stats();
+    try {
+      await this.extractor.caughtUp();
+    } catch (cause) {
+      throw new RewindError('ERR_HISTORY_BEHIND', `History stopped at #${this.history.watermark()}, changes go on to #${lastSeq}: ${(cause as Error).message}`,
+        'Nothing is lost: what is not in history is in the journal. See daemon.log; unmount and mount again.', { cause });
+    }
+    return this.history.watermark();
+  }
+
+  async grown(seq: Seq, signal: AbortSignal): Promise<void> {
+    while (this.history.watermark() <= seq && !signal.aborted && !this.stopping) {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** A second call joins the first; after ERR_BUSY it may be tried again. */
+  stop(options: { lazy: boolean; reason: string }): Promise<Seq> {
+    this.stopping ??= this.shutDown(options).catch((error: unknown) => {
+      this.stopping = null;
+      throw error;
+    });
+    return this.stopping;
+  }
+
+  private async shutDown({ lazy, reason }: { lazy: boolean; reason: string }): Promise<Seq> {
+    try {
+      await this.view?.stop({ lazy });
+      this.view = null;
+      await this.engine.stop({ lazy, reason });
+    } catch (error) {
+      if ((error as { errno?: number }).errno !== 16) throw error;
+      if (!this.view) await this.mountViews();
+      throw new RewindError('ERR_BUSY', `${this.mountpoint} is in use`, await busyHint(this.mountpoint), { cause: error });
+    }
+    // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
+    try {
+      await this.extractor.caughtUp();
+    } catch {
+      // The records stay in the journal; the next mount goes on with them.
+    }
+    const seq = this.history.watermark();
+    await this.extractor.stop();
+    await this.journal.sync();
+    setImmediate(() => void this.close(reason));
+    return seq;
+  }
+
+  /** Later than the answer to whoever asked for the stop. */
+  private async close(reason: string): Promise<void> {
+    for (const step of this.undo.reverse()) await Promise.resolve(step()).catch(() => null);
+    this.resolveEnded(reason);
+  }
+}

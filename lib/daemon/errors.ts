@@ -1,0 +1,29 @@
+/** What the native layer and RocksDB reject with, as errors that a person can act on. */
+import { RewindError } from '../errors.js';
+import type { MountPlan } from '../store/prepare.js';
+import type { StoreLayout } from '../store/layout.js';
+
+/** An error of opening journal or history. */
+export function storeOpenError(error: unknown, layout: StoreLayout): Error {
+  if (error instanceof RewindError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'ERR_JOURNAL_CORRUPT') {
+    return new RewindError('ERR_JOURNAL_CORRUPT', `${layout.journal}: ${message}`, 'Copy the store away before anything else; what lies before the place named is whole.', { cause: error });
+  }
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new RewindError('ERR_DISK_FULL', `${layout.root}: ${message}`, 'Free space on the disk of the store.', { cause: error });
+  }
+  if (/corrupt|checksum mismatch|Bad table magic|MANIFEST|CURRENT/i.test(message)) {
+    return new RewindError('ERR_HISTORY_CORRUPT', `${layout.history}: ${message}`, 'Copy the store away before anything else.', { cause: error });
+  }
+  return error as Error;
+}
+
+/** An error of mounting. */
+export function mountError(error: unknown, plan: MountPlan): Error {
+  const known = storeOpenError(error, plan.store.layout);
+  if (known instanceof RewindError) return known;
+  const { syscall, message } = error as NodeJS.ErrnoException;
+  return new RewindError('ERR_MOUNT_FAILED', `${plan.mountpoint} cannot be mounted: ${syscall ? `${syscall}: ` : ''}${message}`,
+    'As another user than root the mountpoint must be yours and /etc/fuse.conf may matter; `dmesg` may say more.', { cause: error });
+}

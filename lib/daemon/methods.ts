@@ -1,0 +1,102 @@
+/** The table of methods (protocol.ts says what each takes and yields). */
+import { RewindError } from '../errors.js';
+import { listSaves, listWrites } from '../recovery/list.js';
+import { readsAsTime } from '../time/resolve.js';
+import { instantAt, nodeThen, notMounted, validPath } from './ask.js';
+import { diff } from './diff.js';
+import { addMark } from './mark.js';
+import type { MethodName, Methods } from './protocol.js';
+import { instantRow, listRow, pointRow, S_IFMT, saveRow, writeRow } from './rows.js';
+import type { Session } from './session.js';
+import { status } from './status.js';
+import { restore, rollback } from './work.js';
+
+/** A method: what it yields comes as soon as it is known; the signal fires when nobody waits any more. */
+export type Method<M extends MethodName> = (session: Session, args: Methods[M]['args'], signal: AbortSignal) => AsyncGenerator<Methods[M]['item']>;
+
+/** Bytes of a file that are read and sent at a time. */
+const CAT_BYTES = 4 << 20;
+
+export const methods: { [M in MethodName]: Method<M> } = {
+  status,
+  diff,
+  rollback,
+  restore,
+
+  async *resolve(session, args) {
+    yield instantRow(await instantAt(session, args.time, args));
+  },
+
+  async *log(session, args) {
+    const path = validPath(args.path);
+    const until = args.until === undefined ? await session.settle() : (await instantAt(session, args.until, args)).seq;
+    const since = args.since === undefined ? undefined : (await instantAt(session, args.since, args)).seq;
+    const options = { since, until, limit: args.limit, raw: args.raw };
+    if (args.all_writes) for await (const entry of listWrites(session.history, path, options)) yield writeRow(entry);
+    else for await (const save of listSaves(session.history, path, options)) yield saveRow(save);
+  },
+
+  async *ls(session, args) {
+    const { history } = session;
+    const at = await instantAt(session, args.at, args);
+    yield { at: instantRow(at) };
+    const { node, attr, names } = await nodeThen(history, args.path, at);
+    const target = async (id: number, mode: number) => (mode & S_IFMT) === 0o120000 ? await history.readlink(id, at.seq) : undefined;
+    if ((attr.mode & S_IFMT) !== 0o040000) {
+      yield listRow(names, attr, await target(node, attr.mode));
+      return;
+    }
+    const entries = await history.list(node, at.seq);
+    const attrs = await history.attrs(entries.map((entry) => entry.node), at.seq);
+    for (const [i, entry] of entries.entries()) {
+      const found = attrs[i];
+      if (found) yield listRow([...names, entry.name], found, await target(entry.node, found.mode));
+    }
+  },
+
+  async *cat(session, args, signal) {
+    const { history } = session;
+    const at = await instantAt(session, args.at, args);
+    const { node, attr } = await nodeThen(history, args.path, at);
+    if ((attr.mode & S_IFMT) !== 0o100000) {
+      throw new RewindError('ERR_USAGE', `${args.path} was not a regular file at #${at.seq}`, 'See `rewind ls` for what it was.');
+    }
+    for (let offset = 0; offset < attr.size && !signal.aborted; offset += CAT_BYTES) {
+      yield await history.read(node, offset, Math.min(CAT_BYTES, attr.size - offset), at.seq);
+    }
+  },
+
+  async *points(session) {
+    await session.settle();
+    for (const point of await session.history.points()) yield pointRow(point);
+  },
+
+  async *mark(session, args) {
+    const live = session.live ?? notMounted(session, 'A mark names an instant of a mounted tree');
+    if (!/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u.test(args.name) || readsAsTime(args.name)) {
+      throw new RewindError('ERR_POINT_NAME', `${JSON.stringify(args.name)} cannot name a point`, 'Use letters, digits and . _ - and nothing that reads as a time, like before-upgrade.');
+    }
+    yield await addMark(session, live, 'mark', args.name, args.note ?? '');
+  },
+
+  async *watch(session, _args, signal) {
+    const live = session.live ?? notMounted(session, 'Only a mounted tree changes');
+    let seen = await session.settle();
+    while (!signal.aborted) {
+      await live.grown(seen, signal);
+      const until = session.history.watermark();
+      if (until === seen) return;
+      for await (const entry of listWrites(session.history, [], { since: seen, until })) yield writeRow(entry);
+      seen = until;
+    }
+  },
+
+  async *unmount(session, args) {
+    const live = session.live ?? notMounted(session, 'There is nothing to unmount');
+    yield { type: 'stopped', seq: await live.stop({ lazy: args.lazy ?? false, reason: 'unmount' }) };
+  },
+};
+
+export function isMethod(name: string): name is MethodName {
+  return Object.hasOwn(methods, name);
+}

@@ -1,0 +1,137 @@
+/**
+ * What can be asked of a tree, as data: one table of methods serves the daemon's socket, the CLI's direct use of a
+ * store that is not mounted, and lib/index.ts. Everything is JSON (a method of bytes aside): paths are shown names
+ * (lib/paths.ts), times RFC 3339 in UTC to the nanosecond. Fields are only ever added.
+ */
+import type { BaselineProgress, EngineStats } from '../native.js';
+import type { Marker, PointKind } from '../history/types.js';
+import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
+
+/** A time as a person wrote it, with what is needed to read it as they meant it. */
+export interface TimeArgs {
+  /** IANA zone of times without an offset. */
+  time_zone?: string;
+}
+
+/** A resolved instant. */
+export interface InstantRow {
+  expression: string;
+  seq: number;
+  time: string;
+}
+
+export interface WriterRow {
+  id: number; pid: number; ppid: number; exe: string; argv: string[]; uid: number; gid: number; cgroup: string;
+}
+
+/** One save (`log`), or one record (`log` with all_writes, and `watch`). */
+export interface LogRow {
+  seq: number;
+  time: string;
+  marker: Marker;
+  path: string | null;
+  /** Where a rename took it from. */
+  from?: string;
+  /** Saves: counts within one life of the path; null where that has no meaning. */
+  ver?: number | null;
+  size: number | null;
+  writer: WriterRow | null;
+  /** Who did it is not certain (a memory-mapped write). */
+  uncertain: boolean;
+  /** It happened while the tree was not mounted. */
+  unmounted: boolean;
+  /** Saves: the first record of it, and how many. */
+  first_seq?: number;
+  records?: number;
+  /** Records: what kind, and which bytes. */
+  kind?: string;
+  offset?: number;
+  length?: number;
+  save?: number;
+}
+
+export interface ListRow {
+  path: string;
+  type: 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'char' | 'block';
+  /** Permission bits, octal. */
+  mode: string;
+  uid: number; gid: number; nlink: number; size: number;
+  mtime: string;
+  target?: string;
+}
+
+export interface DiffRow {
+  status: DiffStatus;
+  path: string;
+  from?: string;
+  what: DiffWhat;
+  old_size: number | null;
+  new_size: number | null;
+  /** With `patch`: the unified diff, or null when the content is binary or did not change. */
+  patch?: string | null;
+  binary?: boolean;
+}
+
+export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
+
+export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string }
+
+export interface GapRow { seq: number; time: string; reason: string; detail: Record<string, unknown> }
+
+export interface StatusRow {
+  mounted: boolean;
+  /** null when no daemon runs. */
+  pid: number | null;
+  tree: string;
+  mountpoint: string | null;
+  store: string;
+  snapshots: string;
+  version: string | null;
+  mounted_since: string | null;
+  /** The last change that was acknowledged, and the last that is in history. */
+  seq: number;
+  extracted_seq: number;
+  /** When the last change took effect. */
+  last_change: string | null;
+  first: { seq: number; time: string } | null;
+  backlog_bytes: number;
+  baseline: BaselineProgress | null;
+  transport: string | null;
+  inodes: number | null;
+  handles: number | null;
+  requests: EngineStats['requests'] | null;
+  memory_bytes: number | null;
+  gaps: number;
+  last_gap: GapRow | null;
+  /** Why the extractor stopped; null when all is well. */
+  failed: string | null;
+}
+
+/** One message of a rollback or restore. */
+export type WorkRow =
+  | { type: 'instant'; at: InstantRow }
+  | { type: 'plan'; now: number; to: number; counts: PlanCounts; bytes: number }
+  | ({ type: 'entry' } & PlanRow)
+  | { type: 'progress'; done_ops: number; total_ops: number; done_bytes: number; total_bytes: number }
+  | { type: 'failure'; op: string; path: string; errno: number }
+  /** The seqs of the points before and after it; null when there was nothing to do. */
+  | { type: 'done'; counts: PlanCounts; bytes: number; before: number | null; after: number | null }
+  | { type: 'restored'; steps: number; bytes: number; into: string };
+
+/** Every method: its arguments and what it yields. */
+export interface Methods {
+  status: { args: Record<string, never>; item: StatusRow };
+  resolve: { args: TimeArgs & { time: string }; item: InstantRow };
+  log: { args: TimeArgs & { path: string; since?: string; until?: string; limit?: number; all_writes?: boolean; raw?: boolean }; item: LogRow };
+  ls: { args: TimeArgs & { path: string; at: string }; item: { at: InstantRow } | ListRow };
+  cat: { args: TimeArgs & { path: string; at: string }; item: Buffer };
+  diff: { args: TimeArgs & { path: string; from: string; to: string; patch?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
+  rollback: { args: TimeArgs & { paths: string[]; to: string; dry_run?: boolean; planned_at?: number }; item: WorkRow };
+  restore: { args: TimeArgs & { path: string; at: string; into: string; force?: boolean }; item: WorkRow };
+  points: { args: Record<string, never>; item: PointRow };
+  mark: { args: { name: string; note?: string }; item: PointRow };
+  watch: { args: Record<string, never>; item: LogRow };
+  unmount: { args: { lazy?: boolean }; item: { type: 'stopped'; seq: number } };
+}
+
+export type MethodName = keyof Methods;

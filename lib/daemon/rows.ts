@@ -1,0 +1,78 @@
+/** From what history and recovery answer to the rows of the protocol. Pure. */
+import type { Gap, NodeAttr, Point, Writer } from '../history/types.js';
+import { safeForTerminal, showPath } from '../paths.js';
+import type { DiffEntry, PlanEntry, Save, WriteEntry } from '../recovery/types.js';
+import { formatTimeUtc } from '../time/format.js';
+import type { Instant } from '../time/resolve.js';
+import type { DiffRow, GapRow, InstantRow, ListRow, LogRow, PlanRow, PointRow, WriterRow } from './protocol.js';
+
+export const S_IFMT = 0o170000;
+const TYPES: Record<number, ListRow['type']> = {
+  0o100000: 'file', 0o040000: 'directory', 0o120000: 'symlink', 0o010000: 'fifo', 0o140000: 'socket', 0o020000: 'char', 0o060000: 'block',
+};
+
+/** Numbers of native/journal/format.h `Kind`, as `log --all-writes` names them. */
+const KINDS: Record<number, string> = {
+  8: 'create', 9: 'mkdir', 10: 'symlink', 11: 'mknod', 12: 'tmpfile', 13: 'link', 14: 'unlink', 15: 'rmdir', 16: 'rename',
+  24: 'write', 25: 'truncate', 26: 'fallocate', 27: 'setattr', 28: 'setxattr', 29: 'removexattr', 32: 'open', 33: 'close',
+  40: 'base-node', 41: 'base-name', 42: 'base-absent', 43: 'base-data', 44: 'base-end',
+};
+
+const path = (names: readonly string[]): string => safeForTerminal(showPath(names));
+
+export function instantRow(instant: Instant): InstantRow {
+  return { expression: instant.expr, seq: instant.seq, time: formatTimeUtc(instant.timeNs) };
+}
+
+function writerRow(writer: Writer): WriterRow {
+  const { id, pid, ppid, exe, argv, uid, gid, cgroup } = writer;
+  return { id, pid, ppid, exe: safeForTerminal(exe), argv: argv.map(safeForTerminal), uid, gid, cgroup: safeForTerminal(cgroup) };
+}
+
+export function saveRow(save: Save): LogRow {
+  return {
+    seq: save.seq, time: formatTimeUtc(save.timeNs), marker: save.marker, path: save.path && path(save.path),
+    ...save.from && { from: path(save.from) },
+    ver: save.ver, size: save.size, writer: save.writer && writerRow(save.writer), uncertain: save.writeback, unmounted: save.unmounted,
+    first_seq: save.firstSeq, records: save.records,
+  };
+}
+
+export function writeRow(entry: WriteEntry): LogRow {
+  return {
+    seq: entry.seq, time: formatTimeUtc(entry.timeNs), marker: entry.marker, path: entry.path && path(entry.path),
+    ...entry.from && { from: path(entry.from) },
+    size: entry.size, writer: entry.writer && writerRow(entry.writer), uncertain: entry.writeback, unmounted: entry.unmounted,
+    kind: KINDS[entry.kind] ?? String(entry.kind), offset: entry.offset, length: entry.length, save: entry.save,
+  };
+}
+
+export function listRow(names: string[], attr: NodeAttr, target?: Buffer): ListRow {
+  return {
+    path: path(names), type: TYPES[attr.mode & S_IFMT] ?? 'file', mode: (attr.mode & 0o7777).toString(8).padStart(4, '0'),
+    uid: attr.uid, gid: attr.gid, nlink: attr.nlink, size: attr.size, mtime: formatTimeUtc(attr.mtime),
+    ...target && { target: path([target.toString('latin1')]) },
+  };
+}
+
+export function diffRow(entry: DiffEntry): DiffRow {
+  return {
+    status: entry.status, path: path(entry.path), ...entry.from && { from: path(entry.from) }, what: entry.what,
+    old_size: entry.fromAttr?.size ?? null, new_size: entry.toAttr?.size ?? null,
+  };
+}
+
+export function planRow(entry: PlanEntry): PlanRow {
+  return {
+    action: entry.action, path: path(entry.path), ...entry.from && { from: path(entry.from) }, bytes: entry.bytes,
+    ...entry.reason !== undefined && { reason: entry.reason },
+  };
+}
+
+export function pointRow(point: Point): PointRow {
+  return { id: point.id, seq: point.seq, time: formatTimeUtc(point.timeNs), kind: point.kind, name: safeForTerminal(point.name), note: safeForTerminal(point.note) };
+}
+
+export function gapRow(gap: Gap): GapRow {
+  return { seq: gap.seq, time: formatTimeUtc(gap.timeNs), reason: gap.reason, detail: gap.detail };
+}

@@ -1,0 +1,35 @@
+/** What methods work on: a history, and the live tree when it is mounted. */
+import type { HistoryReader } from '../history/reader.js';
+import type { Seq } from '../history/types.js';
+import type { Engine, Journal } from '../native.js';
+import type { Store } from '../store/store.js';
+
+/** A mounted tree. */
+export interface LiveTree {
+  journal: Journal;
+  engine: Engine;
+  mountpoint: string;
+  /** Name of the views' directory in the root. */
+  snapshots: string;
+  version: string;
+  mountedSince: Date;
+  /** Why the extractor stopped, null when all is well. */
+  failed(): Error | null;
+  /** Unmounts; resolves once all is in history. @throws ERR_BUSY, still mounted */
+  stop(options: { lazy: boolean; reason: string }): Promise<Seq>;
+  /** Resolves when history has grown beyond `seq` (or the signal fires). */
+  grown(seq: Seq, signal: AbortSignal): Promise<void>;
+}
+
+/** A tree that can be asked. */
+export interface Session {
+  readonly store: Store;
+  readonly history: HistoryReader;
+  /** null when the tree is not mounted. */
+  readonly live: LiveTree | null;
+  /**
+   * Waits until everything that was acknowledged before the call is in history; resolves to the last seq of it.
+   * @throws ERR_HISTORY_BEHIND when the extractor has stopped
+   */
+  settle(): Promise<Seq>;
+}

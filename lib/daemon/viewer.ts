@@ -1,0 +1,35 @@
+/** A view of a store with no tree: holds the store, answers the control socket, and ends when it is unmounted. */
+import type { Store } from '../store/store.js';
+import { mountView } from '../view/mount.js';
+import { openOffline } from './offline.js';
+import { serveControl } from './server.js';
+
+/** A mounted view. */
+export interface Viewer {
+  stop(): Promise<void>;
+  /** Resolves once everything is closed. */
+  ended: Promise<void>;
+}
+
+/** @throws those of openOffline and of mounting */
+export async function openViewer(store: Store, mountpoint: string): Promise<Viewer> {
+  const session = await openOffline(store);
+  try {
+    let resolveEnded: () => void;
+    const ended = new Promise<void>((resolve) => { resolveEnded = resolve; });
+    let finishing: Promise<void> | null = null;
+    const finish = () => finishing ??= (async () => {
+      await control.close();
+      await session.close();
+      resolveEnded();
+    })();
+    const view = await mountView({
+      history: session.history, mountpoint, settle: () => session.settle(), fsname: store.layout.root, onGone: () => void finish(),
+    });
+    const control = await serveControl(session, store.layout.socket);
+    return { ended, stop: async () => { await view.stop({ lazy: true }); await finish(); } };
+  } catch (error) {
+    await session.close();
+    throw error;
+  }
+}

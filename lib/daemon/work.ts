@@ -1,0 +1,105 @@
+/**
+ * The methods that change something: rollback, through the mount and framed by two points (I7), and restore, to
+ * another place. Both answer with what they plan and how far they are.
+ */
+import { RewindError } from '../errors.js';
+import { native } from '../native.js';
+import { safeForTerminal, showPath } from '../paths.js';
+import { applyPlan, type ApplyOptions } from '../recovery/apply.js';
+import { planRollback } from '../recovery/plan.js';
+import { restoreInto } from '../recovery/restore.js';
+import type { ApplyFailure, ApplyProgress, Plan } from '../recovery/types.js';
+import { instantAt, notMounted, validPath } from './ask.js';
+import { addMark } from './mark.js';
+import type { Methods, WorkRow } from './protocol.js';
+import { instantRow, planRow } from './rows.js';
+import type { Session } from './session.js';
+
+/** How often work that is under way says how far it is, in milliseconds. */
+const PROGRESS_MS = 200;
+/** New changes that a refusal names. */
+const NAMED_CHANGES = 3;
+
+/** Sessions with a rollback under way. */
+const working = new WeakSet<Session>();
+
+export async function* rollback(session: Session, args: Methods['rollback']['args']): AsyncGenerator<WorkRow> {
+  const live = args.dry_run ? session.live : session.live ?? notMounted(session, 'A rollback goes through the mounted tree');
+  const paths = args.paths.map(validPath);
+  const at = await instantAt(session, args.to, args);
+  yield { type: 'instant', at: instantRow(at) };
+  const now = await session.settle();
+  let plan = await planRollback(session.history, { paths, to: at.seq, now });
+  if (args.planned_at !== undefined) await checkNothingNew(session, plan, args.planned_at);
+  for (const entry of plan.entries) yield { type: 'entry', ...planRow(entry) };
+  yield { type: 'plan', now: plan.now, to: plan.to, counts: plan.counts, bytes: plan.bytes };
+  if (args.dry_run || !live) return;
+  const done = { type: 'done' as const, counts: plan.counts, bytes: plan.bytes, before: null, after: null };
+  if (plan.ops.length === 0) {
+    yield done;
+    return;
+  }
+  if (working.has(session)) throw new RewindError('ERR_BUSY', 'Another rollback is under way', 'Wait for it to end.');
+  working.add(session);
+  const tree = await native.openTree(live.mountpoint);
+  try {
+    const scope = paths.length === 0 ? 'all' : paths.map((path) => safeForTerminal(showPath(path))).join(' ').slice(0, 200);
+    const before = await addMark(session, live, 'rollback', '', `before: ${scope} to #${at.seq}`);
+    // What was changed between the plan that was shown and the point is undone, too, and kept in history as all else.
+    plan = await planRollback(session.history, { paths, to: at.seq, now: before.seq });
+    const failure = yield* following((options) => applyPlan(plan, session.history, tree, options));
+    const after = await addMark(session, live, 'rollback', '', `after: ${scope} to #${at.seq}`);
+    if (failure) throw failure;
+    yield { ...done, counts: plan.counts, bytes: plan.bytes, before: before.seq, after: after.seq };
+  } finally {
+    tree.close();
+    working.delete(session);
+  }
+}
+
+/** @throws ERR_NEWER_CHANGES when the plan holds what the one that was agreed to did not */
+async function checkNothingNew(session: Session, plan: Plan, plannedAt: number): Promise<void> {
+  const agreed = await planRollback(session.history, { paths: plan.paths, to: plan.to, now: plannedAt });
+  const key = (entry: Plan['entries'][number]) => `${entry.action} ${showPath(entry.path)}`;
+  const known = new Set(agreed.entries.map(key));
+  const fresh = plan.entries.filter((entry) => !known.has(key(entry)));
+  if (fresh.length === 0) return;
+  const names = fresh.slice(0, NAMED_CHANGES).map((entry) => safeForTerminal(showPath(entry.path))).join(', ');
+  throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: since the plan was shown ${fresh.length} more ${fresh.length === 1 ? 'path' : 'paths'} changed: ${names}`,
+    'Run the command again to see the new plan, or answer beforehand with --yes.');
+}
+
+export async function* restore(session: Session, args: Methods['restore']['args']): AsyncGenerator<WorkRow> {
+  const path = validPath(args.path);
+  const at = await instantAt(session, args.at, args);
+  yield { type: 'instant', at: instantRow(at) };
+  let progress: ApplyProgress | null = null;
+  const failure = yield* following(async (options) => {
+    progress = await restoreInto(session.history, { ...options, path, at: at.seq, dest: args.into, force: args.force, openTree: native.openTree });
+  });
+  if (failure) throw failure;
+  const { totalOps, totalBytes } = progress!;
+  yield { type: 'restored', steps: totalOps, bytes: totalBytes, into: args.into };
+}
+
+/** Yields how far the work is until it ends; answers the error that it ended with, after what failed was yielded. */
+async function* following(start: (options: ApplyOptions) => Promise<unknown>): AsyncGenerator<WorkRow, Error | null> {
+  let latest: ApplyProgress | null = null;
+  let ended = false;
+  let failure: Error | null = null;
+  const work = start({ onProgress: (progress) => { latest = { ...progress }; } })
+    .catch((error: Error) => { failure = error; })
+    .finally(() => { ended = true; });
+  while (!ended) {
+    let timer!: NodeJS.Timeout;
+    await Promise.race([work, new Promise((resolve) => { timer = setTimeout(resolve, PROGRESS_MS); })]);
+    clearTimeout(timer);
+    const shown = latest as ApplyProgress | null;
+    if (shown) yield { type: 'progress', done_ops: shown.doneOps, total_ops: shown.totalOps, done_bytes: shown.doneBytes, total_bytes: shown.totalBytes };
+  }
+  const cause = (failure as Error | null)?.cause;
+  for (const { op, path, errno } of Array.isArray(cause) ? cause as ApplyFailure[] : []) {
+    yield { type: 'failure', op, path: safeForTerminal(showPath(path === '' ? [] : path.split('/'))), errno };
+  }
+  return failure;
+}

@@ -1,0 +1,83 @@
+import test from 'ava';
+import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { registryEntry, storeLayout } from '../../../lib/store/layout.js';
+import { checkBelongs, createStore, lockStore, openStore, registerStore, removeStore, setSnapshotsName, storePlaceOf } from '../../../lib/store/store.js';
+import { scoped } from '../../helpers/scope.js';
+
+test('a new store is private, empty and says whose it is', (t) => scoped(async (scope) => {
+  const root = join(scope.temporary(), 'a', 'store');
+  const made = await createStore(root, '/some/tree', '.past');
+  const opened = await openStore(root);
+  t.deepEqual(opened.description, made.description);
+  t.is(opened.description.tree, '/some/tree');
+  t.is(opened.description.snapshots, '.past');
+  t.is((await stat(root)).mode & 0o777, 0o700);
+  t.deepEqual((await readdir(root)).sort(), ['history', 'journal', 'store.json']);
+  t.notThrows(() => checkBelongs(opened, '/some/tree'));
+  t.is(t.throws(() => checkBelongs(opened, '/other'))?.message.includes('/some/tree'), true);
+}));
+
+test('a directory that holds something else never becomes a store', (t) => scoped(async (scope) => {
+  const root = scope.temporary();
+  await writeFile(join(root, 'thesis.tex'), 'x');
+  await t.throwsAsync(createStore(root, '/t', '.snapshots'), { message: /not empty/ });
+  t.deepEqual(await readdir(root), ['thesis.tex']);
+}));
+
+test('what is no store, of a newer format or garbled is refused by its own name', (t) => scoped(async (scope) => {
+  const root = scope.temporary();
+  await t.throwsAsync(openStore(root), { code: 'ERR_NO_STORE' });
+  await t.throwsAsync(openStore(join(root, 'missing')), { code: 'ERR_NO_STORE' });
+  const { description } = storeLayout(root);
+  for (const [text, code] of [
+    ['{"format": 2}', 'ERR_STORE_FORMAT'], ['{', 'ERR_STORE_CORRUPT'], ['[]', 'ERR_STORE_CORRUPT'], ['null', 'ERR_STORE_CORRUPT'],
+    ['{"format":1,"id":"zz","tree":"/t"}', 'ERR_STORE_CORRUPT'], [`{"format":1,"id":"${'0'.repeat(32)}","tree":"t"}`, 'ERR_STORE_CORRUPT'],
+  ] as const) {
+    await writeFile(description, text);
+    await t.throwsAsync(openStore(root), { code }, text);
+    t.is(await readFile(description, 'utf8'), text);
+  }
+}));
+
+test('a store is locked once, and again after its release', (t) => scoped(async (scope) => {
+  const store = await createStore(join(scope.temporary(), 's'), '/t', '.snapshots');
+  const lock = await lockStore(store);
+  await t.throwsAsync(lockStore(store), { code: 'ERR_STORE_LOCKED' });
+  lock.release();
+  (await lockStore(store)).release();
+}));
+
+test('the name of the views is remembered', (t) => scoped(async (scope) => {
+  const store = await createStore(join(scope.temporary(), 's'), '/t', '.snapshots');
+  await setSnapshotsName(store, '.past');
+  t.is((await openStore(store.layout.root)).description.snapshots, '.past');
+}));
+
+test.serial('a store that lies elsewhere is found for its tree, and forgotten with it', (t) => scoped(async (scope) => {
+  const before = process.env['XDG_STATE_HOME'];
+  process.env['XDG_STATE_HOME'] = scope.temporary();
+  scope.defer(() => { if (before === undefined) delete process.env['XDG_STATE_HOME']; else process.env['XDG_STATE_HOME'] = before; });
+  t.is(await storePlaceOf('/t/project'), registryEntry('/t/project'));
+  t.regex(registryEntry('/t/project'), /\/rewindfs\/project-[0-9a-f]{12}$/);
+  const store = await createStore(join(scope.temporary(), 's'), '/t/project', '.snapshots');
+  await registerStore(store);
+  await registerStore(store);
+  t.is(await storePlaceOf('/t/project'), store.layout.root);
+  const other = await createStore(join(scope.temporary(), 's'), '/t/project', '.snapshots');
+  await registerStore(other);
+  t.is(await storePlaceOf('/t/project'), other.layout.root);
+  await removeStore(other);
+  t.is(await storePlaceOf('/t/project'), registryEntry('/t/project'));
+}));
+
+test.serial('a default store keeps its place when a mount names another', (t) => scoped(async (scope) => {
+  const before = process.env['XDG_STATE_HOME'];
+  process.env['XDG_STATE_HOME'] = scope.temporary();
+  scope.defer(() => { if (before === undefined) delete process.env['XDG_STATE_HOME']; else process.env['XDG_STATE_HOME'] = before; });
+  const kept = await createStore(registryEntry('/t'), '/t', '.snapshots');
+  const other = await createStore(join(scope.temporary(), 's'), '/t', '.snapshots');
+  await registerStore(other);
+  t.is(await storePlaceOf('/t'), registryEntry('/t'));
+  t.deepEqual((await openStore(registryEntry('/t'))).description, kept.description);
+}));

@@ -1,0 +1,89 @@
+import test from 'ava';
+import { posix } from 'node:path';
+import { projectFiles, read, SOURCES } from './project.js';
+
+/** What the files of a folder may import, and why not more. */
+const MAY_IMPORT: Record<string, { from: string[]; because: string }> = {
+  'lib/history': { from: ['lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'history is below everything that asks it; the state is a function of the records alone (I4)' },
+  'lib/extractor': { from: ['lib/extractor', 'lib/history', 'lib/errors.ts', 'lib/native.ts'], because: 'folding must never depend on who looks: a view that fails cannot stop history' },
+  'lib/time': { from: ['lib/time', 'lib/history', 'lib/errors.ts', 'lib/paths.ts'], because: 'a time means the same to every caller' },
+  'lib/view': { from: ['lib/view', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a view shows any store, with no engine and no daemon' },
+  'lib/recovery': { from: ['lib/recovery', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'plans are data; who applies them decides where' },
+  'lib/store': { from: ['lib/store', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a store is found and locked before anything in it is understood' },
+  'lib/daemon': { from: ['lib'], because: 'the daemon joins the layers of lib, and knows no command line' },
+  'lib': { from: ['lib'], because: 'lib is a library: it must work without the command line' },
+  'cli': { from: ['cli', 'lib'], because: 'the command line is a thin shell over lib' },
+};
+
+/** The same for folders of native/. */
+const MAY_INCLUDE: Record<string, { from: string[]; because: string }> = {
+  'native/os': { from: ['os'], because: 'the seam to the system knows nothing of rewindfs' },
+  'native/journal': { from: ['os', 'journal'], because: 'the journal does not know who writes to it' },
+  'native/live': { from: ['os', 'journal', 'live', 'fuse'], because: 'operations know the protocol, never JavaScript' },
+  'native/fuse': { from: ['os', 'fuse'], because: 'the protocol layer carries requests without understanding files' },
+};
+
+function importsOf(path: string): string[] {
+  const specifiers = [...read(path).matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)].map((match) => match[1]!);
+  return specifiers.map((specifier) => posix.join(posix.dirname(path), specifier).replace(/\.js$/, '.ts'));
+}
+
+const within = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
+
+test('TypeScript layers point downwards only', (t) => {
+  const wrong: string[] = [];
+  for (const path of projectFiles(/^(lib|cli)\/.*\.ts$/)) {
+    const folder = Object.keys(MAY_IMPORT).filter((candidate) => within(path, candidate)).sort((a, b) => b.length - a.length)[0]!;
+    const rule = MAY_IMPORT[folder]!;
+    for (const imported of importsOf(path)) {
+      if (!rule.from.some((allowed) => within(imported, allowed))) wrong.push(`${path} imports ${imported}: ${rule.because}`);
+    }
+  }
+  t.deepEqual(wrong, []);
+});
+
+test('C++ layers point downwards only', (t) => {
+  const wrong: string[] = [];
+  for (const path of projectFiles(/^native\/.*\.(cc|h)$/)) {
+    const rule = Object.entries(MAY_INCLUDE).find(([folder]) => within(path, folder))?.[1];
+    for (const [, included] of read(path).matchAll(/^#include "([^"]+)"/gm)) {
+      if (rule && !rule.from.includes(included!.split('/')[0]!)) wrong.push(`${path} includes ${included}: ${rule.because}`);
+    }
+    if (!path.startsWith('native/addon/') && /#include\s+[<"](napi|node_api)/.test(read(path))) {
+      wrong.push(`${path} includes Node's headers: only native/addon/ knows JavaScript, so that everything else runs and is tested without it`);
+    }
+  }
+  t.deepEqual(wrong, []);
+});
+
+test('only lib/native.ts loads the addon', (t) => {
+  const others = projectFiles(/^(lib|cli)\/.*\.ts$/).filter((path) => path !== 'lib/native.ts' && /\.node['"]|process\.dlopen|createRequire/.test(read(path)));
+  t.deepEqual(others, [], 'types and failures of the native side are looked after in one place');
+});
+
+test('lib neither prints nor ends the process', (t) => {
+  const wrong = projectFiles(/^lib\/.*\.ts$/).filter((path) => /\bconsole\.|process\.exit\b|process\.(stdout|stderr)\b/.test(read(path)));
+  t.deepEqual(wrong, [], 'a library answers its caller; the command line speaks');
+});
+
+test('every source begins with what it guarantees', (t) => {
+  const wrong = projectFiles(SOURCES).filter((path) => !path.startsWith('test/') && !/^(#!.*\n)?(\/\*\*?|\/\/)/.test(read(path)));
+  t.deepEqual(wrong, []);
+});
+
+test('no file has become a cellar into which all sinks', (t) => {
+  const long = projectFiles(SOURCES).map((path) => ({ path, lines: read(path).split('\n').length - 1 })).filter(({ lines }) => lines > 400);
+  t.deepEqual(long, [], 'at most 400 lines: divide by family');
+});
+
+test('nothing is left for later, and no test is skipped', (t) => {
+  const wrong: string[] = [];
+  const words = new RegExp(['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 'HA' + 'CK'].map((word) => `\\b${word}\\b`).join('|'));
+  const skips = new RegExp(`\\btest(\\.serial)?\\.(${['sk' + 'ip', 'on' + 'ly', 'fail' + 'ing', 'to' + 'do'].join('|')})\\b`);
+  for (const path of projectFiles(SOURCES)) {
+    const text = read(path);
+    if (words.test(text)) wrong.push(`${path}: ${words.exec(text)?.[0]}`);
+    if (skips.test(text)) wrong.push(`${path}: ${skips.exec(text)?.[0]}`);
+  }
+  t.deepEqual(wrong, []);
+});
