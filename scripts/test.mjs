@@ -3,7 +3,8 @@
  * passed, none was skipped, and no mount of ours was left behind. Arguments go to ava.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -15,8 +16,10 @@ function ourMounts() {
 }
 
 const before = new Set(ourMounts());
+// Trees that tests mount are registered here, not where the user's are.
+const state = mkdtempSync(join(tmpdir(), 'rewindfs-state-'));
 const ava = spawn(process.execPath, [join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs'), '--tap', ...process.argv.slice(2)], {
-  cwd: root, stdio: ['ignore', 'pipe', 'inherit'],
+  cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, XDG_STATE_HOME: state },
 });
 
 let passed = 0;
@@ -37,6 +40,7 @@ for await (const line of createInterface({ input: ava.stdout })) {
 }
 const code = await new Promise((resolve) => { ava.exitCode === null ? ava.once('exit', (status) => resolve(status ?? 1)) : resolve(ava.exitCode); });
 
+rmSync(state, { recursive: true, force: true });
 const leaked = ourMounts().filter((point) => !before.has(point));
 for (const point of leaked) process.stdout.write(`FAILED a test left a mount behind: ${point}\n`);
 failed += leaked.length;
