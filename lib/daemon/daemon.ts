@@ -3,6 +3,7 @@
  * a start that fails takes back what it had begun; a stop leaves everything that was acknowledged in history. Nothing
  * here asks the mount anything synchronously: the view inside it is served by this very thread.
  */
+import { constants } from 'node:os';
 import { RewindError } from '../errors.js';
 import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
@@ -16,6 +17,8 @@ import { mountError } from './errors.js';
 import { bootId, lastSessionEndedClean } from './sessions.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
+
+const { EBUSY } = constants.errno;
 
 /** How to run a tree. */
 export interface DaemonOptions {
@@ -34,6 +37,9 @@ export class Daemon implements LiveTree, Session {
   private readonly undo: Undo = [];
   private view: MountedView | null = null;
   private stopping: Promise<Seq> | null = null;
+  private failure: Error | null = null;
+  /** Fires when the tree is unmounted. */
+  private readonly ending = new AbortController();
   private resolveEnded!: (reason: string) => void;
   /** Resolves with the reason once everything is closed. */
   readonly ended = new Promise<string>((resolve) => { this.resolveEnded = resolve; });
@@ -45,7 +51,9 @@ export class Daemon implements LiveTree, Session {
     readonly journal: Journal,
     readonly engine: Engine,
     private readonly extractor: Extractor,
-  ) {}
+  ) {
+    extractor.onError((error) => { this.failure ??= error as Error; });
+  }
 
   get store() { return this.plan.store; }
   get mountpoint() { return this.plan.mountpoint; }
@@ -65,20 +73,22 @@ export class Daemon implements LiveTree, Session {
   private static async build(plan: MountPlan, options: DaemonOptions, undo: Undo): Promise<Daemon> {
     const { store } = plan;
     const { layout } = store;
+    const storeId = Buffer.from(store.description.id, 'hex');
     const lock = await lockStore(store);
     undo.push(() => lock.release());
-    const history = await History.open(layout.history, { storeId: store.description.id });
+    const history = await History.open(layout.history, { storeId });
     undo.push(() => history.close());
     const journal = new native.Journal({
-      directory: layout.journal, storeId: Buffer.from(store.description.id, 'hex'), nextSeq: history.watermark() + 1,
+      directory: layout.journal, storeId, nextSeq: history.watermark() + 1,
       ...options.backlogHardBytes !== undefined && { backlogHardBytes: options.backlogHardBytes, backlogSoftBytes: options.backlogHardBytes / 2 },
     });
     undo.push(() => journal.close());
     await journal.open();
     const extractor = new Extractor(journal, history);
-    await extractor.start();
+    extractor.start();
     undo.push(() => extractor.stop());
-    await extractor.caughtUp();
+    await extractor.caughtUp(journal.stats().lastSeq);
+    const before = history.liveEntries();
     const engine = new native.Engine({
       journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
       clean: await lastSessionEndedClean(history), bootId: await bootId(), version: options.version,
@@ -91,7 +101,7 @@ export class Daemon implements LiveTree, Session {
     undo.push(() => daemon.view?.stop({ lazy: true }));
     const control = await serveControl(daemon, layout.socket);
     daemon.undo.push(() => lock.release(), () => history.close(), () => journal.close(), () => control.close());
-    void daemon.loadBaseline();
+    void daemon.loadBaseline(before);
     return daemon;
   }
 
@@ -101,29 +111,27 @@ export class Daemon implements LiveTree, Session {
     });
   }
 
-  /** What history holds as the live state goes to the engine; only then it can tell what changed while unmounted. */
-  private async loadBaseline(): Promise<void> {
+  /** What history held as the live state before this mount goes to the engine: so it can tell what changed meanwhile. */
+  private async loadBaseline(before: AsyncIterable<Buffer>): Promise<void> {
     try {
-      for await (const entries of this.history.liveEntries()) {
+      for await (const entries of before) {
         if (this.stopping) return;
         await this.engine.expect(entries);
       }
       if (!this.stopping) this.engine.startBaseline();
     } catch (error) {
-      this.baselineFailure = error as Error;
+      this.failure ??= error as Error;
     }
   }
 
-  private baselineFailure: Error | null = null;
-
   failed(): Error | null {
-    return this.extractor.error ?? this.baselineFailure;
+    return this.failure;
   }
 
   async settle(): Promise<Seq> {
     const { lastSeq } = this.journal.stats();
     try {
-      await this.extractor.caughtUp();
+      await this.extractor.caughtUp(lastSeq);
     } catch (cause) {
       throw new RewindError('ERR_HISTORY_BEHIND', `History stopped at #${this.history.watermark()}, changes go on to #${lastSeq}: ${(cause as Error).message}`,
         'Nothing is lost: what is not in history is in the journal. See daemon.log; unmount and mount again.', { cause });
@@ -131,10 +139,18 @@ export class Daemon implements LiveTree, Session {
     return this.history.watermark();
   }
 
-  async grown(seq: Seq, signal: AbortSignal): Promise<void> {
-    while (this.history.watermark() <= seq && !signal.aborted && !this.stopping) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+  grown(seq: Seq, signal: AbortSignal): Promise<void> {
+    if (this.history.watermark() > seq || signal.aborted || this.ending.signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const signals = [signal, this.ending.signal];
+      const done = () => {
+        ignore();
+        for (const each of signals) each.removeEventListener('abort', done);
+        resolve();
+      };
+      const ignore = this.extractor.onChanges(done);
+      for (const each of signals) each.addEventListener('abort', done);
+    });
   }
 
   /** A second call joins the first; after ERR_BUSY it may be tried again. */
@@ -152,21 +168,21 @@ export class Daemon implements LiveTree, Session {
       this.view = null;
       await this.engine.stop({ lazy, reason });
     } catch (error) {
-      if ((error as { errno?: number }).errno !== 16) throw error;
-      if (!this.view) await this.mountViews();
-      throw new RewindError('ERR_BUSY', `${this.mountpoint} is in use`, await busyHint(this.mountpoint), { cause: error });
+      if ((error as { errno?: number }).errno !== EBUSY && lazy) this.failure ??= error as Error;
+      else await this.stillMounted(error);
     }
     // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
-    try {
-      await this.extractor.caughtUp();
-    } catch {
-      // The records stay in the journal; the next mount goes on with them.
-    }
-    const seq = this.history.watermark();
-    await this.extractor.stop();
-    await this.journal.sync();
+    this.ending.abort();
+    await this.extractor.stop().catch((error: unknown) => { this.failure ??= error as Error; });
+    await this.journal.sync().catch((error: unknown) => { this.failure ??= error as Error; });
     setImmediate(() => void this.close(reason));
-    return seq;
+    return this.history.watermark();
+  }
+
+  private async stillMounted(error: unknown): Promise<never> {
+    if (!this.view) await this.mountViews();
+    if ((error as { errno?: number }).errno !== EBUSY) throw error;
+    throw new RewindError('ERR_BUSY', `${this.mountpoint} is in use`, await busyHint(this.mountpoint), { cause: error });
   }
 
   /** Later than the answer to whoever asked for the stop. */

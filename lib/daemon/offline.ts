@@ -23,17 +23,18 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
   };
   try {
     const { layout, description } = store;
-    const history = await History.open(layout.history, { storeId: description.id });
+    const storeId = Buffer.from(description.id, 'hex');
+    const history = await History.open(layout.history, { storeId });
     undo.push(() => history.close());
     const journal = new native.Journal({
-      directory: layout.journal, storeId: Buffer.from(description.id, 'hex'), nextSeq: history.watermark() + 1, readOnly: true,
+      directory: layout.journal, storeId, nextSeq: history.watermark() + 1, readOnly: true,
     });
     undo.push(() => journal.close());
     await journal.open();
     const extractor = new Extractor(journal, history);
-    await extractor.start();
+    extractor.start();
     undo.push(() => extractor.stop());
-    await extractor.caughtUp();
+    await extractor.caughtUp(journal.stats().lastSeq);
     return { store, history, live: null, settle: async () => history.watermark(), close };
   } catch (error) {
     await close().catch(() => null);
