@@ -20,6 +20,10 @@ import type { LiveTree, Session } from './session.js';
 
 const { EBUSY } = constants.errno;
 
+function isBusy(error: unknown): boolean {
+  return (error as { errno?: number }).errno === EBUSY || (error instanceof RewindError && error.code === 'ERR_BUSY');
+}
+
 /** How to run a tree. */
 export interface DaemonOptions {
   version: string;
@@ -98,7 +102,7 @@ export class Daemon implements LiveTree, Session {
     await engine.start();
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     await daemon.mountViews();
-    undo.push(() => daemon.view?.stop({ lazy: true }));
+    undo.push(() => daemon.view?.unmount(true));
     const control = await serveControl(daemon, layout.socket);
     daemon.undo.push(() => lock.release(), () => history.close(), () => journal.close(), () => control.close());
     void daemon.loadBaseline(before);
@@ -107,7 +111,7 @@ export class Daemon implements LiveTree, Session {
 
   private async mountViews(): Promise<void> {
     this.view = await mountView({
-      history: this.history, mountpoint: `${this.mountpoint}/${this.snapshots}`, settle: () => this.settle(), fsname: this.store.layout.root,
+      history: this.history, mountpoint: `${this.mountpoint}/${this.snapshots}`, settle: async () => { await this.settle(); }, fsname: this.store.layout.root,
     });
   }
 
@@ -164,11 +168,11 @@ export class Daemon implements LiveTree, Session {
 
   private async shutDown({ lazy, reason }: { lazy: boolean; reason: string }): Promise<Seq> {
     try {
-      await this.view?.stop({ lazy });
+      await this.view?.unmount(lazy);
       this.view = null;
       await this.engine.stop({ lazy, reason });
     } catch (error) {
-      if ((error as { errno?: number }).errno !== EBUSY && lazy) this.failure ??= error as Error;
+      if (!isBusy(error) && lazy) this.failure ??= error as Error;
       else await this.stillMounted(error);
     }
     // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
@@ -181,7 +185,7 @@ export class Daemon implements LiveTree, Session {
 
   private async stillMounted(error: unknown): Promise<never> {
     if (!this.view) await this.mountViews();
-    if ((error as { errno?: number }).errno !== EBUSY) throw error;
+    if (!isBusy(error)) throw error;
     throw new RewindError('ERR_BUSY', `${this.mountpoint} is in use`, await busyHint(this.mountpoint), { cause: error });
   }
 

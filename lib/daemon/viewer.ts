@@ -24,10 +24,10 @@ export async function openViewer(store: Store, mountpoint: string): Promise<View
       resolveEnded();
     })();
     const view = await mountView({
-      history: session.history, mountpoint, settle: () => session.settle(), fsname: store.layout.root, onGone: () => void finish(),
+      history: session.history, mountpoint, settle: async () => { await session.settle(); }, fsname: store.layout.root, onGone: () => void finish(),
     });
     const control = await serveControl(session, store.layout.socket);
-    return { ended, stop: async () => { await view.stop({ lazy: true }); await finish(); } };
+    return { ended, stop: async () => { await view.unmount(true); await finish(); } };
   } catch (error) {
     await session.close();
     throw error;

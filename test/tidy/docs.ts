@@ -4,7 +4,7 @@ import { join, posix } from 'node:path';
 import { commandTable, reference, withGenerated } from '../../cli/reference.js';
 import { COMMANDS, OPTIONS } from '../../cli/options.js';
 import { projectRoot } from '../helpers/run.js';
-import { projectFiles, read, SOURCES } from './project.js';
+import { projectFiles, read, SOURCES } from '../helpers/project.js';
 
 const DOCUMENTS = projectFiles(/^(README|CHANGELOG)\.md$|^docs\/.*\.md$/);
 const sourceText = projectFiles(SOURCES).filter((path) => !path.startsWith('test/tidy/')).map(read).join('\n');

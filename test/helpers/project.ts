@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '../helpers/run.js';
+import { projectRoot } from './run.js';
 
 /** Files under version control or about to be, that exist, relative to the root. */
 export function projectFiles(pattern: RegExp): string[] {
