@@ -39,12 +39,16 @@ async function serve(plan: MountPlan, limit: number | undefined, out: Output): P
   const launched = wasLaunched();
   let daemon: Daemon;
   try {
-    daemon = await Daemon.start(plan, { version: await packageVersion(), backlogHardBytes: limit === undefined ? undefined : limit * MIB });
+    daemon = await Daemon.start(plan, {
+      version: await packageVersion(), backlogHardBytes: limit === undefined ? undefined : limit * MIB, onFailure: note,
+    });
   } catch (error) {
     await announce({ failed: error });
     if (plan.created && !launched) await removeStore(plan.store);
     throw error;
   }
+  // The engine goes on recording whatever fails up here, and that is what matters: a failure is noted, never fatal.
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, (error: unknown) => daemon.fail('Unexpected', error));
   const stop = (signal: string) => void daemon.stop({ lazy: true, reason: signal }).catch(() => null);
   process.removeAllListeners('SIGINT');
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal));
@@ -54,6 +58,11 @@ async function serve(plan: MountPlan, limit: number | undefined, out: Output): P
   await announce({ ready: row });
   if (!launched) await tell(row, out);
   await daemon.ended;
+}
+
+/** In the daemon's log, or on the terminal with --foreground. */
+function note(what: string, error: unknown): void {
+  process.stderr.write(`${new Date().toISOString()} ${what}: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
 }
 
 async function tell(row: MountRow, out: Output): Promise<void> {

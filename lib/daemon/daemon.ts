@@ -29,6 +29,8 @@ export interface DaemonOptions {
   version: string;
   /** Bytes of the journal not yet in history above which writers wait. */
   backlogHardBytes?: number;
+  /** Told of every failure that nobody who asked would be told of. */
+  onFailure?(what: string, error: unknown): void;
 }
 
 /** Steps back, newest first. */
@@ -50,15 +52,16 @@ export class Daemon implements LiveTree, Session {
 
   private constructor(
     private readonly plan: MountPlan,
-    readonly version: string,
+    private readonly options: DaemonOptions,
     readonly history: History,
     readonly journal: Journal,
     readonly engine: Engine,
     private readonly extractor: Extractor,
   ) {
-    extractor.onError((error) => { this.failure ??= error as Error; });
+    extractor.onError((error) => this.fail('The extractor stopped', error));
   }
 
+  get version() { return this.options.version; }
   get store() { return this.plan.store; }
   get mountpoint() { return this.plan.mountpoint; }
   get snapshots() { return this.store.description.snapshots; }
@@ -97,7 +100,7 @@ export class Daemon implements LiveTree, Session {
       journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
       clean: await lastSessionEndedClean(history), bootId: await bootId(), version: options.version,
     });
-    const daemon = new Daemon(plan, options.version, history, journal, engine, extractor);
+    const daemon = new Daemon(plan, options, history, journal, engine, extractor);
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     await engine.start();
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
@@ -112,6 +115,7 @@ export class Daemon implements LiveTree, Session {
   private async mountViews(): Promise<void> {
     this.view = await mountView({
       history: this.history, mountpoint: `${this.mountpoint}/${this.snapshots}`, settle: async () => { await this.settle(); }, fsname: this.store.layout.root,
+      onError: (error) => this.options.onFailure?.('A view could not answer', error),
     });
   }
 
@@ -124,8 +128,14 @@ export class Daemon implements LiveTree, Session {
       }
       if (!this.stopping) this.engine.startBaseline();
     } catch (error) {
-      this.failure ??= error as Error;
+      this.fail('The baseline stopped', error);
     }
+  }
+
+  /** What goes on without its caller: remembered for `status`, and reported. */
+  fail(what: string, error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error(String(error));
+    this.options.onFailure?.(what, error);
   }
 
   failed(): Error | null {
@@ -172,13 +182,13 @@ export class Daemon implements LiveTree, Session {
       this.view = null;
       await this.engine.stop({ lazy, reason });
     } catch (error) {
-      if (!isBusy(error) && lazy) this.failure ??= error as Error;
+      if (!isBusy(error) && lazy) this.fail('Unmounting failed', error);
       else await this.stillMounted(error);
     }
     // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
     this.ending.abort();
-    await this.extractor.stop().catch((error: unknown) => { this.failure ??= error as Error; });
-    await this.journal.sync().catch((error: unknown) => { this.failure ??= error as Error; });
+    await this.extractor.stop().catch(() => null);
+    await this.journal.sync().catch((error: unknown) => this.fail('The journal could not be synced', error));
     setImmediate(() => void this.close(reason));
     return this.history.watermark();
   }

@@ -1,6 +1,6 @@
 /** The table of methods (protocol.ts says what each takes and yields). */
 import { RewindError } from '../errors.js';
-import { listSaves, listWrites } from '../recovery/list.js';
+import { listSaves, listWrites } from '../recovery/versions.js';
 import { readsAsTime } from '../time/resolve.js';
 import { instantAt, nodeThen, notMounted, validPath } from './ask.js';
 import { diff } from './diff.js';
