@@ -45,7 +45,7 @@ export interface Journal {
   append(kind: number, payload: Buffer): Promise<{ seq: number; timeNs: bigint }>;
   /** fdatasync of all that was appended so far: resolves to the last seq that is durable. */
   sync(): Promise<number>;
-  /** History durably holds everything up to seq: deletes the segments that lie wholly below (never the newest). */
+  /** History durably holds everything up to seq: deletes the segments that lie wholly below (never the newest; nothing when readOnly). */
   release(seq: number): Promise<void>;
   /** Called on the JavaScript thread, coalesced, after records were appended. */
   onAppend(callback: ((lastSeq: number) => void) | null): void;

@@ -1,6 +1,5 @@
 /** The method `diff`. */
 import { diffTrees } from '../recovery/diff.js';
-import { unifiedDiff } from '../recovery/patch.js';
 import { instantAt, validPath } from './ask.js';
 import type { DiffRow, InstantRow, Methods } from './protocol.js';
 import { diffRow, instantRow } from './rows.js';
@@ -14,12 +13,6 @@ export async function* diff(session: Session, args: Methods['diff']['args'], sig
   yield { from: instantRow(from), to: instantRow(to) };
   for await (const entry of diffTrees(history, from.seq, to.seq, { paths: path.length === 0 ? undefined : [path] })) {
     if (signal.aborted) return;
-    const row = diffRow(entry);
-    if (args.patch) {
-      const patch = await unifiedDiff(history, entry, from.seq, to.seq);
-      yield { ...row, ...patch };
-    } else {
-      yield row;
-    }
+    yield diffRow(entry);
   }
 }

@@ -92,6 +92,7 @@ Failure Journal::corrupt_record(const Segment& segment, uint64_t offset, uint64_
 }
 
 Outcome<Done> Journal::release(uint64_t seq) {
+  if (options_.read_only) return Done{};  // who only looks deletes nothing; the next mount releases it again
   {
     const MutexLock lock(mutex_);
     if (segments_.empty()) return Failure{ESHUTDOWN, "release", options_.directory};

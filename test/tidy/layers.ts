@@ -8,7 +8,7 @@ const MAY_IMPORT: Record<string, { from: string[]; because: string }> = {
   'lib/extractor': { from: ['lib/extractor', 'lib/history', 'lib/errors.ts', 'lib/native.ts'], because: 'folding must never depend on who looks: a view that fails cannot stop history' },
   'lib/time': { from: ['lib/time', 'lib/history', 'lib/errors.ts', 'lib/paths.ts'], because: 'a time means the same to every caller' },
   'lib/view': { from: ['lib/view', 'lib/time', 'lib/history', 'lib/store/mounts.ts', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a view shows any store, with no engine and no daemon' },
-  'lib/recovery': { from: ['lib/recovery', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'plans are data; who applies them decides where' },
+  'lib/recovery': { from: ['lib/recovery', 'lib/view/lives.ts', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'plans are data; who applies them decides where' },
   'lib/store': { from: ['lib/store', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a store is found and locked before anything in it is understood' },
   'lib/daemon': { from: ['lib'], because: 'the daemon joins the layers of lib, and knows no command line' },
   'lib': { from: ['lib'], because: 'lib is a library: it must work without the command line' },
@@ -17,7 +17,7 @@ const MAY_IMPORT: Record<string, { from: string[]; because: string }> = {
 
 /** The same for folders of native/. */
 const MAY_INCLUDE: Record<string, { from: string[]; because: string }> = {
-  'native/os': { from: ['os'], because: 'the seam to the system knows nothing of rewindfs' },
+  'native/os': { from: ['os', 'journal/format.h'], because: 'the seam to the system knows no more of rewindfs than how attributes are written down' },
   'native/journal': { from: ['os', 'journal'], because: 'the journal does not know who writes to it' },
   'native/live': { from: ['os', 'journal', 'live', 'fuse'], because: 'operations know the protocol, never JavaScript' },
   'native/fuse': { from: ['os', 'fuse'], because: 'the protocol layer carries requests without understanding files' },
@@ -47,7 +47,7 @@ test('C++ layers point downwards only', (t) => {
   for (const path of projectFiles(/^native\/.*\.(cc|h)$/)) {
     const rule = Object.entries(MAY_INCLUDE).find(([folder]) => within(path, folder))?.[1];
     for (const [, included] of read(path).matchAll(/^#include "([^"]+)"/gm)) {
-      if (rule && !rule.from.includes(included!.split('/')[0]!)) wrong.push(`${path} includes ${included}: ${rule.because}`);
+      if (rule && !rule.from.includes(included!.split('/')[0]!) && !rule.from.includes(included!)) wrong.push(`${path} includes ${included}: ${rule.because}`);
     }
     if (!path.startsWith('native/addon/') && /#include\s+[<"](napi|node_api)/.test(read(path))) {
       wrong.push(`${path} includes Node's headers: only native/addon/ knows JavaScript, so that everything else runs and is tested without it`);
