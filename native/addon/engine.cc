@@ -1,0 +1,127 @@
+// Engine (lib/native.ts): a live tree as a JavaScript class.
+#include "live/engine.h"
+
+#include "addon/async.h"
+#include "addon/exports.h"
+#include "addon/journal.h"
+#include "addon/notifier.h"
+
+namespace rewindfs::addon {
+namespace {
+
+std::string text(const Napi::Object& from, const char* name) { return from.Get(name).As<Napi::String>(); }
+
+live::EngineOptions parse_options(const Napi::Object& from) {
+  live::EngineOptions options;
+  options.backing = text(from, "backing");
+  options.mountpoint = text(from, "mountpoint");
+  options.fsname = text(from, "fsname");
+  options.snapshots_name = text(from, "snapshotsName");
+  options.boot_id = text(from, "bootId");
+  options.version = text(from, "version");
+  options.clean = from.Get("clean").ToBoolean();
+  if (from.Get("threads").IsNumber()) options.threads = from.Get("threads").As<Napi::Number>().Uint32Value();
+  return options;
+}
+
+class EngineObject final : public Napi::ObjectWrap<EngineObject> {
+ public:
+  explicit EngineObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<EngineObject>(info) {
+    if (!info[0].IsObject()) throw Napi::TypeError::New(info.Env(), "options: an object was expected");
+    const auto options = info[0].As<Napi::Object>();
+    engine_ = std::make_shared<live::Engine>(parse_options(options), journal_of(options.Get("journal")), [this] {
+      if (gone_) gone_->notify();
+    });
+  }
+
+  static void define(Napi::Env env, Napi::Object exports) {
+    exports.Set("Engine", DefineClass(env, "Engine",
+                                      {InstanceMethod<&EngineObject::start>("start"),
+                                       InstanceMethod<&EngineObject::expect>("expect"),
+                                       InstanceMethod<&EngineObject::start_baseline>("startBaseline"),
+                                       InstanceMethod<&EngineObject::baseline_done>("baselineDone"),
+                                       InstanceMethod<&EngineObject::stats>("stats"),
+                                       InstanceMethod<&EngineObject::stop>("stop"),
+                                       InstanceMethod<&EngineObject::on_gone>("onGone")}));
+  }
+
+ private:
+  live::Tree& started_tree(Napi::Env env) {
+    if (engine_->tree() == nullptr) throw Napi::Error::New(env, "the engine is not started");
+    return *engine_->tree();
+  }
+
+  Napi::Value start(const Napi::CallbackInfo& info) {
+    return run_async<live::Started>(
+        info.Env(), Value(), [engine = engine_] { return engine->start(); },
+        [](Napi::Env env, live::Started& started) -> Napi::Value {
+          Napi::Object result = Napi::Object::New(env);
+          result.Set("mountSeq", static_cast<double>(started.mount_seq));
+          result.Set("rootIno", Napi::BigInt::New(env, started.root_ino));
+          return result;
+        });
+  }
+
+  Napi::Value expect(const Napi::CallbackInfo& info) {
+    started_tree(info.Env());
+    const auto buffer = info[0].As<Napi::Buffer<uint8_t>>();
+    const auto* data = reinterpret_cast<const std::byte*>(buffer.Data());
+    return run_async(info.Env(), Value(), [engine = engine_, entries = std::vector<std::byte>(data, data + buffer.Length())] {
+      engine->tree()->baseline.expect(entries);
+      return Outcome<Done>(Done{});
+    });
+  }
+
+  void start_baseline(const Napi::CallbackInfo& info) { started_tree(info.Env()).baseline.start(); }
+
+  Napi::Value baseline_done(const Napi::CallbackInfo& info) {
+    auto& baseline = started_tree(info.Env()).baseline;
+    auto promise = std::make_shared<ThreadPromise>(info.Env(), Value());
+    const Napi::Value result = promise->promise();
+    baseline.on_done([promise] { promise->resolve(); });
+    return result;
+  }
+
+  Napi::Value stats(const Napi::CallbackInfo& info) {
+    const Napi::Env env = info.Env();
+    live::Tree& tree = started_tree(env);
+    Napi::Object result = Napi::Object::New(env), requests = Napi::Object::New(env), baseline = Napi::Object::New(env);
+    engine_->count_requests([&](const char* name, uint64_t count) {
+      if (count > 0) requests.Set(name, static_cast<double>(count));
+    });
+    const live::Baseline::Progress progress = tree.baseline.progress();
+    constexpr const char* kStates[] = {"loading", "walking", "done"};
+    baseline.Set("state", kStates[progress.state]);
+    baseline.Set("directories", static_cast<double>(progress.directories));
+    baseline.Set("files", static_cast<double>(progress.files));
+    baseline.Set("bytes", static_cast<double>(progress.bytes));
+    baseline.Set("differences", static_cast<double>(progress.differences));
+    result.Set("transport", engine_->transport());
+    result.Set("requests", requests);
+    result.Set("inodes", static_cast<double>(tree.inodes.size()));
+    result.Set("handles", static_cast<double>(tree.handles.size()));
+    result.Set("baseline", baseline);
+    return result;
+  }
+
+  Napi::Value stop(const Napi::CallbackInfo& info) {
+    const auto options = info[0].As<Napi::Object>();
+    const bool lazy = options.Get("lazy").ToBoolean();
+    const std::string reason = text(options, "reason");
+    return run_async(info.Env(), Value(), [engine = engine_, lazy, reason] { return engine->stop(lazy, reason); });
+  }
+
+  void on_gone(const Napi::CallbackInfo& info) {
+    gone_ = std::make_unique<Notifier>(info.Env(), info[0].As<Napi::Function>(), "rewindfs.onGone",
+                                       [](Napi::Env) { return std::vector<napi_value>{}; });
+  }
+
+  std::unique_ptr<Notifier> gone_;
+  std::shared_ptr<live::Engine> engine_;
+};
+
+}  // namespace
+
+void init_engine(Napi::Env env, Napi::Object exports) { EngineObject::define(env, exports); }
+
+}  // namespace rewindfs::addon

@@ -1,0 +1,66 @@
+// A mounted connection and the threads that answer it.
+//
+// Guarantees: `answer` runs on the session's threads only; after stop() or once `ended` was called, none runs. INIT,
+// DESTROY and INTERRUPT are answered here.
+#pragma once
+#include <array>
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "fuse/call.h"
+#include "fuse/transport.h"
+#include "os/failure.h"
+#include "os/mutex.h"
+
+namespace rewindfs::fuse {
+
+struct SessionOptions {
+  unsigned threads = 8;
+  uint64_t wanted;            // INIT flags to ask for; what the kernel does not offer is left out
+  uint32_t max_readahead = 1u << 20;
+};
+
+class Session {
+ public:
+  using Answer = std::function<void(Call&)>;
+
+  Session(SessionOptions options, Answer answer, std::function<void()> thread_start, std::function<void()> ended);
+  ~Session();
+
+  // Negotiates INIT on a freshly mounted connection.
+  Outcome<Done> init(UniqueFd connection);
+  // Starts the threads: from here on requests are answered.
+  void start();
+  // Waits for the threads; the connection must have been ended (unmounted).
+  void join();
+
+  uint64_t negotiated() const { return negotiated_; }
+  const char* transport() const { return transport_ ? transport_->name() : ""; }
+
+ private:
+  static constexpr unsigned kMaxThreads = 64;
+  struct Current {
+    std::atomic<uint64_t> unique{0};
+    volatile bool interrupted = false;
+  };
+
+  void serve(unsigned worker);
+  void serve_frame(unsigned worker, std::span<const std::byte> frame, std::span<std::byte> out);
+  void interrupt(Call& call);
+  void reply(unsigned worker, uint64_t unique, int error, std::span<const std::byte> body);
+  InitOut answer_init(const InitIn& in);
+
+  const SessionOptions options_;
+  const Answer answer_;
+  const std::function<void()> thread_start_, ended_;
+  std::unique_ptr<Transport> transport_;
+  std::vector<std::thread> threads_;
+  std::array<Current, kMaxThreads> current_;
+  std::atomic<unsigned> running_{0};
+  uint64_t negotiated_ = 0;
+};
+
+}  // namespace rewindfs::fuse

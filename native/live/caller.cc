@@ -1,0 +1,73 @@
+#include "live/caller.h"
+
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <optional>
+
+namespace rewindfs::live {
+namespace {
+
+thread_local mode_t current_umask = 0;
+
+// The one supplementary group that matters for a creation: the kernel sends it when it is the directory's.
+std::optional<gid_t> supplementary_group(std::span<const std::byte> extensions) {
+  while (extensions.size() >= sizeof(fuse::ExtHeader)) {
+    const auto* head = reinterpret_cast<const fuse::ExtHeader*>(extensions.data());
+    if (head->size < sizeof *head || head->size > extensions.size()) return {};
+    const auto content = extensions.subspan(sizeof *head, head->size - sizeof *head);
+    if (head->type == fuse::kExtGroups && content.size() >= sizeof(fuse::SuppGroups) + sizeof(uint32_t) &&
+        reinterpret_cast<const fuse::SuppGroups*>(content.data())->count >= 1) {
+      return *reinterpret_cast<const uint32_t*>(content.data() + sizeof(fuse::SuppGroups));
+    }
+    extensions = extensions.subspan(std::min(fuse::padded(head->size), extensions.size()));
+  }
+  return {};
+}
+
+// Leaving fsuid 0 drops the file capabilities; what the kernel has already decided must not be decided again.
+void keep_override() {
+  __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2];
+  if (syscall(SYS_capget, &head, data) != 0) return;
+  data[0].effective |= data[0].permitted & (CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_MKNOD));
+  syscall(SYS_capset, &head, data);
+}
+
+}  // namespace
+
+void detach_thread() {
+  unshare(CLONE_FS);
+  umask(0);
+  current_umask = 0;
+}
+
+AsCaller::AsCaller(const fuse::Call& call, uint32_t umask_bits) {
+  const auto wanted = static_cast<mode_t>(umask_bits & 0777);
+  if (wanted != current_umask) umask(current_umask = wanted);
+  if (geteuid() != 0 || (call.head.uid == 0 && call.head.gid == 0)) return;
+  changed_ = true;
+  if (const auto group = supplementary_group(call.extensions())) {
+    const gid_t list[1] = {*group};
+    grouped_ = syscall(SYS_setgroups, 1, list) == 0;
+  }
+  setfsgid(call.head.gid);
+  if (call.head.uid != 0) {
+    setfsuid(call.head.uid);
+    keep_override();
+  }
+}
+
+AsCaller::~AsCaller() {
+  if (!changed_) return;
+  setfsuid(0);  // brings the capabilities back
+  setfsgid(getegid());
+  if (grouped_) syscall(SYS_setgroups, 0, nullptr);
+}
+
+}  // namespace rewindfs::live

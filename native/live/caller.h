@@ -1,0 +1,26 @@
+// Doing a call as its caller: a new object gets the caller's owner and group, the directory's rules (setgid, default
+// ACL, umask) are applied by the backing file system itself, and its quota is charged.
+//
+// All of it is per thread: setfsuid(2), setgroups(2) and capset(2) as raw system calls, and a umask of the thread's own
+// after detach_thread(). Permission was checked by the kernel (default_permissions), so that CAP_DAC_OVERRIDE is kept.
+#pragma once
+#include "fuse/call.h"
+
+namespace rewindfs::live {
+
+// Once on each thread that serves requests.
+void detach_thread();
+
+class AsCaller {
+ public:
+  AsCaller(const fuse::Call& call, uint32_t umask_bits);
+  ~AsCaller();
+  AsCaller(const AsCaller&) = delete;
+  AsCaller& operator=(const AsCaller&) = delete;
+
+ private:
+  bool changed_ = false;
+  bool grouped_ = false;
+};
+
+}  // namespace rewindfs::live

@@ -1,0 +1,188 @@
+// Making new objects: as the caller (caller.h), recorded with what the backing file system made of it.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include <functional>
+
+#include "live/caller.h"
+#include "live/locks.h"
+#include "live/operations.h"
+
+namespace rewindfs::live {
+namespace {
+
+constexpr uint64_t kInheritedBytes = 8192;  // room for the records of inherited ACLs
+
+struct Making {
+  journal::Kind kind;
+  std::string_view name;
+  uint32_t umask = 0;
+  std::span<const std::byte> payload{};
+  uint16_t flags = 0;
+  std::function<int()> make;  // an errno
+};
+
+struct Made {
+  InodePtr inode;
+  struct statx stat;
+  uint64_t seq;
+  uint64_t writer;
+};
+
+// I9 for a directory that gets a name: that the name was not there, and the directory's attributes before.
+Result<void> before_new_name(Tree& tree, const Inode& dir, std::string_view name) {
+  if (!tree.baseline.pending()) return {};
+  if (stat_at(dir.fd.get(), name).ok()) return Errno{EEXIST};
+  if (auto saved = tree.baseline.before_name(dir.ino, dir.fd.get(), name, 0, -1, false); !saved.ok()) return saved;
+  return tree.baseline.before_attr(dir.ino, dir.fd.get());
+}
+
+Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
+  const InodePtr dir = tree.inodes.find(call.head.nodeid);
+  if (!dir) return Errno{call.head.nodeid == Tree::kSnapshotsId ? EROFS : ESTALE};
+  if (!is_plain_name(making.name)) return Errno{EINVAL};
+  if (tree.is_snapshots(*dir, making.name)) return Errno{EEXIST};
+  Recording recording(tree, call, making.kind);
+  if (auto reserved = recording.reserve(making.payload.size() + kInheritedBytes, 3); !reserved.ok()) return Errno{reserved.error()};
+
+  const NamesLock names{dir.get()};
+  const StateLock state{dir.get()};
+  if (auto saved = before_new_name(tree, *dir, making.name); !saved.ok()) return Errno{saved.error()};
+  {
+    const AsCaller as_caller(call, making.umask);
+    if (const int error = making.make(); error != 0) return Errno{error};
+  }
+  const auto stat = stat_at(dir->fd.get(), making.name);
+  if (!stat.ok()) return Errno{stat.error()};
+  tree.baseline.born(stat->stx_ino, S_ISDIR(stat->stx_mode));
+  recording.object(stat->stx_ino, *stat);
+  if (auto after = recording.parent(*dir, making.name); !after.ok()) return Errno{after.error()};
+  recording.draft.payload = making.payload;
+  recording.draft.flags = making.flags;
+  const auto seq = recording.append();
+  if (!seq.ok()) return Errno{seq.error()};
+  auto inode = tree.child(*dir, making.name, *stat, true);
+  if (!inode.ok()) return Errno{inode.error()};
+  if (auto said = record_inherited(tree, recording, stat->stx_ino, (*inode)->proc_path()); !said.ok()) return Errno{said.error()};
+  return Made{*inode, *stat, *seq, recording.draft.writer};
+}
+
+void answer_entry(Tree& tree, Call& call, const Result<Made>& made) {
+  if (!made.ok()) return call.fail(made.error());
+  call.ok(tree.entry(*made->inode, made->stat));
+}
+
+int dir_fd(Tree& tree, const Call& call) {
+  const InodePtr dir = tree.inodes.find(call.head.nodeid);
+  return dir ? dir->fd.get() : -1;
+}
+
+dev_t device_number(uint32_t encoded) {
+  return makedev((encoded & 0xfff00) >> 8, (encoded & 0xff) | ((encoded >> 12) & 0xfff00));
+}
+
+struct EntryAndOpen {
+  fuse::EntryOut entry;
+  fuse::OpenOut open;
+};
+static_assert(sizeof(EntryAndOpen) == 144);
+
+HandlePtr created_handle(UniqueFd fd, const Made& made, uint32_t flags) {
+  auto handle = std::make_shared<Handle>();
+  handle->inode = made.inode;
+  handle->fd = std::move(fd);
+  handle->writable = (flags & O_ACCMODE) != O_RDONLY;
+  handle->writer = made.writer;
+  handle->save = handle->writable ? made.seq : 0;
+  return handle;
+}
+
+uint16_t opened_flag(uint32_t flags) {
+  return (flags & O_ACCMODE) != O_RDONLY ? static_cast<uint16_t>(journal::kOpened) : uint16_t{0};
+}
+
+}  // namespace
+
+void op_mkdir(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::MkdirIn>();
+  const std::string_view name = call.take_string();
+  if (in == nullptr) return call.fail(EINVAL);
+  const int dir = dir_fd(tree, call);
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMkdir, name, in->umask, {}, 0, [&] {
+                 return mkdirat(dir, name.data(), in->mode & 07777) == 0 ? 0 : errno;
+               }}));
+}
+
+void op_mknod(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::MknodIn>();
+  const std::string_view name = call.take_string();
+  if (in == nullptr) return call.fail(EINVAL);
+  const int dir = dir_fd(tree, call);
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMknod, name, in->umask, {}, 0, [&] {
+                 return mknodat(dir, name.data(), in->mode, device_number(in->rdev)) == 0 ? 0 : errno;
+               }}));
+}
+
+void op_symlink(Tree& tree, Call& call) {
+  const std::string_view name = call.take_string();
+  const std::string_view target = call.take_string();
+  if (target.data() == nullptr) return call.fail(EINVAL);
+  const int dir = dir_fd(tree, call);
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kSymlink, name, 0, std::as_bytes(std::span(target)), 0, [&] {
+                 return symlinkat(target.data(), dir, name.data()) == 0 ? 0 : errno;
+               }}));
+}
+
+void op_create(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::CreateIn>();
+  const std::string_view name = call.take_string();
+  if (in == nullptr) return call.fail(EINVAL);
+  const int dir = dir_fd(tree, call);
+  UniqueFd fd;
+  const auto made = make_object(tree, call, {journal::Kind::kCreate, name, in->umask, {}, opened_flag(in->flags), [&] {
+    fd.reset(openat(dir, name.data(), backing_flags(in->flags) | O_CREAT | O_EXCL | O_NOFOLLOW, in->mode & 07777));
+    return fd.valid() ? 0 : errno;
+  }});
+  if (!made.ok()) return call.fail(made.error());
+  EntryAndOpen out{tree.entry(*made->inode, made->stat), {}};
+  out.open = register_handle(tree, created_handle(std::move(fd), *made, in->flags));
+  call.ok(out);
+}
+
+// O_TMPFILE: an object without a name; a link may give it one later.
+void op_tmpfile(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::CreateIn>();
+  const InodePtr dir = tree.inodes.find(call.head.nodeid);
+  if (in == nullptr || !dir) return call.fail(in == nullptr ? EINVAL : ESTALE);
+  Recording recording(tree, call, journal::Kind::kTmpfile);
+  if (auto reserved = recording.reserve(kInheritedBytes, 3); !reserved.ok()) return call.fail(reserved.error());
+  UniqueFd fd;
+  {
+    const AsCaller as_caller(call, in->umask);
+    fd.reset(open(dir->proc_path().c_str(), (backing_flags(in->flags) & ~(O_CREAT | O_EXCL)) | O_TMPFILE | (in->flags & O_EXCL),
+                  in->mode & 07777));
+  }
+  if (!fd.valid()) return call.fail(errno);
+  const auto stat = stat_fd(fd.get());
+  if (!stat.ok()) return call.fail(stat.error());
+  const std::string path = "/proc/self/fd/" + std::to_string(fd.get());
+  UniqueFd pin(open(path.c_str(), O_PATH | O_CLOEXEC));
+  if (!pin.valid()) return call.fail(errno);
+  const InodePtr inode = tree.inodes.intern(std::move(pin), *stat, true);
+  const StateLock state{inode.get()};
+  tree.baseline.born(inode->ino, false);
+  recording.object(inode->ino, *stat);
+  recording.draft.parent = dir->ino;
+  recording.draft.flags = opened_flag(in->flags);
+  const auto seq = recording.append();
+  if (!seq.ok()) return call.fail(seq.error());
+  if (auto said = record_inherited(tree, recording, inode->ino, path); !said.ok()) return call.fail(said.error());
+  const Made made{inode, *stat, *seq, recording.draft.writer};
+  EntryAndOpen out{tree.entry(*inode, *stat), {}};
+  out.open = register_handle(tree, created_handle(std::move(fd), made, in->flags));
+  call.ok(out);
+}
+
+}  // namespace rewindfs::live

@@ -1,0 +1,79 @@
+// Reading and writing content.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "live/locks.h"
+#include "live/operations.h"
+
+namespace rewindfs::live {
+namespace {
+
+// The bits go before the data, so that the write's own record shows the mode without them.
+int drop_privileged_bits(int fd) {
+  const auto stat = stat_fd(fd);
+  if (!stat.ok()) return stat.error();
+  const mode_t bits = privileged_bits(stat->stx_mode);
+  if (bits == 0) return 0;
+  return fchmod(fd, stat->stx_mode & 07777 & ~bits) == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+void op_read(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::ReadIn>();
+  if (in == nullptr) return call.fail(EINVAL);
+  const HandlePtr handle = tree.handles.find(in->fh);
+  if (!handle) return call.fail(EBADF);
+  const size_t wanted = std::min<size_t>(in->size, call.out().size());
+  size_t got = 0;
+  while (got < wanted) {
+    const ssize_t part = pread(handle->fd.get(), call.out().data() + got, wanted - got, static_cast<off_t>(in->offset + got));
+    if (part < 0 && errno == EINTR) continue;
+    if (part < 0 && got == 0) return call.fail(errno);
+    if (part <= 0) break;
+    got += static_cast<size_t>(part);
+  }
+  call.ok_bytes(got);
+}
+
+void op_write(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::WriteIn>();
+  if (in == nullptr || call.rest().size() < in->size || in->size > journal::kMaxPayloadBytes) return call.fail(EINVAL);
+  const HandlePtr handle = tree.handles.find(in->fh);
+  if (!handle || !handle->writable) return call.fail(EBADF);
+  const auto data = call.rest().first(in->size);
+  Inode& inode = *handle->inode;
+  const bool writeback = in->write_flags & fuse::kWriteCache;
+  Recording recording(tree, call, journal::Kind::kWrite);
+  if (writeback || recording.draft.writer == 0) recording.draft.writer = handle->writer;
+  if (auto reserved = recording.reserve(data.size(), 2); !reserved.ok()) return call.fail(reserved.error());
+
+  const StateLock lock{&inode};
+  if (auto saved = tree.baseline.before_data(inode.ino, handle->fd.get(), in->offset, data.size()); !saved.ok()) {
+    return call.fail(saved.error());
+  }
+  if (in->write_flags & fuse::kWriteKillSuidgid) {
+    if (const int error = drop_privileged_bits(handle->fd.get()); error != 0) return call.fail(error);
+  }
+  ssize_t written = 0;
+  do {
+    written = pwrite(handle->fd.get(), data.data(), data.size(), static_cast<off_t>(in->offset));
+  } while (written < 0 && errno == EINTR);
+  if (written < 0) return call.fail(errno);
+  recording.draft.save = handle->save;
+  recording.draft.flags = writeback ? static_cast<uint16_t>(journal::kWriteback) : uint16_t{0};
+  recording.draft.offset = in->offset;
+  recording.draft.length = static_cast<uint64_t>(written);
+  recording.draft.payload = data.first(static_cast<size_t>(written));
+  if (const auto after = recording.object(inode); !after.ok()) return call.fail(after.error());
+  if (const auto appended = recording.append(); !appended.ok()) return call.fail(appended.error());
+  if (handle->drops_capability) {
+    handle->drops_capability = false;
+    if (const auto said = record_present(tree, recording.draft, inode.proc_path(), "security.capability"); !said.ok()) {
+      return call.fail(said.error());
+    }
+  }
+  call.ok(fuse::WriteOut{static_cast<uint32_t>(written), 0});
+}
+
+}  // namespace rewindfs::live

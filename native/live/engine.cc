@@ -1,0 +1,137 @@
+#include "live/engine.h"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "fuse/mount.h"
+#include "live/caller.h"
+#include "live/operations.h"
+
+namespace rewindfs::live {
+namespace {
+
+constexpr uint64_t kWanted = fuse::kAsyncRead | fuse::kAtomicOTrunc | fuse::kBigWrites | fuse::kDontMask | fuse::kDoReaddirplus |
+                             fuse::kReaddirplusAuto | fuse::kParallelDirops | fuse::kPosixAcl | fuse::kCacheSymlinks |
+                             fuse::kHandleKillprivV2 | fuse::kSetxattrExt | fuse::kCreateSuppGroup | fuse::kAsyncDio;
+
+// One descriptor for each object that the kernel remembers.
+void raise_descriptor_limit() {
+  rlimit limit;
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  rlimit most{1u << 20, 1u << 20};
+  if (geteuid() == 0 && setrlimit(RLIMIT_NOFILE, &most) == 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    char escape[8];
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      snprintf(escape, sizeof escape, "\\u%04x", c);
+      out += escape;
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+Engine::Engine(EngineOptions options, std::shared_ptr<journal::Recorder> recorder, std::function<void()> gone)
+    : options_(std::move(options)), recorder_(std::move(recorder)), gone_(std::move(gone)) {}
+
+Engine::~Engine() {
+  if (session_ && !stopping_) (void)stop(true, "closed");
+}
+
+Outcome<Done> Engine::open_tree() {
+  raise_descriptor_limit();
+  UniqueFd root(::open(options_.backing.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return Failure{errno, "open", options_.backing};
+  auto tree = Tree::open(std::move(root), *recorder_, options_.snapshots_name);
+  if (!tree.ok()) return Failure{tree.error(), "statx", options_.backing};
+  tree_ = std::move(*tree);
+  dispatcher_ = std::make_unique<fuse::Dispatcher<Tree>>(*tree_, operations());
+  return Done{};
+}
+
+Outcome<Started> Engine::start() {
+  if (auto opened = open_tree(); !opened.ok()) return opened.failure();
+  fuse::MountOptions how;
+  how.mountpoint = options_.mountpoint;
+  how.source = options_.fsname;
+  how.subtype = "rewindfs";
+  auto connection = fuse::mount(how);
+  if (!connection.ok()) return connection.failure();
+  session_ = std::make_unique<fuse::Session>(
+      fuse::SessionOptions{options_.threads, kWanted}, [this](Call& call) { dispatcher_->handle(call); }, detach_thread,
+      [this] { ended(); });
+  if (auto ready = session_->init(std::move(*connection)); !ready.ok()) {
+    (void)fuse::unmount(options_.mountpoint, true);
+    return ready.failure();
+  }
+  const auto seq = append_json(journal::Kind::kMount, tree_->root_ino(),
+                               "{\"boot_id\":" + quoted(options_.boot_id) + ",\"pid\":" + std::to_string(getpid()) +
+                                   ",\"mountpoint\":" + quoted(options_.mountpoint) +
+                                   ",\"root_ino\":\"" + std::to_string(tree_->root_ino()) + "\",\"clean\":" +
+                                   (options_.clean ? "true" : "false") + ",\"version\":" + quoted(options_.version) + "}");
+  if (!seq.ok()) {
+    (void)fuse::unmount(options_.mountpoint, true);
+    return Failure{seq.error(), "append"};
+  }
+  session_->start();
+  return Started{*seq, tree_->root_ino()};
+}
+
+Outcome<Done> Engine::stop(bool lazy, const std::string& reason) {
+  if (!session_) return Done{};
+  const bool before = stopping_.exchange(true);
+  if (!before) {
+    if (auto unmounted = fuse::unmount(options_.mountpoint, lazy); !unmounted.ok()) {
+      // EINVAL: it is no mount any more, somebody else unmounted it.
+      if (unmounted.failure().error != EINVAL) {
+        stopping_ = false;
+        return unmounted.failure();
+      }
+    }
+  }
+  finish(reason);
+  return Done{};
+}
+
+void Engine::finish(const std::string& reason) {
+  const MutexLock lock(mutex_);
+  if (finished_ || !session_) return;
+  finished_ = true;
+  tree_->baseline.stop();
+  session_->join();
+  tree_->handles.clear();
+  (void)append_json(journal::Kind::kUnmount, 0, "{\"reason\":" + quoted(reason) + "}");
+}
+
+void Engine::ended() {
+  if (!stopping_.exchange(true)) gone_();
+}
+
+Result<uint64_t> Engine::append_json(journal::Kind kind, uint64_t ino, const std::string& json) {
+  const auto reserved = recorder_->reserve(json.size());
+  if (!reserved.ok()) return Errno{reserved.error()};
+  journal::Draft draft;
+  draft.kind = kind;
+  draft.ino = ino;
+  draft.payload = std::as_bytes(std::span(json));
+  return recorder_->append(draft);
+}
+
+void Engine::count_requests(const std::function<void(const char*, uint64_t)>& visit) const {
+  if (dispatcher_) dispatcher_->count(visit);
+}
+
+}  // namespace rewindfs::live

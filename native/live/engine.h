@@ -1,0 +1,58 @@
+// A live tree from mount to unmount: the backing directory, the connection, the threads, the records that frame it.
+//
+// Guarantees: the mount record is appended before the first request is answered, and the unmount record after the last.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "fuse/dispatcher.h"
+#include "fuse/session.h"
+#include "live/tree.h"
+#include "os/failure.h"
+
+namespace rewindfs::live {
+
+struct EngineOptions {
+  std::string backing, mountpoint, fsname, snapshots_name, boot_id, version;
+  unsigned threads = 8;
+  bool clean = true;
+};
+
+struct Started {
+  uint64_t mount_seq;
+  uint64_t root_ino;
+};
+
+class Engine {
+ public:
+  // gone: the connection ended without stop(); from a thread of the engine.
+  Engine(EngineOptions options, std::shared_ptr<journal::Recorder> recorder, std::function<void()> gone);
+  ~Engine();
+
+  Outcome<Started> start();
+  Outcome<Done> stop(bool lazy, const std::string& reason);
+  // After gone: waits for the threads and appends the unmount record.
+  void finish(const std::string& reason) EXCLUDES(mutex_);
+
+  Tree* tree() { return tree_.get(); }
+  const char* transport() const { return session_ ? session_->transport() : ""; }
+  void count_requests(const std::function<void(const char*, uint64_t)>& visit) const;
+
+ private:
+  Outcome<Done> open_tree();
+  Result<uint64_t> append_json(journal::Kind kind, uint64_t ino, const std::string& json);
+  void ended();
+
+  const EngineOptions options_;
+  const std::shared_ptr<journal::Recorder> recorder_;
+  const std::function<void()> gone_;
+  std::unique_ptr<Tree> tree_;
+  std::unique_ptr<fuse::Dispatcher<Tree>> dispatcher_;
+  std::unique_ptr<fuse::Session> session_;
+  std::atomic<bool> stopping_{false};
+  Mutex mutex_;
+  bool finished_ GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace rewindfs::live

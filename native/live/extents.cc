@@ -1,0 +1,132 @@
+// Calls on ranges: fallocate, lseek for data and holes, copy_file_range.
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "live/locks.h"
+#include "live/operations.h"
+
+namespace rewindfs::live {
+namespace {
+
+constexpr uint64_t kMaxCopyBytes = 16u << 20;  // one request's part; the kernel asks again for the rest
+
+unsigned chunks(uint64_t bytes) { return static_cast<unsigned>(bytes / journal::kMaxPayloadBytes + 2); }
+
+// What the file holds in [offset, end) now, as kWrite records; all but the last say that the call goes on.
+int record_content(Recording& recording, const Inode& inode, int fd, uint64_t offset, uint64_t end) {
+  std::vector<std::byte> buffer(journal::kMaxPayloadBytes);
+  recording.draft.kind = journal::Kind::kWrite;
+  recording.draft.aux = 0;
+  while (offset < end) {
+    const ssize_t got = pread(fd, buffer.data(), std::min<uint64_t>(buffer.size(), end - offset), static_cast<off_t>(offset));
+    if (got < 0) return errno;
+    if (got == 0) return 0;  // beyond the end of the file there is nothing to say
+    const auto bytes = static_cast<uint64_t>(got);
+    recording.draft.flags = offset + bytes < end ? static_cast<uint16_t>(journal::kMore) : uint16_t{0};
+    recording.draft.offset = offset;
+    recording.draft.length = bytes;
+    recording.draft.payload = std::span(buffer).first(bytes);
+    if (const auto after = recording.object(inode); !after.ok()) return after.error();
+    if (const auto appended = recording.append(); !appended.ok()) return appended.error();
+    offset += bytes;
+  }
+  recording.draft.payload = {};
+  return 0;
+}
+
+bool moves_content(uint32_t mode) { return mode & (FALLOC_FL_COLLAPSE_RANGE | FALLOC_FL_INSERT_RANGE); }
+
+// Bytes from offset on that the call may change.
+uint64_t changed_bytes(const fuse::FallocateIn& in, uint64_t size) {
+  if (moves_content(in.mode)) return size > in.offset ? size - in.offset : 0;
+  if (in.mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) return in.length;
+  return 0;
+}
+
+int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& handle) {
+  Inode& inode = *handle.inode;
+  Recording recording(tree, call, journal::Kind::kFallocate);
+  const auto unlocked = stat_fd(inode.fd.get());
+  if (!unlocked.ok()) return unlocked.error();
+  const uint64_t moved = moves_content(in.mode) ? unlocked->stx_size + in.length : 0;
+  if (auto reserved = recording.reserve(moved, chunks(moved)); !reserved.ok()) return reserved.error();
+  const StateLock lock{&inode};
+  const auto before = stat_fd(inode.fd.get());
+  if (!before.ok()) return before.error();
+  if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), in.offset, changed_bytes(in, before->stx_size)); !saved.ok()) {
+    return saved.error();
+  }
+  if (fallocate(handle.fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) != 0) return errno;
+  const auto after = recording.object(inode);
+  if (!after.ok()) return after.error();
+  const uint64_t end = after->stx_size;
+  const bool rewritten = moves_content(in.mode) && end > in.offset;
+  recording.draft.save = handle.save;
+  recording.draft.aux = in.mode;
+  recording.draft.offset = in.offset;
+  recording.draft.length = in.length;
+  recording.draft.flags = rewritten ? static_cast<uint16_t>(journal::kMore) : uint16_t{0};
+  if (const auto appended = recording.append(); !appended.ok()) return appended.error();
+  return rewritten ? record_content(recording, inode, handle.fd.get(), in.offset, end) : 0;
+}
+
+// Bytes copied. Under the target's lock only: what is recorded is read back from the target.
+Result<uint64_t> copy_range(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::CopyFileRangeIn>();
+  if (in == nullptr) return Errno{EINVAL};
+  const HandlePtr from = tree.handles.find(in->fh_in), to = tree.handles.find(in->fh_out);
+  if (!from || !to || !to->writable) return Errno{EBADF};
+  if (in->flags != 0) return Errno{EINVAL};
+  Inode& inode = *to->inode;
+  const uint64_t length = std::min(in->length, kMaxCopyBytes);
+  Recording recording(tree, call, journal::Kind::kWrite);
+  if (auto reserved = recording.reserve(length, chunks(length)); !reserved.ok()) return Errno{reserved.error()};
+  const StateLock lock{&inode};
+  if (auto saved = tree.baseline.before_data(inode.ino, to->fd.get(), in->offset_out, length); !saved.ok()) return Errno{saved.error()};
+  auto offset_in = static_cast<off64_t>(in->offset_in), offset_out = static_cast<off64_t>(in->offset_out);
+  const ssize_t copied = copy_file_range(from->fd.get(), &offset_in, to->fd.get(), &offset_out, length, 0);
+  if (copied < 0) return last_errno();
+  recording.draft.save = to->save;
+  const auto bytes = static_cast<uint64_t>(copied);
+  if (const int error = record_content(recording, inode, to->fd.get(), in->offset_out, in->offset_out + bytes); error != 0) return Errno{error};
+  return bytes;
+}
+
+}  // namespace
+
+void op_fallocate(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::FallocateIn>();
+  if (in == nullptr) return call.fail(EINVAL);
+  const HandlePtr handle = tree.handles.find(in->fh);
+  if (!handle || !handle->writable) return call.fail(EBADF);
+  call.fail(fallocate_file(tree, call, *in, *handle));
+}
+
+void op_lseek(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::LseekIn>();
+  if (in == nullptr) return call.fail(EINVAL);
+  const HandlePtr handle = tree.handles.find(in->fh);
+  if (!handle) return call.fail(EBADF);
+  if (in->whence != SEEK_DATA && in->whence != SEEK_HOLE) return call.fail(EINVAL);
+  // Only these two: they say where, and move no position that anything else uses.
+  const off_t found = lseek(handle->fd.get(), static_cast<off_t>(in->offset), static_cast<int>(in->whence));
+  if (found < 0) return call.fail(errno);
+  call.ok(fuse::LseekOut{static_cast<uint64_t>(found)});
+}
+
+void op_copy_file_range(Tree& tree, Call& call) {
+  const auto copied = copy_range(tree, call);
+  if (!copied.ok()) return call.fail(copied.error());
+  call.ok(fuse::WriteOut{static_cast<uint32_t>(*copied), 0});
+}
+
+void op_copy_file_range_64(Tree& tree, Call& call) {
+  const auto copied = copy_range(tree, call);
+  if (!copied.ok()) return call.fail(copied.error());
+  call.ok(fuse::CopyFileRangeOut{*copied});
+}
+
+}  // namespace rewindfs::live

@@ -1,0 +1,117 @@
+// Objects and open files that the kernel knows, by the numbers it knows them by.
+//
+// Guarantees: an id is never used again, and an unknown one (a forged or late request) finds nothing. An Inode's
+// descriptor pins the object on the backing file system, so that its inode number means it and nothing else for as
+// long as the Inode lives.
+//
+// Lock order: Inode::names (one directory, or two by address), then Inode::state (any number, by address), then the
+// locks of Baseline, then the journal's. Tables' own locks are leaves.
+#pragma once
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "os/mutex.h"
+#include "os/result.h"
+#include "os/unique_fd.h"
+
+namespace rewindfs::live {
+
+struct Inode {
+  Inode(uint64_t nodeid, uint64_t number, dev_t device, mode_t mode, UniqueFd path_fd)
+      : id(nodeid), ino(number), dev(device), type(mode & S_IFMT), fd(std::move(path_fd)) {}
+
+  const uint64_t id;    // the kernel's nodeid
+  const uint64_t ino;   // on the backing file system
+  const dev_t dev;
+  const mode_t type;    // S_IFMT
+  const UniqueFd fd;    // O_PATH
+
+  Mutex names;          // a directory's entries
+  Mutex state;          // data and attributes: from before the change until its record is appended
+
+  bool is_directory() const { return type == S_IFDIR; }
+  bool is_regular() const { return type == S_IFREG; }
+  // The object by a path that can be followed: for calls that take no O_PATH descriptor.
+  std::string proc_path() const { return "/proc/self/fd/" + std::to_string(fd.get()); }
+
+ private:
+  friend class InodeTable;
+  uint64_t lookups_ = 0;  // guarded by the table's lock
+};
+using InodePtr = std::shared_ptr<Inode>;
+
+class InodeTable {
+ public:
+  // The root gets id 1 and is never forgotten.
+  void set_root(InodePtr root);
+  InodePtr root() const { return root_; }
+
+  InodePtr find(uint64_t id) EXCLUDES(mutex_);
+  // Known object of that number, if any; does not count as a lookup.
+  InodePtr find_object(dev_t dev, uint64_t ino) EXCLUDES(mutex_);
+  // The Inode of the object behind fd (made when it is new), counted as one lookup by the kernel when `counted`.
+  // An Inode that is not counted is forgotten with its last pointer.
+  InodePtr intern(UniqueFd fd, const struct statx& stat, bool counted) EXCLUDES(mutex_);
+  void forget(uint64_t id, uint64_t lookups) EXCLUDES(mutex_);
+  size_t size() EXCLUDES(mutex_);
+
+ private:
+  struct Key {
+    dev_t dev;
+    uint64_t ino;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    size_t operator()(const Key& key) const { return (key.ino * 0x9e3779b97f4a7c15ull) ^ key.dev; }
+  };
+
+  InodePtr root_;
+  Mutex mutex_;
+  uint64_t next_id_ GUARDED_BY(mutex_) = 16;  // below: the root and synthetic objects
+  std::unordered_map<uint64_t, InodePtr> by_id_ GUARDED_BY(mutex_);
+  std::unordered_map<Key, std::weak_ptr<Inode>, KeyHash> by_object_ GUARDED_BY(mutex_);
+};
+
+struct DirectoryEntry {
+  std::string name;
+  uint64_t ino;
+  uint32_t type;  // DT_*
+};
+
+struct Handle {
+  InodePtr inode;
+  UniqueFd fd;
+  bool writable = false;
+  bool readable = true;
+  uint64_t writer = 0;
+  uint64_t save = 0;                        // seq of the record that opened it for writing
+  bool drops_capability = false;            // the file has security.capability, which the first write takes away; guarded by inode->state
+
+  Mutex mutex;                              // of a directory stream
+  bool listed GUARDED_BY(mutex) = false;
+  std::vector<DirectoryEntry> entries GUARDED_BY(mutex);  // as of the last read from offset 0: offsets are stable
+};
+using HandlePtr = std::shared_ptr<Handle>;
+
+class HandleTable {
+ public:
+  uint64_t add(HandlePtr handle) EXCLUDES(mutex_);
+  HandlePtr find(uint64_t fh) EXCLUDES(mutex_);
+  HandlePtr remove(uint64_t fh) EXCLUDES(mutex_);
+  size_t size() EXCLUDES(mutex_);
+  void clear() EXCLUDES(mutex_);
+
+ private:
+  Mutex mutex_;
+  uint64_t next_ GUARDED_BY(mutex_) = 1;
+  std::unordered_map<uint64_t, HandlePtr> handles_ GUARDED_BY(mutex_);
+};
+
+}  // namespace rewindfs::live

@@ -1,0 +1,114 @@
+// Finding objects and asking about them: nothing here changes anything.
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "live/operations.h"
+
+namespace rewindfs::live {
+namespace {
+
+struct statx snapshots_stat(const Tree& tree) {
+  struct statx stat{};
+  if (const auto root = stat_fd(tree.root_fd()); root.ok()) stat = *root;
+  stat.stx_ino = Tree::kSnapshotsIno;
+  stat.stx_mode = S_IFDIR | 0555;
+  stat.stx_nlink = 2;
+  stat.stx_size = 0;
+  stat.stx_blocks = 0;
+  return stat;
+}
+
+Result<struct statx> stat_of(Tree& tree, uint64_t id) {
+  if (id == Tree::kSnapshotsId) return snapshots_stat(tree);
+  const InodePtr inode = tree.inodes.find(id);
+  if (!inode) return Errno{ESTALE};
+  return stat_fd(inode->fd.get());
+}
+
+void answer_snapshots(Tree& tree, Call& call) {
+  fuse::EntryOut out{};
+  out.nodeid = Tree::kSnapshotsId;
+  out.entry_valid = out.attr_valid = kForeverSeconds;
+  out.attr = wire_attr(snapshots_stat(tree));
+  call.ok(out);
+}
+
+}  // namespace
+
+void op_lookup(Tree& tree, Call& call) {
+  const std::string_view name = call.take_string();
+  if (!is_plain_name(name)) return call.fail(name.empty() ? ENOENT : EINVAL);
+  if (call.head.nodeid == Tree::kSnapshotsId) return call.fail(ENOENT);
+  const InodePtr dir = tree.inodes.find(call.head.nodeid);
+  if (!dir) return call.fail(ESTALE);
+  if (tree.is_snapshots(*dir, name)) return answer_snapshots(tree, call);
+  const auto stat = stat_at(dir->fd.get(), name);
+  if (stat.error() == ENOENT) {  // an entry without a node: the kernel remembers that there is nothing
+    fuse::EntryOut none{};
+    none.entry_valid = kForeverSeconds;
+    return call.ok(none);
+  }
+  if (!stat.ok()) return call.fail(stat.error());
+  const auto inode = tree.child(*dir, name, *stat, true);
+  if (!inode.ok()) return call.fail(inode.error());
+  call.ok(tree.entry(**inode, *stat));
+}
+
+void op_forget(Tree& tree, Call& call) {
+  call.no_answer();
+  if (const auto* in = call.take<fuse::ForgetIn>()) tree.inodes.forget(call.head.nodeid, in->nlookup);
+}
+
+void op_batch_forget(Tree& tree, Call& call) {
+  call.no_answer();
+  const auto* in = call.take<fuse::BatchForgetIn>();
+  for (uint32_t i = 0; in != nullptr && i < in->count; ++i) {
+    const auto* one = call.take<fuse::ForgetOne>();
+    if (one == nullptr) return;
+    tree.inodes.forget(one->nodeid, one->nlookup);
+  }
+}
+
+void op_getattr(Tree& tree, Call& call) {
+  const auto stat = stat_of(tree, call.head.nodeid);
+  if (!stat.ok()) return call.fail(stat.error());
+  fuse::AttrOut out{};
+  out.attr_valid = kForeverSeconds;
+  out.attr = wire_attr(*stat);
+  call.ok(out);
+}
+
+void op_statx(Tree& tree, Call& call) {
+  const auto stat = stat_of(tree, call.head.nodeid);
+  if (!stat.ok()) return call.fail(stat.error());
+  fuse::StatxOut out{};
+  out.attr_valid = kForeverSeconds;
+  out.stat = wire_statx(*stat);
+  call.ok(out);
+}
+
+void op_readlink(Tree& tree, Call& call) {
+  const InodePtr inode = tree.inodes.find(call.head.nodeid);
+  if (!inode) return call.fail(ESTALE);
+  const ssize_t size = readlinkat(inode->fd.get(), "", reinterpret_cast<char*>(call.out().data()), call.out().size());
+  if (size < 0) return call.fail(errno);
+  call.ok_bytes(static_cast<size_t>(size));
+}
+
+void op_statfs(Tree& tree, Call& call) {
+  struct statvfs stat;
+  if (fstatvfs(tree.root_fd(), &stat) != 0) return call.fail(errno);
+  fuse::StatfsOut out{};
+  out.blocks = stat.f_blocks;
+  out.bfree = stat.f_bfree;
+  out.bavail = stat.f_bavail;
+  out.files = stat.f_files;
+  out.ffree = stat.f_ffree;
+  out.bsize = static_cast<uint32_t>(stat.f_bsize);
+  out.frsize = static_cast<uint32_t>(stat.f_frsize);
+  out.namelen = static_cast<uint32_t>(stat.f_namemax);
+  call.ok(out);
+}
+
+}  // namespace rewindfs::live

@@ -1,0 +1,132 @@
+// Opening files, ending a save, and making things durable.
+#include <fcntl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "live/locks.h"
+#include "live/operations.h"
+
+namespace rewindfs::live {
+namespace {
+
+bool wants_write(uint32_t flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+
+// Write-only files are opened for reading too where that is allowed: before-images and copies are read back.
+UniqueFd open_backing(const Inode& inode, uint32_t flags) {
+  const std::string path = inode.proc_path();
+  UniqueFd fd(::open(path.c_str(), backing_flags(flags)));
+  if (!fd.valid() && errno == EACCES && (flags & O_ACCMODE) == O_WRONLY) fd.reset(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  return fd;
+}
+
+// O_TRUNC of an open: the content before is captured, the bits that must not survive are dropped.
+int truncate_opened(Tree& tree, Call& call, Handle& handle, bool kill_bits) {
+  Recording recording(tree, call, journal::Kind::kTruncate);
+  if (auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
+  Inode& inode = *handle.inode;
+  const StateLock lock{&inode};
+  const auto before = stat_fd(inode.fd.get());
+  if (!before.ok()) return before.error();
+  if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), 0, before->stx_size); !saved.ok()) return saved.error();
+  if (const mode_t bits = privileged_bits(before->stx_mode); kill_bits && bits != 0) {
+    if (fchmod(handle.fd.get(), before->stx_mode & 07777 & ~bits) != 0) return errno;
+  }
+  if (ftruncate(handle.fd.get(), 0) != 0) return errno;
+  recording.draft.save = handle.save;
+  if (const auto after = recording.object(inode); !after.ok()) return after.error();
+  return recording.append().error();
+}
+
+int record_open(Tree& tree, Call& call, Handle& handle, uint32_t flags) {
+  Recording recording(tree, call, journal::Kind::kOpen);
+  if (auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
+  const StateLock lock{handle.inode.get()};
+  recording.draft.aux = flags;
+  if (const auto after = recording.object(*handle.inode); !after.ok()) return after.error();
+  const auto seq = recording.append();
+  if (!seq.ok()) return seq.error();
+  handle.save = *seq;
+  handle.writer = recording.draft.writer;
+  return 0;
+}
+
+// The end of a save. A store without room loses this record only: what was written is in the journal already.
+void record_close(Tree& tree, Call& call, const Handle& handle) {
+  Recording recording(tree, call, journal::Kind::kClose);
+  if (!recording.reserve(0).ok()) return;
+  const StateLock lock{handle.inode.get()};
+  recording.draft.save = handle.save;
+  recording.draft.writer = handle.writer;
+  if (!recording.object(*handle.inode).ok()) return;
+  (void)recording.append();
+}
+
+int sync_handle(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::FsyncIn>();
+  if (in == nullptr) return EINVAL;
+  const HandlePtr handle = tree.handles.find(in->fh);
+  if (!handle) return call.head.nodeid == Tree::kSnapshotsId ? 0 : EBADF;
+  if (const auto synced = tree.recorder.sync(); !synced.ok()) return synced.error();
+  const int result = in->flags & fuse::kFsyncDataOnly ? fdatasync(handle->fd.get()) : fsync(handle->fd.get());
+  return result == 0 ? 0 : errno;
+}
+
+}  // namespace
+
+int backing_flags(uint32_t flags) {
+  constexpr int kDone = O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_DIRECT | O_SYNC | O_DSYNC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_TMPFILE;
+  const int kept = static_cast<int>(flags) & ~(kDone | O_ACCMODE);
+  const bool reads_only = (flags & O_ACCMODE) == O_RDONLY;
+  return kept | (reads_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
+}
+
+bool has_capability(int fd) { return fgetxattr(fd, "security.capability", nullptr, 0) > 0; }
+
+fuse::OpenOut register_handle(Tree& tree, HandlePtr handle) {
+  fuse::OpenOut out{};
+  out.open_flags = fuse::kFopenKeepCache;
+  if (!handle->writable) out.open_flags |= fuse::kFopenNoFlush;
+  out.fh = tree.handles.add(std::move(handle));
+  return out;
+}
+
+void op_open(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::OpenIn>();
+  const InodePtr inode = tree.inodes.find(call.head.nodeid);
+  if (in == nullptr || !inode) return call.fail(in == nullptr ? EINVAL : ESTALE);
+  if (!inode->is_regular()) return call.fail(inode->is_directory() ? EISDIR : EINVAL);
+  auto handle = std::make_shared<Handle>();
+  handle->inode = inode;
+  handle->fd = open_backing(*inode, in->flags);
+  if (!handle->fd.valid()) return call.fail(errno);
+  handle->writable = wants_write(in->flags);
+  if (handle->writable) {
+    handle->drops_capability = has_capability(handle->fd.get());
+    if (const int error = record_open(tree, call, *handle, in->flags); error != 0) return call.fail(error);
+  }
+  if (in->flags & O_TRUNC && handle->writable) {
+    if (const int error = truncate_opened(tree, call, *handle, in->open_flags & fuse::kOpenKillSuidgid); error != 0) {
+      return call.fail(error);
+    }
+  }
+  call.ok(register_handle(tree, std::move(handle)));
+}
+
+void op_release(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::ReleaseIn>();
+  if (in == nullptr) return call.fail(EINVAL);
+  const HandlePtr handle = tree.handles.remove(in->fh);
+  if (handle && handle->save != 0) record_close(tree, call, *handle);
+  call.ok();
+}
+
+void op_fsync(Tree& tree, Call& call) { call.fail(sync_handle(tree, call)); }
+void op_fsyncdir(Tree& tree, Call& call) { call.fail(sync_handle(tree, call)); }
+
+void op_syncfs(Tree& tree, Call& call) {
+  if (const auto synced = tree.recorder.sync(); !synced.ok()) return call.fail(synced.error());
+  const UniqueFd root(::open(tree.inodes.root()->proc_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  call.fail(root.valid() && syncfs(root.get()) == 0 ? 0 : errno);
+}
+
+}  // namespace rewindfs::live

@@ -1,0 +1,156 @@
+// Changing attributes: size, mode, owner, times; one request may ask for several.
+#include <fcntl.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "live/locks.h"
+#include "live/operations.h"
+
+namespace rewindfs::live {
+namespace {
+
+using fuse::SetattrIn;
+
+timespec wanted_time(const SetattrIn& in, uint32_t set, uint32_t now, uint64_t seconds, uint32_t nanoseconds) {
+  if (!(in.valid & set)) return {0, UTIME_OMIT};
+  if (in.valid & now) return {0, UTIME_NOW};
+  return {static_cast<time_t>(seconds), static_cast<long>(nanoseconds)};
+}
+
+int change_owner(const Inode& inode, const SetattrIn& in) {
+  const uid_t uid = in.valid & fuse::kValidUid ? in.uid : static_cast<uid_t>(-1);
+  const gid_t gid = in.valid & fuse::kValidGid ? in.gid : static_cast<gid_t>(-1);
+  return fchownat(inode.fd.get(), "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+}
+
+int change_times(const Inode& inode, const SetattrIn& in) {
+  const timespec times[2] = {
+      wanted_time(in, fuse::kValidAtime, fuse::kValidAtimeNow, in.atime, in.atime_ns),
+      wanted_time(in, fuse::kValidMtime, fuse::kValidMtimeNow, in.mtime, in.mtime_ns),
+  };
+  return utimensat(inode.fd.get(), "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
+}
+
+int drop_privileged_bits(const Inode& inode) {
+  const auto stat = stat_fd(inode.fd.get());
+  if (!stat.ok()) return stat.error();
+  const mode_t bits = privileged_bits(stat->stx_mode);
+  if (bits == 0) return 0;
+  return chmod(inode.proc_path().c_str(), stat->stx_mode & 07777 & ~bits) == 0 ? 0 : errno;
+}
+
+// Mode after owner: changing the owner clears setuid and setgid.
+int change_attributes(const Inode& inode, const SetattrIn& in) {
+  if (in.valid & (fuse::kValidUid | fuse::kValidGid)) {
+    if (const int error = change_owner(inode, in); error != 0) return error;
+  }
+  if (in.valid & fuse::kValidMode) {
+    if (chmod(inode.proc_path().c_str(), in.mode & 07777) != 0) return errno;
+  } else if (in.valid & fuse::kValidKillSuidgid) {
+    if (const int error = drop_privileged_bits(inode); error != 0) return error;
+  }
+  if (in.valid & (fuse::kValidAtime | fuse::kValidMtime)) return change_times(inode, in);
+  return 0;
+}
+
+uint32_t recorded_mask(const SetattrIn& in) {
+  uint32_t mask = 0;
+  if (in.valid & (fuse::kValidMode | fuse::kValidKillSuidgid)) mask |= journal::kSetMode;
+  if (in.valid & fuse::kValidUid) mask |= journal::kSetUid;
+  if (in.valid & fuse::kValidGid) mask |= journal::kSetGid;
+  if (in.valid & fuse::kValidAtime) mask |= journal::kSetAtime;
+  if (in.valid & fuse::kValidMtime) mask |= journal::kSetMtime;
+  return mask;
+}
+
+// The handle's descriptor, or one opened for this.
+Result<int> file_for_truncate(Tree& tree, const Inode& inode, const SetattrIn& in, HandlePtr& handle, UniqueFd& opened) {
+  if (in.valid & fuse::kValidFh) {
+    handle = tree.handles.find(in.fh);
+    if (handle && handle->inode.get() == &inode && handle->writable) return handle->fd.get();
+    handle.reset();
+  }
+  opened.reset(open(inode.proc_path().c_str(), backing_flags(O_WRONLY)));
+  if (!opened.valid() && errno == EACCES) opened.reset(open(inode.proc_path().c_str(), O_WRONLY | O_CLOEXEC));
+  if (!opened.valid()) return last_errno();
+  return opened.get();
+}
+
+int truncate(Tree& tree, Call& call, const Inode& inode, const SetattrIn& in) {
+  HandlePtr handle;
+  UniqueFd opened;
+  const auto fd = file_for_truncate(tree, inode, in, handle, opened);
+  if (!fd.ok()) return fd.error();
+  if (in.size > INT64_MAX) return EFBIG;
+  Recording recording(tree, call, journal::Kind::kTruncate);
+  if (const auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
+  const StateLock lock{const_cast<Inode*>(&inode)};
+  const auto before = stat_fd(inode.fd.get());
+  if (!before.ok()) return before.error();
+  const uint64_t old_size = before->stx_size;
+  if (const auto saved = tree.baseline.before_data(inode.ino, *fd, std::min(old_size, in.size),
+                                                   old_size > in.size ? old_size - in.size : 0);
+      !saved.ok()) {
+    return saved.error();
+  }
+  if (in.valid & fuse::kValidKillSuidgid) {
+    if (const int error = drop_privileged_bits(inode); error != 0) return error;
+  }
+  if (ftruncate(*fd, static_cast<off_t>(in.size)) != 0) return errno;
+  recording.draft.length = in.size;
+  if (handle) recording.draft.save = handle->save;
+  if (const auto after = recording.object(inode); !after.ok()) return after.error();
+  if (const auto appended = recording.append(); !appended.ok()) return appended.error();
+  return 0;
+}
+
+constexpr uint32_t kAttributes = fuse::kValidMode | fuse::kValidUid | fuse::kValidGid | fuse::kValidAtime | fuse::kValidMtime;
+
+int set_attributes(Tree& tree, Call& call, const Inode& inode, const SetattrIn& in) {
+  Recording recording(tree, call, journal::Kind::kSetattr);
+  if (const auto reserved = recording.reserve(4096, 3); !reserved.ok()) return reserved.error();
+  const StateLock lock{const_cast<Inode*>(&inode)};
+  if (const auto saved = tree.baseline.before_attr(inode.ino, inode.fd.get()); !saved.ok()) return saved.error();
+  const bool capability = (in.valid & (fuse::kValidUid | fuse::kValidGid)) && inode.is_regular() &&
+                          getxattr(inode.proc_path().c_str(), "security.capability", nullptr, 0) > 0;
+  const int error = change_attributes(inode, in);
+  // A request for several things that failed in the middle still did the first: what is there now is recorded.
+  recording.draft.aux = recorded_mask(in);
+  if (const auto after = recording.object(inode); !after.ok()) return after.error();
+  if (const auto appended = recording.append(); !appended.ok()) return appended.error();
+  if (capability) {
+    if (const auto said = record_present(tree, recording.draft, inode.proc_path(), "security.capability"); !said.ok()) return said.error();
+  }
+  if ((in.valid & fuse::kValidMode) && getxattr(inode.proc_path().c_str(), "system.posix_acl_access", nullptr, 0) > 0) {
+    if (const auto said = record_present(tree, recording.draft, inode.proc_path(), "system.posix_acl_access"); !said.ok()) return said.error();
+  }
+  return error;
+}
+
+}  // namespace
+
+void op_setattr(Tree& tree, Call& call) {
+  const auto* in = call.take<SetattrIn>();
+  if (in == nullptr) return call.fail(EINVAL);
+  if (call.head.nodeid == Tree::kSnapshotsId) return call.fail(EROFS);
+  const InodePtr inode = tree.inodes.find(call.head.nodeid);
+  if (!inode) return call.fail(ESTALE);
+  SetattrIn rest = *in;
+  if (in->valid & fuse::kValidSize) {
+    if (const int error = truncate(tree, call, *inode, *in); error != 0) return call.fail(error);
+    rest.valid &= ~fuse::kValidKillSuidgid;
+    // "now" beside a size is what ftruncate did.
+    if (rest.valid & fuse::kValidMtimeNow) rest.valid &= ~(fuse::kValidMtime | fuse::kValidMtimeNow);
+  }
+  if (rest.valid & kAttributes || rest.valid & fuse::kValidKillSuidgid) {
+    if (const int error = set_attributes(tree, call, *inode, rest); error != 0) return call.fail(error);
+  }
+  const auto stat = stat_fd(inode->fd.get());
+  if (!stat.ok()) return call.fail(stat.error());
+  fuse::AttrOut out{};
+  out.attr_valid = kForeverSeconds;
+  out.attr = wire_attr(*stat);
+  call.ok(out);
+}
+
+}  // namespace rewindfs::live

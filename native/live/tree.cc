@@ -1,0 +1,98 @@
+#include "live/tree.h"
+
+#include <fcntl.h>
+#include <sys/sysmacros.h>
+
+namespace rewindfs::live {
+
+Result<std::unique_ptr<Tree>> Tree::open(UniqueFd root, journal::Recorder& recorder, std::string snapshots_name) {
+  const auto stat = stat_fd(root.get());
+  if (!stat.ok()) return Errno{stat.error()};
+  std::unique_ptr<Tree> tree(new Tree(recorder, std::move(snapshots_name)));
+  const dev_t dev = makedev(stat->stx_dev_major, stat->stx_dev_minor);
+  tree->inodes.set_root(std::make_shared<Inode>(fuse::kRootId, stat->stx_ino, dev, stat->stx_mode, std::move(root)));
+  return tree;
+}
+
+Result<InodePtr> Tree::child(const Inode& dir, std::string_view name, const struct statx& stat, bool counted) {
+  const dev_t dev = makedev(stat.stx_dev_major, stat.stx_dev_minor);
+  if (dev != dir.dev) return Errno{EXDEV};
+  if (!counted) {
+    if (InodePtr known = inodes.find_object(dev, stat.stx_ino)) return known;
+  }
+  UniqueFd fd(openat(dir.fd.get(), name.data(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) return last_errno();
+  return inodes.intern(std::move(fd), stat, counted);
+}
+
+Result<InodePtr> Tree::child(const Inode& dir, std::string_view name, struct statx& stat) {
+  const auto found = stat_at(dir.fd.get(), name);
+  if (!found.ok()) return Errno{found.error()};
+  stat = *found;
+  return child(dir, name, stat, false);
+}
+
+fuse::EntryOut Tree::entry(const Inode& inode, const struct statx& stat) const {
+  fuse::EntryOut out{};
+  out.nodeid = inode.id;
+  out.entry_valid = out.attr_valid = kForeverSeconds;
+  out.attr = wire_attr(stat);
+  return out;
+}
+
+Recording::Recording(Tree& tree, const fuse::Call& call, journal::Kind kind) : tree_(tree), call_(call) {
+  draft.kind = kind;
+  draft.writer = tree.writers.resolve(call.head.pid, call.head.uid, call.head.gid);
+}
+
+Result<void> Recording::reserve(uint64_t payload_bytes, unsigned records) {
+  auto reserved = tree_.recorder.reserve(payload_bytes, records, call_.interrupted);
+  if (!reserved.ok()) return Errno{reserved.error()};
+  reservation_ = std::move(*reserved);
+  return {};
+}
+
+void Recording::object(uint64_t ino, const struct statx& stat) {
+  attr_ = journal_attr(stat);
+  draft.ino = ino;
+  draft.attr = &attr_;
+}
+
+Result<struct statx> Recording::object(const Inode& inode) {
+  auto stat = stat_fd(inode.fd.get());
+  if (stat.ok()) object(inode.ino, *stat);
+  return stat;
+}
+
+Result<void> Recording::parent(const Inode& dir, std::string_view name) {
+  const auto stat = stat_fd(dir.fd.get());
+  if (!stat.ok()) return Errno{stat.error()};
+  parent_ = journal_attr(*stat);
+  draft.parent = dir.ino;
+  draft.parent_attr = &parent_;
+  draft.name = name;
+  return {};
+}
+
+Result<void> Recording::parent2(const Inode& dir, std::string_view name) {
+  const auto stat = stat_fd(dir.fd.get());
+  if (!stat.ok()) return Errno{stat.error()};
+  parent2_ = {dir.ino, journal_attr(*stat)};
+  draft.parent2 = &parent2_;
+  draft.name2 = name;
+  return {};
+}
+
+Result<void> Recording::target(const Inode& inode) {
+  const auto stat = stat_fd(inode.fd.get());
+  if (!stat.ok()) return Errno{stat.error()};
+  target_ = {inode.ino, journal_attr(*stat)};
+  draft.target = &target_;
+  return {};
+}
+
+bool is_plain_name(std::string_view name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string_view::npos;
+}
+
+}  // namespace rewindfs::live

@@ -1,0 +1,79 @@
+// The live tree: what the operations (one file a family) work on, and what they share.
+//
+// Guarantees (I1, I2): an operation that changes something holds the locks of what it changes from before the change
+// until its record is appended, reserves journal space first, and answers only afterwards.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "fuse/call.h"
+#include "journal/recorder.h"
+#include "live/attributes.h"
+#include "live/baseline.h"
+#include "live/inode.h"
+#include "live/writers.h"
+
+namespace rewindfs::live {
+
+class Tree final : public TreeAccess {
+ public:
+  static constexpr uint64_t kSnapshotsId = 2;                       // the synthetic directory that views are mounted on
+  static constexpr uint64_t kSnapshotsIno = 0xffffffffffffff01ull;
+
+  static Result<std::unique_ptr<Tree>> open(UniqueFd root, journal::Recorder& recorder, std::string snapshots_name);
+
+  int root_fd() const override { return inodes.root()->fd.get(); }
+  uint64_t root_ino() const override { return inodes.root()->ino; }
+
+  InodeTable inodes;
+  HandleTable handles;
+  journal::Recorder& recorder;
+  Writers writers;
+  Baseline baseline;
+
+  bool is_snapshots(const Inode& dir, std::string_view name) const {
+    return dir.id == fuse::kRootId && name == snapshots_name_;
+  }
+  // The object at dir/name, made known when it is new. EXDEV where another file system begins.
+  Result<InodePtr> child(const Inode& dir, std::string_view name, const struct statx& stat, bool counted);
+  Result<InodePtr> child(const Inode& dir, std::string_view name, struct statx& stat);
+
+  fuse::EntryOut entry(const Inode& inode, const struct statx& stat) const;
+
+ private:
+  Tree(journal::Recorder& to, std::string snapshots_name)
+      : recorder(to), writers(to), baseline(to, *this), snapshots_name_(std::move(snapshots_name)) {}
+  const std::string snapshots_name_;
+};
+
+// One record in the making: what it says is filled in as the change is made.
+class Recording {
+ public:
+  Recording(Tree& tree, const fuse::Call& call, journal::Kind kind);
+
+  // Before any lock is taken: it may wait for the backlog. ENOSPC, EIO, EINTR: answer that and change nothing.
+  Result<void> reserve(uint64_t payload_bytes, unsigned records = 1);
+
+  // After the change, under the locks: the object's, the directories' and the replaced object's attributes.
+  void object(uint64_t ino, const struct statx& stat);
+  Result<struct statx> object(const Inode& inode);
+  Result<void> parent(const Inode& dir, std::string_view name);
+  Result<void> parent2(const Inode& dir, std::string_view name);
+  Result<void> target(const Inode& inode);
+  Result<uint64_t> append() { return tree_.recorder.append(draft); }
+
+  journal::Draft draft;
+
+ private:
+  Tree& tree_;
+  const fuse::Call& call_;
+  journal::Reservation reservation_;
+  journal::Attr attr_{}, parent_{};
+  journal::InoAttr parent2_{}, target_{};
+};
+
+// A name that a directory can hold: not empty, no '/', neither "." nor "..".
+bool is_plain_name(std::string_view name);
+
+}  // namespace rewindfs::live

@@ -1,0 +1,109 @@
+// Extended attributes and ACLs. What is recorded is what is there afterwards: a file system may turn an ACL into mode
+// bits, and a new object inherits ACLs from its directory.
+#include <sys/xattr.h>
+
+#include <vector>
+
+#include "live/locks.h"
+#include "live/operations.h"
+
+namespace rewindfs::live {
+namespace {
+
+constexpr size_t kMaxValueBytes = 64 << 10;  // XATTR_SIZE_MAX
+constexpr std::string_view kAclPrefix = "system.posix_acl_";
+
+int change(Tree& tree, Call& call, const Inode& inode, std::string_view name, bool drop_setgid, const auto& apply) {
+  Recording recording(tree, call, journal::Kind::kSetxattr);
+  if (auto reserved = recording.reserve(kMaxValueBytes + 4096, 3); !reserved.ok()) return reserved.error();
+  const StateLock lock{const_cast<Inode*>(&inode)};
+  if (auto saved = tree.baseline.before_attr(inode.ino, inode.fd.get()); !saved.ok()) return saved.error();
+  if (apply() != 0) return errno;
+  const auto stat = stat_fd(inode.fd.get());
+  if (!stat.ok()) return stat.error();
+  if (drop_setgid && (stat->stx_mode & S_ISGID)) {
+    if (chmod(inode.proc_path().c_str(), stat->stx_mode & 07777 & ~S_ISGID) != 0) return errno;
+  }
+  if (const auto after = recording.object(inode); !after.ok()) return after.error();
+  return record_present(tree, recording.draft, inode.proc_path(), name).error();
+}
+
+}  // namespace
+
+Result<void> record_present(Tree& tree, const journal::Draft& like, const std::string& path, std::string_view name) {
+  std::vector<std::byte> value(kMaxValueBytes);
+  const ssize_t size = getxattr(path.c_str(), std::string(name).c_str(), value.data(), value.size());
+  if (size < 0 && errno != ENODATA && errno != EOPNOTSUPP) return last_errno();
+  journal::Draft draft;
+  draft.kind = size < 0 ? journal::Kind::kRemovexattr : journal::Kind::kSetxattr;
+  draft.writer = like.writer;
+  draft.save = like.save;
+  draft.ino = like.ino;
+  draft.attr = like.attr;
+  draft.name = name;
+  if (size >= 0) draft.payload = std::span(value).first(static_cast<size_t>(size));
+  return Result<void>(Errno{tree.recorder.append(draft).error()});
+}
+
+Result<void> record_inherited(Tree& tree, const Recording& made, uint64_t ino, const std::string& path) {
+  char names[4096];
+  const ssize_t size = listxattr(path.c_str(), names, sizeof names);
+  if (size <= 0) return {};
+  journal::Draft like = made.draft;
+  like.ino = ino;
+  for (std::string_view rest(names, static_cast<size_t>(size)); !rest.empty();) {
+    const std::string_view name = rest.substr(0, rest.find('\0'));
+    if (auto said = record_present(tree, like, path, name); !said.ok()) return said;
+    rest.remove_prefix(name.size() + 1);
+  }
+  return {};
+}
+
+void op_setxattr(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::SetxattrIn>();
+  const std::string_view name = call.take_string();
+  if (in == nullptr || name.empty() || call.rest().size() < in->size) return call.fail(EINVAL);
+  const InodePtr inode = tree.inodes.find(call.head.nodeid);
+  if (!inode) return call.fail(call.head.nodeid == Tree::kSnapshotsId ? EROFS : ESTALE);
+  const bool drop_setgid = in->setxattr_flags & fuse::kSetxattrAclKillSgid && name.starts_with(kAclPrefix);
+  const std::string path = inode->proc_path();
+  call.fail(change(tree, call, *inode, name, drop_setgid, [&] {
+    return setxattr(path.c_str(), name.data(), call.rest().data(), in->size, static_cast<int>(in->flags));
+  }));
+}
+
+void op_removexattr(Tree& tree, Call& call) {
+  const std::string_view name = call.take_string();
+  if (name.empty()) return call.fail(EINVAL);
+  const InodePtr inode = tree.inodes.find(call.head.nodeid);
+  if (!inode) return call.fail(call.head.nodeid == Tree::kSnapshotsId ? EROFS : ESTALE);
+  const std::string path = inode->proc_path();
+  call.fail(change(tree, call, *inode, name, false, [&] { return removexattr(path.c_str(), name.data()); }));
+}
+
+void op_getxattr(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::GetxattrIn>();
+  const std::string_view name = call.take_string();
+  if (in == nullptr || name.empty()) return call.fail(EINVAL);
+  const InodePtr inode = tree.inodes.find(call.head.nodeid);
+  if (!inode) return call.fail(ENODATA);
+  const size_t room = std::min<size_t>(in->size, call.out().size());
+  const ssize_t size = getxattr(inode->proc_path().c_str(), name.data(), call.out().data(), room);
+  if (size < 0) return call.fail(errno);
+  if (in->size == 0) return call.ok(fuse::GetxattrOut{static_cast<uint32_t>(size), 0});
+  call.ok_bytes(static_cast<size_t>(size));
+}
+
+void op_listxattr(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::GetxattrIn>();
+  if (in == nullptr) return call.fail(EINVAL);
+  const InodePtr inode = tree.inodes.find(call.head.nodeid);
+  if (!inode) return call.fail(EOPNOTSUPP);
+  const size_t room = std::min<size_t>(in->size, call.out().size());
+  const ssize_t size = listxattr(inode->proc_path().c_str(), reinterpret_cast<char*>(call.out().data()), room);
+  if (size < 0) return call.fail(errno);
+  if (in->size == 0) return call.ok(fuse::GetxattrOut{static_cast<uint32_t>(size), 0});
+  call.ok_bytes(static_cast<size_t>(size));
+}
+
+}  // namespace rewindfs::live
