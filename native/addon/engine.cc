@@ -76,10 +76,14 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
 
   Napi::Value baseline_done(const Napi::CallbackInfo& info) {
     auto& baseline = started_tree(info.Env()).baseline;
-    auto promise = std::make_shared<ThreadPromise>(info.Env(), Value());
-    const Napi::Value result = promise->promise();
-    baseline.on_done([promise] { promise->resolve(); });
-    return result;
+    const auto deferred = std::make_shared<Napi::Promise::Deferred>(info.Env());
+    const auto resolve = Napi::Function::New(info.Env(), [deferred](const Napi::CallbackInfo& called) {
+      deferred->Resolve(called.Env().Undefined());
+    });
+    done_ = std::make_unique<Notifier>(info.Env(), resolve, "rewindfs.baselineDone",
+                                       [](Napi::Env) { return std::vector<napi_value>{}; });
+    baseline.on_done([this] { done_->notify(); });
+    return deferred->Promise();
   }
 
   Napi::Value stats(const Napi::CallbackInfo& info) {
@@ -116,7 +120,7 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
                                        [](Napi::Env) { return std::vector<napi_value>{}; });
   }
 
-  std::unique_ptr<Notifier> gone_;
+  std::unique_ptr<Notifier> gone_, done_;
   std::shared_ptr<live::Engine> engine_;
 };
 
