@@ -93,7 +93,7 @@ function foldBaseData(state: FoldState, record: Record): void {
     if (piece.offset !== 0) throw new RewindError('ERR_JOURNAL_CORRUPT', `journal record ${record.seq} (base-data) starts at ${record.offset}, which is no multiple of ${BLOCK_BYTES}`, 'The journal was written by another version.');
     const id = blockId(bound.node, piece.block);
     if (state.looked.blocks.has(id) || !first(state, `block ${id}`)) continue;
-    const data = dataOf(state, record, piece);
+    const data = dataOf(state, piece);
     state.sink.put('blocks', blockKey(bound.node, piece.block, mount), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: piece.length, data }));
     const head = state.heads.get(id);
     if (head !== undefined && head.seq <= mount) state.heads.set(id, { seq: mount, depth: 0, chainBytes: 0 });

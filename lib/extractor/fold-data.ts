@@ -53,9 +53,9 @@ export function cut(state: FoldState, node: NodeId, from: number, to: number, se
 }
 
 /** Where a piece's bytes are kept. */
-export function dataOf(state: FoldState, record: Record, piece: Piece): BlockEntry['data'] {
+export function dataOf(state: FoldState, piece: Piece): BlockEntry['data'] {
   if (piece.zero) return null;
-  const bytes = record.raw.subarray(piece.at, piece.at + piece.length);
+  const { bytes } = piece;
   if (piece.length <= INLINE_BYTES) return bytes;
   if (piece.hash === undefined) return { content: storeContent(state, bytes, 0n) };
   const known = state.fresh.get(piece.hash) ?? state.looked.contents.get(piece.hash);
@@ -68,7 +68,7 @@ export function dataOf(state: FoldState, record: Record, piece: Piece): BlockEnt
 /** New content; with a hash (not 0) it can be found again. */
 export function storeContent(state: FoldState, bytes: Buffer, hash: bigint): number {
   const id = state.meta.nextContent++;
-  const value = Buffer.allocUnsafe(CONTENT_HEAD + bytes.length);
+  const value = state.arena.take(CONTENT_HEAD + bytes.length);
   value[0] = 0;
   value.writeBigUInt64BE(hash, 1);
   bytes.copy(value, CONTENT_HEAD);
@@ -83,7 +83,7 @@ function putPiece(state: FoldState, record: Record, bound: Bound, piece: Piece):
   const end = start + piece.offset + piece.length;
   // What reaches the end of the file as it was before leaves nothing of the block to be seen.
   const whole = piece.offset === 0 && (piece.length === BLOCK_BYTES || (bound.size >= 0 && end >= bound.size));
-  const data = dataOf(state, record, piece);
+  const data = dataOf(state, piece);
   if (whole) {
     putFull(state, bound.node, piece.block, record.seq, piece.length, data);
   } else {

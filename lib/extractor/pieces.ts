@@ -21,16 +21,16 @@ export function piecesOf(record: Record): Piece[] {
     const block = Math.floor(from / BLOCK_BYTES);
     const length = Math.min(end, (block + 1) * BLOCK_BYTES) - from;
     const at = record.payloadAt + from - record.offset;
-    const zero = isZero(record.raw, at, length);
-    const piece: Piece = { block, offset: from - block * BLOCK_BYTES, at, length, zero };
-    if (!zero && length >= MIN_SHARED_BYTES) piece.hash = hashOf(record.raw.subarray(at, at + length));
+    const bytes = record.raw.subarray(at, at + length);
+    const zero = isZero(bytes);
+    const piece: Piece = { block, offset: from - block * BLOCK_BYTES, length, bytes, zero };
+    if (!zero && length >= MIN_SHARED_BYTES) piece.hash = hashOf(bytes);
     pieces.push(piece);
     from += length;
   }
   return pieces;
 }
 
-function isZero(bytes: Buffer, at: number, length: number): boolean {
-  if (bytes[at] !== 0 || bytes[at + length - 1] !== 0) return false;
-  return bytes.compare(ZEROES, 0, length, at, at + length) === 0;
+function isZero(bytes: Buffer): boolean {
+  return bytes[0] === 0 && bytes[bytes.length - 1] === 0 && bytes.compare(ZEROES, 0, bytes.length) === 0;
 }

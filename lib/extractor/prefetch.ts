@@ -84,6 +84,7 @@ async function sizes(rocks: Rocks, state: FoldState, records: Record[]): Promise
 /** Newest entries of the blocks that a write or a small hole changes in part. */
 async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Record[]): Promise<void> {
   const wanted = new Map<string, { node: NodeId; block: number }>();
+  const met = new Set<string>();
   const sizeNow = new Map<number, number>();
   const born = new Set<number>();
   for (const record of records) {
@@ -92,8 +93,10 @@ async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Re
     const bound = state.bindings.get(record.ino);
     const size = sizeNow.get(record.ino) ?? bound?.size ?? 0;
     if (bound !== undefined) {
-      for (const block of partial(record, looked)) {
+      for (const block of touched(record, looked)) {
         const id = blockId(bound.node, block);
+        if (met.has(id)) continue;
+        met.add(id);
         if ((size < 0 || block * BLOCK_BYTES < size) && state.heads.get(id) === undefined) wanted.set(id, { node: bound.node, block });
       }
     }
@@ -107,11 +110,11 @@ async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Re
   });
 }
 
-/** Blocks that this record changes only in part. */
-function partial(record: Record, looked: Looked): number[] {
-  if (record.kind === Kind.Write) return (looked.pieces.get(record.seq) ?? []).filter((piece) => piece.length < BLOCK_BYTES).map((piece) => piece.block);
+/** Blocks that this record may lay a patch on. */
+function touched(record: Record, looked: Looked): number[] {
+  if (record.kind === Kind.Write) return (looked.pieces.get(record.seq) ?? []).map((piece) => piece.block);
   if (record.kind !== Kind.Fallocate || record.length === 0) return [];
-  return [...new Set([Math.floor(record.offset / BLOCK_BYTES), Math.floor((record.offset + record.length - 1) / BLOCK_BYTES)])];
+  return [Math.floor(record.offset / BLOCK_BYTES), Math.floor((record.offset + record.length - 1) / BLOCK_BYTES)];
 }
 
 /** What history holds, at the mount, of the places that base records speak of. Inode numbers new to history have nothing. */

@@ -7,6 +7,7 @@ import { nodeKey, u64Key } from '../history/keys.js';
 import type { FoldMeta } from '../history/meta.js';
 import { ROOT, type Change, type NodeId, type Seq } from '../history/types.js';
 import { encodeBinding, NODE_BYTES, type Binding } from '../history/values.js';
+import { Arena } from './arena.js';
 import { AgingMap } from './cache.js';
 import { ATTR_BYTES, btimeAt, sizeAt, typeAt, type Record } from './record.js';
 
@@ -26,9 +27,8 @@ export interface Piece {
   block: number;
   /** Within the block. */
   offset: number;
-  /** Place in the record's raw bytes. */
-  at: number;
   length: number;
+  bytes: Buffer;
   zero: boolean;
   /** XXH64, when it is long enough to look for a duplicate. */
   hash?: bigint;
@@ -66,6 +66,7 @@ export class FoldState {
   /** Blocks whose chain of patches has grown too long in this batch. */
   readonly overlong = new Map<string, { node: NodeId; block: number }>();
   changes: Change[] = [];
+  readonly arena = new Arena();
 
   constructor(public meta: FoldMeta, public sink: Sink) {}
 
@@ -73,6 +74,7 @@ export class FoldState {
   begin(sink: Sink): void {
     this.sink = sink;
     this.looked = emptyLooked();
+    this.arena.reset();
     this.fresh.clear();
     this.based.clear();
     this.overlong.clear();
@@ -107,7 +109,7 @@ export class FoldState {
   /** A `nodes` entry from the journal's attributes at this place; nothing when the section is missing. */
   attributes(record: Record, at: number, ino: number, bound: Bound, seq: Seq): void {
     if (at === 0) return;
-    const value = Buffer.allocUnsafe(NODE_BYTES);
+    const value = this.arena.take(NODE_BYTES);
     value.writeUInt32LE(ino >>> 0, 0);
     value.writeUInt32LE(Math.floor(ino / 0x1_0000_0000), 4);
     record.raw.copy(value, 8, at, at + ATTR_BYTES);
