@@ -5,6 +5,7 @@
 import { Kind } from './record-kinds.js';
 import type { TreeOp, TreeWriter } from '../../lib/native.js';
 import { ROOT, type Change, type Marker, type Name, type NodeAttr, type NodeId, type Seq } from '../../lib/history/types.js';
+import { aclWithMode, modeOfAcl } from './acl.js';
 import { MODEL_BLOCK, ModelHistory, type ModelNode } from './model-history.js';
 
 const E = { ENOENT: 2, EEXIST: 17, ENOTDIR: 20, EISDIR: 21, EINVAL: 22, ENOTEMPTY: 39, EBUSY: 16, EPERM: 1, ENODATA: 61, EACCES: 13, EOPNOTSUPP: 95 };
@@ -130,7 +131,7 @@ export class ModelTree implements TreeWriter {
     const xattrs = new Map<Name, Buffer>();
     const acl = up.xattrs.get(DEFAULT_ACL);
     if (acl && (mode & IFMT) !== IFLNK) {
-      xattrs.set(ACCESS_ACL, acl);
+      xattrs.set(ACCESS_ACL, aclWithMode(acl, mode));
       if ((mode & IFMT) === IFDIR) xattrs.set(DEFAULT_ACL, acl);
     }
     const gid = up.attr.mode & 0o2000 ? up.attr.gid : 0;
@@ -234,13 +235,21 @@ export class ModelTree implements TreeWriter {
     const xattrs = new Map(state.xattrs);
     this.refuseByType(op, attr.mode & IFMT);
     switch (op.op) {
-      case 'chmod': attr.mode = (attr.mode & IFMT) | op.mode; break;
+      case 'chmod': {
+        attr.mode = (attr.mode & IFMT) | op.mode;
+        const access = xattrs.get(ACCESS_ACL);
+        if (access) xattrs.set(ACCESS_ACL, aclWithMode(access, op.mode));
+        break;
+      }
       case 'chown':
         Object.assign(attr, { uid: op.uid, gid: op.gid });
         if (!this.isDir(node)) attr.mode &= ~0o6000;
         break;
       case 'times': Object.assign(attr, { atime: op.atimeNs, mtime: op.mtimeNs }); break;
-      case 'setxattr': xattrs.set(op.name.toString('latin1'), Buffer.from(op.value)); break;
+      case 'setxattr':
+        xattrs.set(op.name.toString('latin1'), Buffer.from(op.value));
+        if (op.name.toString('latin1') === ACCESS_ACL) attr.mode = (attr.mode & ~0o777) | modeOfAcl(op.value);
+        break;
       case 'removexattr': if (!xattrs.delete(op.name.toString('latin1'))) refuse(E.ENODATA);
     }
     const seq = this.tick();

@@ -1,5 +1,6 @@
 /** Random changes to a tree of few names, so that they collide: every kind, directories moved into each other, hard links, any bytes. */
 import type { TreeOp } from '../../lib/native.js';
+import { acl } from './acl.js';
 import type { Random } from './random.js';
 
 const NAMES = ['a', 'b', 'c', 'd\xff', 'e f', '\\x41', 'ü'.normalize('NFD').replace(/[^\x00-\xff]/g, '\xcc')];
@@ -18,6 +19,8 @@ function randomBytes(random: Random): Buffer {
   if (random.chance(0.85)) for (let i = 0; i < length; i += 97) data[i] = random.below(256);
   return data;
 }
+
+const randomAcl = (random: Random): Buffer => acl(random.pick([6, 7]), random.pick([4, 7]), random.pick([4, 7]), random.pick([0, 4]), random.pick([1, 6]));
 
 /** One operation; many will be refused (no such path, not a directory ...), as in life. */
 export function randomChange(random: Random): TreeOp {
@@ -43,7 +46,7 @@ export function randomChange(random: Random): TreeOp {
         ? { op: 'chmod', path: object, mode: random.pick([0o644, 0o755, 0o700, 0o6755, 0o1777]) }
         : { op: 'chown', path: object, uid: random.pick(IDS), gid: random.pick(IDS) };
     default: return random.chance(0.6)
-      ? { op: 'setxattr', path: object, name, value: Buffer.from(String(random.below(4))) }
+      ? { op: 'setxattr', path: object, name, value: name.toString().startsWith('user.') ? Buffer.from(String(random.below(4))) : randomAcl(random) }
       : { op: 'removexattr', path: object, name };
   }
 }
