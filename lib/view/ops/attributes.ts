@@ -19,7 +19,7 @@ export interface Status {
  * when a listing that it keeps is out of date.
  */
 export async function syntheticStatus(view: View, directory: Synthetic): Promise<Status> {
-  const time = (await view.history.timeOf(view.history.watermark())) ?? 0n;
+  const time = (await view.history.range())?.last.timeNs ?? 0n;
   const mode = S_IFDIR | (directory.path ? 0o500 : 0o555);
   const attr = { mode, ...view.owner, nlink: 2, size: 0, rdev: 0n, atime: time, mtime: time, ctime: time, btime: time };
   return { attr, ino: syntheticIno(directory.key), seconds: 0 };
