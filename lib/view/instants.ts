@@ -28,6 +28,7 @@ export async function instantNamed(view: View, name: Name): Promise<Found | null
   } catch {
     return null;
   }
+  if (view.provisional(seq)) return { seq, seconds: 0 };
   const newest = seq >= view.history.watermark();
   if (SEQ.test(expression) || (ABSOLUTE.test(expression) && !newest)) return { seq, seconds: FOREVER };
   // `@now` must show what was acknowledged a moment ago; what slides behind it need not slide within a second.

@@ -9,6 +9,7 @@ import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
+import type { Seq } from '../history/types.js';
 import { native } from '../native.js';
 import { readMounts, VIEW_MOUNT_TYPE } from '../store/mounts.js';
 import { resolveTime } from '../time/resolve.js';
@@ -26,11 +27,16 @@ export interface ViewOptions {
   mountpoint: string;
   /** Resolves once history holds everything that was acknowledged before the call; awaited before an instant is resolved. */
   settle(): Promise<void>;
+  /**
+   * May the state at seq still grow? While the walk over the tree goes on, what was there at the mount comes into history
+   * piece by piece; the kernel then keeps nothing of such an instant for long. Default: never.
+   */
+  provisional?(seq: Seq): boolean;
   /** Shown as the mount's source. */
   fsname: string;
   /** Told why a request was answered with EIO. */
   onError?(error: unknown): void;
-  /** Somebody else has unmounted it. */
+  /** Somebody else has unmounted it; history is not asked any more. */
   onGone?(): void;
 }
 
@@ -51,9 +57,9 @@ export interface MountedView {
  * @throws ERR_NO_FUSE, ERR_NO_FUSERMOUNT, ERR_MOUNT_FAILED, ERR_NOT_FOUND.
  */
 export async function mountView(options: ViewOptions): Promise<MountedView> {
-  const { history, settle } = options;
+  const { history, settle, provisional } = options;
   const mountpoint = resolve(options.mountpoint);
-  const view = new View({ history, settle, resolveTime: (expression) => resolveTime(expression, history) });
+  const view = new View({ history, settle, resolveTime: (expression) => resolveTime(expression, history), ...(provisional && { provisional }) });
   let open = false;
   const server = new ViewServer(view, (unique, errno, body) => channel.reply(unique, errno, body), options.onError ?? (() => undefined));
   const ended = (): void => {
@@ -69,9 +75,10 @@ export async function mountView(options: ViewOptions): Promise<MountedView> {
     },
     onGone: () => {
       ended();
-      options.onGone?.();
+      void lastRequests().then(() => options.onGone?.());
     },
   });
+  const lastRequests = () => Promise.race([server.idle(), setTimeout(LAST_REQUESTS_MS, undefined, { ref: false })]);
   const keepAlive = setInterval(() => undefined, 0x7fffffff);
   open = true;
   try {
@@ -88,7 +95,7 @@ export async function mountView(options: ViewOptions): Promise<MountedView> {
         throw busyError(error, mountpoint);
       });
       ended();
-      await Promise.race([server.idle(), setTimeout(LAST_REQUESTS_MS, undefined, { ref: false })]);
+      await lastRequests();
     },
   };
 }

@@ -2,7 +2,7 @@
 import type { HistoryReader } from '../history/reader.js';
 import type { NodeId, Seq } from '../history/types.js';
 import { LruMap } from './lru.js';
-import { NodeTable, type Holder } from './nodes.js';
+import { NodeTable, type Holder, type Slot } from './nodes.js';
 import type { Listing } from './ops/listing.js';
 
 /** Where a view's answers come from. */
@@ -12,6 +12,8 @@ export interface ViewSource {
   settle(): Promise<void>;
   /** A time expression to an instant of history. Throws for one that cannot be read or lies outside. */
   resolveTime(expression: string): Promise<{ seq: Seq; timeNs: bigint }>;
+  /** May the state at seq still grow? So it is while the first walk over the tree has not come to its end. Default: never. */
+  provisional?(seq: Seq): boolean;
 }
 
 /** What one request was given that must be taken back if its answer does not arrive. */
@@ -43,6 +45,18 @@ export class View {
 
   get history(): HistoryReader {
     return this.source.history;
+  }
+
+  /**
+   * The slot of an instant under a name, held once. A provisional state gets a slot for each watermark, so that nothing
+   * which the kernel keeps of it is taken for the state that it becomes.
+   */
+  holdSlot(name: string, seq: Seq): Slot {
+    return this.nodes.holdSlot(this.provisional(seq) ? `${name}/${this.history.watermark()}` : name, seq);
+  }
+
+  provisional(seq: Seq): boolean {
+    return this.source.provisional?.(seq) ?? false;
   }
 }
 

@@ -105,8 +105,8 @@ export class ViewKernel {
   private readonly waiting = new Map<number, (reply: Reply) => void>();
   private unique = 0;
 
-  constructor(history: HistoryReader, settle: () => Promise<void> = async () => undefined) {
-    this.view = new View({ history, settle, resolveTime: (expression) => resolveTime(expression, history) });
+  constructor(history: HistoryReader, settle: () => Promise<void> = async () => undefined, provisional: (seq: number) => boolean = () => false) {
+    this.view = new View({ history, settle, provisional, resolveTime: (expression) => resolveTime(expression, history) });
     const send = (unique: number, errno: number, body?: Buffer): number => {
       this.waiting.get(unique)?.({ errno, body: Buffer.from(body ?? []) });
       this.waiting.delete(unique);

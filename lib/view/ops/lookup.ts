@@ -34,7 +34,7 @@ async function inRoot(view: View, name: Name, grants: Grants): Promise<Answer> {
   if (name === PATHS) return pathDirectory(view, [], grants);
   const instant = await instantNamed(view, name);
   if (!instant) return ENOENT;
-  const slot = view.nodes.holdSlot(name, instant.seq);
+  const slot = view.holdSlot(name, instant.seq);
   grants.add(slot);
   return object(view, slot, ROOT, instant.seconds);
 }
@@ -46,9 +46,9 @@ async function inPath(view: View, path: readonly Name[], name: Name, grants: Gra
   const versions = await versionsIn(view.history, await livesOf(view.history, path));
   const version = versions.find((candidate) => versionName(candidate) === name);
   if (!version) return ENOENT;
-  const slot = view.nodes.holdSlot(VERSIONS, version.seq);
+  const slot = view.holdSlot(VERSIONS, version.seq);
   grants.add(slot);
-  return object(view, slot, version.node, FOREVER);
+  return object(view, slot, version.node, view.provisional(version.seq) ? 0 : FOREVER);
 }
 
 async function pathDirectory(view: View, path: readonly Name[], grants: Grants): Promise<Answer> {

@@ -59,6 +59,22 @@ test('@now waits until history holds what was acknowledged', async (t) => {
   t.is(foo?.size, 12n);
 });
 
+test('while a state may still grow, every look from the root sees what history holds by now', async (t) => {
+  const history = fooHistory();
+  let growing = true;
+  const kernel = new ViewKernel(history, undefined, (seq) => growing && seq >= 3);
+  const early = await kernel.must('@#4');
+  t.is(early.nameSeconds, 0n);
+  t.is((await kernel.must('@#2')).nameSeconds, forever);
+  t.deepEqual((await kernel.must('@#4')).nodeid, early.nodeid);
+  history.mark('more');
+  const later = await kernel.must('@#4');
+  t.notDeepEqual(later.nodeid, early.nodeid);
+  t.is(later.ino, early.ino);
+  growing = false;
+  t.is((await kernel.must('@#4')).nameSeconds, forever);
+});
+
 test('the root lists the points, each of which can be looked up', async (t) => {
   const history = fooHistory();
   history.mark('');
