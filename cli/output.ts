@@ -13,8 +13,13 @@ export class Output {
     private readonly err: NodeJS.WriteStream = process.stderr,
   ) {}
 
+  /** Data go to a terminal: nothing may steer it. */
+  get terminal(): boolean {
+    return Boolean(this.out.isTTY) && !this.json;
+  }
+
   get colour(): boolean {
-    return Boolean(this.out.isTTY) && !process.env['NO_COLOR'] && !this.json;
+    return this.terminal && !process.env['NO_COLOR'];
   }
 
   /** A line of data. */

@@ -7,7 +7,7 @@ import type { DiffRow } from '../../lib/daemon/protocol.js';
 export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
-    const call = { path, from: text(args, 'from')!, to: text(args, 'to') ?? 'now', patch: flag(args, 'patch'), time_zone };
+    const call = { path, from: text(args, 'from')!, to: text(args, 'to') ?? 'now', patch: flag(args, 'patch'), terminal: out.terminal, time_zone };
     for await (const item of tree.client.call('diff', call)) {
       if (!('status' in item)) {
         echoInstant(out, 'From ', item.from);
@@ -25,7 +25,8 @@ async function show(row: DiffRow, out: Output): Promise<void> {
   const first = { created: '+', deleted: '-', modified: what.content ? 'c' : '.', renamed: 'R', type: 't' }[row.status];
   const columns = first + (what.mode ? 'p' : '.') + (what.owner ? 'u' : '.') + (what.group ? 'g' : '.') + (what.xattr ? 'x' : '.') + (what.acl ? 'a' : '.');
   await out.line(`${out.paint(colour, columns)} ${row.from === undefined ? '' : `${row.from} -> `}${row.path}`);
-  if (row.binary) await out.line('  (binary content differs)');
+  if (row.omitted) await out.line(row.omitted === 'binary' ? '  (binary content differs)' : '  (content differs, and is too large to compare line by line)');
+  if (row.patch_base64) await out.bytes(Buffer.from(row.patch_base64, 'base64'));
   if (row.patch) for (const line of row.patch.replace(/\n$/, '').split('\n')) await out.line(paintPatch(line, out));
 }
 

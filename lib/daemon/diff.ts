@@ -1,9 +1,12 @@
 /** The method `diff`. */
 import { diffTrees } from '../recovery/diff.js';
+import { unifiedDiff } from '../recovery/textdiff.js';
 import { instantAt, validPath } from './ask.js';
 import type { DiffRow, InstantRow, Methods } from './protocol.js';
 import { diffRow, instantRow } from './rows.js';
 import type { Session } from './session.js';
+import type { Seq } from '../history/types.js';
+import type { DiffEntry } from '../recovery/types.js';
 
 export async function* diff(session: Session, args: Methods['diff']['args'], signal: AbortSignal): AsyncGenerator<{ from: InstantRow; to: InstantRow } | DiffRow> {
   const { history } = session;
@@ -13,6 +16,15 @@ export async function* diff(session: Session, args: Methods['diff']['args'], sig
   yield { from: instantRow(from), to: instantRow(to) };
   for await (const entry of diffTrees(history, from.seq, to.seq, { paths: path.length === 0 ? undefined : [path] })) {
     if (signal.aborted) return;
-    yield diffRow(entry);
+    yield { ...diffRow(entry), ...args.patch && await patchOf(session, entry, from.seq, to.seq, args.terminal ?? false) };
   }
+}
+
+/** Text stays text; what is no UTF-8 crosses as base64, so that the patch is exact. */
+async function patchOf(session: Session, entry: DiffEntry, from: Seq, to: Seq, terminal: boolean): Promise<Partial<DiffRow>> {
+  const content = await unifiedDiff(session.history, entry, from, to, { terminal });
+  if (content === null) return { patch: null };
+  if (content.kind !== 'text') return { patch: null, omitted: content.kind };
+  const text = content.patch.toString('utf8');
+  return Buffer.from(text).equals(content.patch) ? { patch: text } : { patch_base64: content.patch.toString('base64') };
 }

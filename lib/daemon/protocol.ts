@@ -67,9 +67,12 @@ export interface DiffRow {
   what: DiffWhat;
   old_size: number | null;
   new_size: number | null;
-  /** With `patch`: the unified diff, or null when the content is binary or did not change. */
+  /** With `patch`: the unified diff, or null when there is none to show. */
   patch?: string | null;
-  binary?: boolean;
+  /** The same, when it is not UTF-8. */
+  patch_base64?: string;
+  /** Why content that differs is not shown. */
+  omitted?: 'binary' | 'large';
 }
 
 export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
@@ -125,7 +128,7 @@ export interface Methods {
   log: { args: TimeArgs & { path: string; since?: string; until?: string; limit?: number; all_writes?: boolean; raw?: boolean }; item: LogRow };
   ls: { args: TimeArgs & { path: string; at: string }; item: { at: InstantRow } | ListRow };
   cat: { args: TimeArgs & { path: string; at: string }; item: Buffer };
-  diff: { args: TimeArgs & { path: string; from: string; to: string; patch?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
+  diff: { args: TimeArgs & { path: string; from: string; to: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
   rollback: { args: TimeArgs & { paths: string[]; to: string; dry_run?: boolean; planned_at?: number }; item: WorkRow };
   restore: { args: TimeArgs & { path: string; at: string; into: string; force?: boolean }; item: WorkRow };
   points: { args: Record<string, never>; item: PointRow };
