@@ -15,6 +15,8 @@ interface Layer { seq: Seq; entry: BlockEntry }
 const CACHE_BYTES = 16 << 20;
 /** Blocks whose entries are looked up at the same time. */
 const PARALLEL = 32;
+/** Entries that a scan over several blocks may pass for each of them. */
+const PASSED_PER_BLOCK = 4;
 
 /** Recently read content, bounded in bytes; content never changes, so that it is never stale. */
 class ContentCache {
@@ -53,12 +55,12 @@ export class ContentReader {
     if (length === 0) return out;
     const first = Math.floor(offset / BLOCK_BYTES);
     const last = Math.floor((offset + length - 1) / BLOCK_BYTES);
-    const cuts = await this.cuts(node, offset, seq);
+    const searching = this.cuts(node, offset, seq);
     for (let block = first; block <= last; block += PARALLEL) {
-      const numbers = Array.from({ length: Math.min(PARALLEL, last - block + 1) }, (_, i) => block + i);
-      const layers = await Promise.all(numbers.map((number) => this.layers(node, number, seq, cuts)));
+      const count = Math.min(PARALLEL, last - block + 1);
+      const [cuts, layers] = await Promise.all([searching, this.layersOf(node, block, count, seq)]);
       const contents = await this.contents(layers.flat());
-      numbers.forEach((number, i) => lay(out, offset, number, layers[i]!, cuts, contents));
+      layers.forEach((own, i) => lay(out, offset, block + i, own, cuts, contents));
     }
     return out;
   }
@@ -104,12 +106,32 @@ export class ContentReader {
     return cuts;
   }
 
-  /** A block's entries at or before seq, newest first, down to the one that hides all before it. */
-  private async layers(node: NodeId, block: number, seq: Seq, cuts: Cut[]): Promise<Layer[]> {
+  /**
+   * The layers of `count` blocks from `first` on. One scan over all of them: a seek costs more than passing a few entries
+   * that do not count. Where too many lie in its way, the blocks that are left are sought one by one.
+   */
+  private async layersOf(node: NodeId, first: number, count: number, seq: Seq): Promise<Layer[][]> {
+    const all: Layer[][] = Array.from({ length: count }, () => []);
+    if (count === 1) return [await this.layers(node, first, seq)];
+    let passed = 0;
+    const range = { gte: blockKey(node, first, seq), lt: blockKey(node, first + count, Number.MAX_SAFE_INTEGER) };
+    for await (const { key, value } of this.rocks.scan('blocks', range, { capacity: count * 2 })) {
+      const index = getU64(key, 8) - first;
+      const since = seqInKey(key);
+      const own = all[index]!;
+      if (since <= seq && own.at(-1)?.entry.kind !== 'full') own.push({ seq: since, entry: decodeBlock(value) });
+      else if (++passed > count * PASSED_PER_BLOCK) {
+        const left = Array.from({ length: count - index }, (_, i) => this.layers(node, first + index + i, seq));
+        return [...all.slice(0, index), ...await Promise.all(left)];
+      }
+    }
+    return all;
+  }
+
+  /** A block's entries at or before seq, newest first, down to the newest full one. */
+  private async layers(node: NodeId, block: number, seq: Seq): Promise<Layer[]> {
     const layers: Layer[] = [];
-    const start = block * BLOCK_BYTES;
-    const floor = cuts.reduce((newest, cut) => (cut.from <= start && cut.to >= start + BLOCK_BYTES && cut.seq > newest ? cut.seq : newest), 0);
-    for await (const { key, value } of this.rocks.scan('blocks', { gte: blockKey(node, block, seq), lte: blockKey(node, block, floor) }, { capacity: 8 })) {
+    for await (const { key, value } of this.rocks.scan('blocks', { gte: blockKey(node, block, seq), lte: blockKey(node, block, 0) }, { capacity: 8 })) {
       const layer = { seq: seqInKey(key), entry: decodeBlock(value) };
       layers.push(layer);
       if (layer.entry.kind === 'full') break;

@@ -104,9 +104,9 @@ export class History implements HistoryReader {
   nameHistory(parent: NodeId, name: Name): Promise<{ since: Seq; node: NodeId | null }[]> { return this.tree.nameHistory(parent, name); }
   namesEver(parent: NodeId): Promise<Name[]> { return this.tree.namesEver(parent); }
 
-  async read(node: NodeId, offset: number, length: number, seq: Seq): Promise<Buffer> {
-    const size = (await this.attr(node, seq))?.size ?? 0;
-    return this.content.read(node, offset, Math.max(0, Math.min(length, size - offset)), seq);
+  async read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer> {
+    const end = size ?? (await this.attr(node, seq))?.size ?? 0;
+    return this.content.read(node, offset, Math.max(0, Math.min(length, end - offset)), seq);
   }
 
   async readlink(node: NodeId, seq: Seq): Promise<Buffer> { return this.read(node, 0, BLOCK_BYTES, seq); }

@@ -36,6 +36,8 @@ export class View {
   readonly nodes = new NodeTable();
   /** Directory listings that somebody may be in the middle of. */
   readonly listings = new LruMap<string, Promise<Listing>>(64);
+  /** Sizes of files that the kernel was told of and may read next. */
+  readonly sizes = new LruMap<string, number>(4096);
   readonly xattrs = new LruMap<string, Promise<Map<string, Buffer>>>(256);
   readonly dataRanges = new LruMap<string, Promise<{ offset: number; length: number }[]>>(16);
   /** Who owns the directories of the view itself. */

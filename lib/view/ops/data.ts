@@ -12,7 +12,8 @@ const MAX_READ_BYTES = 1 << 20;
 export const read: Operation = (view, place, request) => {
   const { offset, size } = readIn(request.body);
   if (place.kind !== 'object') return EINVAL;
-  return view.history.read(place.node, offset, Math.min(size, MAX_READ_BYTES), place.slot.seq);
+  const { slot, node } = place;
+  return view.history.read(node, offset, Math.min(size, MAX_READ_BYTES), slot.seq, view.sizes.get(objectKey(slot.seq, node)));
 };
 
 export const lseek: Operation = async (view, place, request) => {

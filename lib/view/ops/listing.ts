@@ -52,6 +52,7 @@ async function pastListing(view: View, slot: Slot, directory: NodeId): Promise<L
     slice: async (from, count) => {
       const some = names.slice(from, from + count);
       const attrs = await view.history.attrs(some.map(({ node }) => node), slot.seq);
+      some.forEach(({ node }, i) => view.sizes.set(objectKey(slot.seq, node), attrs[i]?.size ?? 0));
       return some.map(({ name, node }, i) => listedObject(slot, name, node, attrs[i] ?? null));
     },
   };
