@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <string>
 #include <thread>
+#include <unordered_set>
+#include <vector>
 
 #include "live/baseline_capture.h"
 #include "live/baseline_state.h"
@@ -74,6 +76,7 @@ struct Baseline::Impl {
   Result<void> child_content(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
   Result<void> child_directory_goes(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
   void settle(BaseInode& inode, uint64_t ino) REQUIRES(inode.mutex);
+  Result<void> start_capture();
   void run();
 
   journal::Recorder& recorder;
@@ -85,8 +88,13 @@ struct Baseline::Impl {
   volatile bool stopping = false;
   BaselineCapture capture;
   BaselineWalk walk;
-  Mutex mutex;
+  Mutex mutex;  // taken after a BaseInode's
   std::function<void()> done GUARDED_BY(mutex);
+  struct Gone {
+    uint64_t ino;
+    std::unordered_set<std::string> touched;
+  };
+  std::vector<Gone> gone_while_loading GUARDED_BY(mutex);
   std::thread thread;
 };
 
@@ -157,9 +165,11 @@ Result<void> Baseline::before_name(uint64_t dir_ino, int dir_fd, std::string_vie
   if (!pending()) return {};
   const Impl::Inside inside(*impl_);
   if (!inside.needed()) return {};
-  if (const auto named = impl_->name(dir_ino, dir_fd, name, child_ino, child_fd); !named.ok()) return named;
-  if (child_fd < 0) return {};
-  return impl_->child(child_ino, child_fd, child_goes);
+  // The child first: from the moment the name counts as touched, the walk leaves it to what is known of the child.
+  if (child_fd >= 0) {
+    if (const auto known = impl_->child(child_ino, child_fd, child_goes); !known.ok()) return known;
+  }
+  return impl_->name(dir_ino, dir_fd, name, child_ino, child_fd);
 }
 
 Result<void> Baseline::Impl::name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino,
@@ -221,7 +231,13 @@ Result<void> Baseline::Impl::child_content(BaseInode& inode, uint64_t ino, int f
 // The walk will not come here any more: what history still expects in it and is not there went while unmounted.
 Result<void> Baseline::Impl::child_directory_goes(BaseInode& inode, uint64_t ino, int fd) {
   moved.remove(ino);
-  if (!capture.started()) return {};
+  {
+    const MutexLock lock(mutex);
+    if (!capture.started()) {
+      gone_while_loading.push_back({ino, {inode.touched.begin(), inode.touched.end()}});
+      return {};
+    }
+  }
   for (const ExpectedEntry& entry : capture.expected().directory(ino)) {
     const std::string name(capture.expected().name(entry));
     struct stat status {};
@@ -248,10 +264,31 @@ void Baseline::start() {
   if (!impl_->thread.joinable()) impl_->thread = std::thread([this] { impl_->run(); });
 }
 
+// From here on history's expectations count. The directories that went before had nothing left in them: what history
+// expects there beside the names that were removed through the engine went while unmounted.
+Result<void> Baseline::Impl::start_capture() {
+  std::vector<Gone> gone;
+  {
+    const MutexLock lock(mutex);
+    capture.start();
+    gone.swap(gone_while_loading);
+  }
+  for (const Gone& directory : gone) {
+    for (const ExpectedEntry& entry : capture.expected().directory(directory.ino)) {
+      const std::string_view name = capture.expected().name(entry);
+      if (directory.touched.contains(std::string(name))) continue;
+      const auto reservation = reserve();
+      if (!reservation.ok()) return Errno{reservation.error()};
+      if (const auto absent = capture.absent(directory.ino, name); !absent.ok()) return absent;
+    }
+  }
+  return {};
+}
+
 void Baseline::Impl::run() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kWalkNiceness);
-  capture.start();
-  if (!walk.run(tree.root_fd(), tree.root_ino()).ok()) return;
+  capture.expected().seal();
+  if (!start_capture().ok() || !walk.run(tree.root_fd(), tree.root_ino()).ok()) return;
   {
     const auto reservation = reserve();
     if (!reservation.ok() || !capture.end().ok()) return;

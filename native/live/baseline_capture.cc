@@ -100,7 +100,6 @@ std::byte* thread_buffer(size_t bytes) {
 }  // namespace
 
 void BaselineCapture::start() {
-  expected_.seal();
   remount_.store(!expected_.empty());
   started_.store(true, std::memory_order_release);
 }

@@ -21,8 +21,8 @@ class BaselineCapture {
 
   explicit BaselineCapture(journal::Recorder& recorder) : recorder_(recorder) {}
 
-  // Before start, history may hold anything: everything is captured.
   Expected& expected() { return expected_; }
+  // The expectations are sealed. Before, history may hold anything: everything is captured.
   void start();
   bool started() const { return started_.load(std::memory_order_acquire); }
   bool remount() const { return remount_.load(std::memory_order_relaxed); }
