@@ -20,8 +20,12 @@ const BATCH_RECORDS = 2048;
 /** How long the loop sleeps at most when the journal is silent: a missed wake-up costs no more than this. */
 const IDLE_MS = 1000;
 
-/** Folds these records and commits them: one atomic batch. Answers its changes and its size. */
+/**
+ * Folds these records and commits them: one atomic batch. Answers its changes and its size.
+ * @throws RewindError ERR_JOURNAL_CORRUPT when they do not go on, one by one, where history ends
+ */
 export async function extractBatch(history: History, state: FoldState, records: Record[]): Promise<{ changes: Change[]; bytes: number }> {
+  records.forEach((record, i) => expectSeq(record.seq, history.watermark() + 1 + i));
   const batch = history.rocks.batch(records.length * 8 + 8);
   state.begin(batch);
   state.looked = await prefetch(history.rocks, state, records);
@@ -32,6 +36,10 @@ export async function extractBatch(history: History, state: FoldState, records: 
   await history.commit(batch, state.meta);
   if (state.overlong.size > 0) await shortenChains(history, state);
   return { changes, bytes };
+}
+
+function expectSeq(seq: Seq, expected: Seq): void {
+  if (seq !== expected) throw new RewindError('ERR_JOURNAL_CORRUPT', `the journal answers record ${seq}, expected ${expected}`, 'A segment is missing or damaged; nothing was extracted past it.');
 }
 
 /** Splits records so that a mount is the first of its batch: what base records mean depends on it. */
@@ -54,6 +62,8 @@ export class Extractor {
   private running: Promise<void> | null = null;
   private stopping = false;
   private error: unknown;
+  /** Why nothing comes any more: the error, or that it was stopped. */
+  private ended: unknown;
   private wake: (() => void) | null = null;
   private awake = false;
 
@@ -89,7 +99,7 @@ export class Extractor {
   /** Resolves once history holds this seq; rejects when the loop has failed or ended before. */
   caughtUp(seq: Seq): Promise<void> {
     if (this.history.watermark() >= seq) return Promise.resolve();
-    if (this.error !== undefined) return Promise.reject(this.error);
+    if (this.ended !== undefined) return Promise.reject(this.ended);
     return new Promise((resolve, reject) => {
       this.waiting.add({ seq, resolve, reject });
       this.wakeUp();
@@ -125,9 +135,10 @@ export class Extractor {
         });
       }
       await this.durability.finish();
-      this.settle(new RewindError('ERR_BUSY', 'the extractor has ended', 'Open the store again.'));
+      this.ended = new RewindError('ERR_BUSY', 'the extractor has ended', 'Open the store again.');
+      this.settle(this.ended);
     } catch (error) {
-      this.error = error;
+      this.ended = this.error = error;
       this.settle(error);
       for (const listener of this.errorListeners) listener(error);
     }
@@ -144,18 +155,12 @@ export class Extractor {
       at = end;
       if (at >= raw.length) readAhead(records.at(-1)!.seq + 1);
       for (const batch of splitAtMounts(records)) {
-        this.expectNext(batch[0]!.seq);
         const { changes, bytes } = await extractBatch(this.history, this.state, batch);
         this.durability.committed(bytes);
         if (changes.length > 0) for (const listener of this.listeners) listener(changes);
         this.settle();
       }
     }
-  }
-
-  private expectNext(seq: Seq): void {
-    const expected = this.history.watermark() + 1;
-    if (seq !== expected) throw new RewindError('ERR_JOURNAL_CORRUPT', `the journal answers record ${seq}, expected ${expected}`, 'A segment is missing or damaged; nothing was extracted past it.');
   }
 
   /** Resolves those who wait for what is there now; with an error, rejects the rest. */

@@ -8,7 +8,7 @@ import { ROOT, type NodeId } from '../../../lib/history/types.js';
 import type { Frozen } from '../../helpers/model.js';
 import { Random, freshSeed } from '../../helpers/random.js';
 import { Scenario } from '../../helpers/scenario.js';
-import { Scope } from '../../helpers/scope.js';
+import { scoped } from '../../helpers/scope.js';
 
 const S_IFDIR = 0o040000, S_IFLNK = 0o120000, S_IFREG = 0o100000;
 
@@ -95,8 +95,7 @@ async function checkWays(t: ExecutionContext, history: History, scenario: Scenar
 const seeds = [1, 2, 3, 4, 5, 6, 7, 8, 9, freshSeed()];
 for (const seed of seeds) {
   test(`at every seq history answers the tree as it was (seed ${seed})`, async (t) => {
-    const scope = new Scope();
-    try {
+    await scoped(async (scope) => {
       const random = new Random(seed);
       const scenario = new Scenario(random);
       scenario.changeUnmounted(60);
@@ -111,8 +110,6 @@ for (const seed of seeds) {
       const history = await extractAll(`${scope.temporary('memory')}/history`, scenario, random);
       scope.defer(() => history.close());
       await checkStates(t, history, scenario, random, seed);
-    } finally {
-      await scope.close();
-    }
+    });
   });
 }

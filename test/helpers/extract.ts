@@ -1,0 +1,79 @@
+/** Extracting without an engine: records straight into history, and a journal in memory. */
+import { extractBatch, splitAtMounts } from '../../lib/extractor/loop.js';
+import { decodeRecords } from '../../lib/extractor/record.js';
+import { FoldState } from '../../lib/extractor/state.js';
+import { FAMILIES, type Family } from '../../lib/history/families.js';
+import { History } from '../../lib/history/history.js';
+import type { Journal, JournalState, JournalStats } from '../../lib/native.js';
+import { S_IFDIR, S_IFREG } from './model.js';
+import { encodeRecord, type AttrDraft, type RecordDraft } from './records.js';
+
+/** A fold state as a process has it that has just opened this history. */
+export const freshState = (history: History): FoldState => new FoldState(history.meta(), { put: () => undefined });
+
+/** Extracts raw records, `batchSize` at a time. */
+export async function extractRaw(history: History, raw: Buffer[], batchSize = 1000, state = freshState(history)): Promise<void> {
+  for (let i = 0; i < raw.length; i += batchSize) {
+    const { records } = decodeRecords(Buffer.concat(raw.slice(i, i + batchSize)), 0, batchSize);
+    for (const batch of splitAtMounts(records)) await extractBatch(history, state, batch);
+  }
+}
+
+/** Numbers drafts from `from` on and encodes them. */
+export const numbered = (drafts: Omit<RecordDraft, 'seq'>[], from = 1): Buffer[] => drafts.map((draft, i) => encodeRecord({ seq: from + i, ...draft }));
+
+/** Every entry of every family as hexadecimal lines. */
+export async function dump(history: History, families: readonly Family[] = FAMILIES): Promise<string[]> {
+  const lines: string[] = [];
+  for (const family of families) {
+    for await (const { key, value } of history.rocks.scan(family, {})) lines.push(`${family} ${key.toString('hex')} ${value.toString('hex')}`);
+  }
+  return lines;
+}
+
+export const directoryAttr: AttrDraft = { mode: S_IFDIR | 0o755, uid: 0, gid: 0, nlink: 2, size: 4096, rdev: 0n, atime: 1n, mtime: 1n, ctime: 1n, btime: 1n };
+
+/** Attributes of a file of this size; its birth is told apart by `born`. */
+export const fileAttr = (size: number, born = 1): AttrDraft => ({ ...directoryAttr, mode: S_IFREG | 0o644, nlink: 1, size, btime: BigInt(born) });
+
+/** A journal in memory: raw records as the native one would read them. */
+export class MemoryJournal implements Journal {
+  readonly released: number[] = [];
+  failRead: Error | null = null;
+  private callback: ((lastSeq: number) => void) | null = null;
+
+  constructor(readonly records: Buffer[], readonly firstSeq = 1) {}
+
+  private get lastSeq(): number { return this.firstSeq + this.records.length - 1; }
+
+  push(...records: Buffer[]): void {
+    this.records.push(...records);
+    this.callback?.(this.lastSeq);
+  }
+
+  async open(): Promise<JournalState> { return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, cutBytes: 0 }; }
+
+  async read(fromSeq: number, maxBytes: number): Promise<Buffer> {
+    if (this.failRead !== null) throw this.failRead;
+    const found: Buffer[] = [];
+    let bytes = 0;
+    for (const record of this.records.slice(fromSeq - this.firstSeq)) {
+      if (found.length > 0 && bytes + record.length > maxBytes) break;
+      found.push(record);
+      bytes += record.length;
+    }
+    return Buffer.concat(found);
+  }
+
+  async append(): Promise<{ seq: number; timeNs: bigint }> { throw new Error('not needed here'); }
+  async sync(): Promise<number> { return this.lastSeq; }
+  async release(seq: number): Promise<void> { this.released.push(seq); }
+  onAppend(callback: ((lastSeq: number) => void) | null): void { this.callback = callback; }
+
+  stats(): JournalStats {
+    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0 };
+  }
+
+  async close(): Promise<void> { this.callback = null; }
+}
+

@@ -1,0 +1,182 @@
+/** The loop: everything once, in order, nothing skipped; released only when durable; errors surface. */
+import test from 'ava';
+import { cp } from 'node:fs/promises';
+import { Extractor } from '../../../lib/extractor/loop.js';
+import { Kind } from '../../../lib/extractor/record.js';
+import { FAMILIES } from '../../../lib/history/families.js';
+import { History } from '../../../lib/history/history.js';
+import { ROOT, type Change } from '../../../lib/history/types.js';
+import { native } from '../../../lib/native.js';
+import { directoryAttr, dump, extractRaw, fileAttr, freshState, MemoryJournal, numbered } from '../../helpers/extract.js';
+import { Random } from '../../helpers/random.js';
+import { Scenario } from '../../helpers/scenario.js';
+import { scoped, type Scope } from '../../helpers/scope.js';
+
+const MOUNT = { kind: Kind.Mount, ino: 100, attr: directoryAttr, payload: {} };
+const create = (ino: number, name: string) => ({ kind: Kind.Create, ino, parent: 100, name, attr: fileAttr(0, ino), parentAttr: directoryAttr });
+const write = (ino: number, text: string) => ({ kind: Kind.Write, ino, length: text.length, payload: Buffer.from(text), attr: fileAttr(text.length, ino) });
+
+async function opened(scope: Scope): Promise<History> {
+  const history = await History.open(`${scope.temporary('memory')}/history`);
+  scope.defer(() => history.close());
+  return history;
+}
+
+test('what is in the journal is in history once caughtUp resolves, and stop takes in what came last', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    const journal = new MemoryJournal(numbered([MOUNT, create(101, 'a')]));
+    const extractor = new Extractor(journal, history);
+    const seen: Change[] = [];
+    extractor.onChanges((changes) => seen.push(...changes));
+    extractor.start();
+    await extractor.caughtUp(2);
+    t.is(history.watermark(), 2);
+    journal.push(...numbered([write(101, 'hello'), create(102, 'b')], 3));
+    await extractor.caughtUp(4);
+    t.is((await history.list(ROOT, 4)).length, 2);
+    journal.push(...numbered([write(102, 'last')], 5));
+    await extractor.stop();
+    t.is(history.watermark(), 5);
+    t.deepEqual(seen.map((change) => [change.seq, change.marker]), [[2, 'create'], [3, 'modify'], [4, 'create'], [5, 'modify']]);
+    t.is(journal.released.at(-1), 5);
+    await t.throwsAsync(extractor.caughtUp(6));
+  });
+});
+
+test('nothing is released before history holds it', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    const scenario = new Scenario(new Random(77));
+    scenario.mount();
+    for (let i = 0; i < 300; i++) scenario.step();
+    const journal = new MemoryJournal(scenario.records);
+    journal.release = async (seq) => {
+      t.true(seq <= history.watermark());
+      journal.released.push(seq);
+    };
+    const extractor = new Extractor(journal, history);
+    extractor.start();
+    await extractor.stop();
+    t.is(journal.released.at(-1), scenario.lastSeq);
+  });
+});
+
+test('a record that cannot be read stops the loop: nothing behind it is taken, who waits is told', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    const records = numbered([MOUNT, create(101, 'a'), write(101, 'x'), create(102, 'b')]);
+    const journal = new MemoryJournal(records.slice(0, 2));
+    const extractor = new Extractor(journal, history);
+    const errors: unknown[] = [];
+    extractor.onError((error) => errors.push(error));
+    extractor.start();
+    await extractor.caughtUp(2);
+    records[2]!.writeUInt32LE(1 << 20, 88);
+    const waiting = t.throwsAsync(extractor.caughtUp(4), { code: 'ERR_JOURNAL_CORRUPT' });
+    journal.push(records[2]!, records[3]!);
+    await waiting;
+    t.is(errors.length, 1);
+    t.is(history.watermark(), 2);
+    await t.throwsAsync(extractor.stop(), { code: 'ERR_JOURNAL_CORRUPT' });
+    t.false(journal.released.includes(4));
+  });
+});
+
+test('a record missing in the middle is refused', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    const journal = new MemoryJournal([...numbered([MOUNT]), ...numbered([create(101, 'a')], 3)]);
+    const extractor = new Extractor(journal, history);
+    extractor.start();
+    await t.throwsAsync(extractor.caughtUp(3), { code: 'ERR_JOURNAL_CORRUPT' });
+    t.true(history.watermark() <= 1);
+  });
+});
+
+test('a journal that begins behind what history needs next is refused', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    t.throws(() => new Extractor(new MemoryJournal([], 5), history).start(), { code: 'ERR_HISTORY_BEHIND' });
+  });
+});
+
+test('an error of the journal surfaces', async (t) => {
+  await scoped(async (scope) => {
+    const journal = new MemoryJournal([]);
+    journal.failRead = new Error('no such device');
+    const extractor = new Extractor(journal, await opened(scope));
+    extractor.start();
+    await t.throwsAsync(extractor.caughtUp(1), { message: 'no such device' });
+  });
+});
+
+test('the same batch after a crash gives the same database, byte for byte', async (t) => {
+  await scoped(async (scope) => {
+    const directory = scope.temporary('memory');
+    const scenario = new Scenario(new Random(4242));
+    scenario.changeUnmounted(40);
+    scenario.mount();
+    for (let i = 0; i < 300; i++) scenario.step();
+    let history = await History.open(`${directory}/a`);
+    const half = Math.floor(scenario.lastSeq / 2);
+    await extractRaw(history, scenario.records.slice(0, half));
+    await history.close();
+    await cp(`${directory}/a`, `${directory}/b`, { recursive: true });
+    const dumps: string[][] = [];
+    for (const copy of ['a', 'b']) {
+      history = await History.open(`${directory}/${copy}`);
+      await extractRaw(history, scenario.records.slice(half));
+      dumps.push(await dump(history));
+      await history.close();
+    }
+    t.deepEqual(dumps[0], dumps[1]);
+  });
+});
+
+test('the size of batches changes no state, no change and no link', async (t) => {
+  await scoped(async (scope) => {
+    const scenario = new Scenario(new Random(99));
+    scenario.changeUnmounted(40);
+    scenario.mount();
+    for (let i = 0; i < 300; i++) scenario.step();
+    scenario.finishWalk();
+    const families = FAMILIES.filter((family) => !['clock', 'times', 'blocks', 'content', 'hashes', 'meta'].includes(family));
+    const dumps: string[][] = [];
+    for (const size of [1, 7, 1000]) {
+      const history = await opened(scope);
+      await extractRaw(history, scenario.records, size);
+      dumps.push(await dump(history, families));
+    }
+    t.deepEqual(dumps[0], dumps[1]);
+    t.deepEqual(dumps[0], dumps[2]);
+  });
+});
+
+test('the native journal wakes the loop; marks become points', async (t) => {
+  await scoped(async (scope) => {
+    const directory = scope.temporary('memory');
+    const history = await History.open(`${directory}/history`);
+    scope.defer(() => history.close());
+    const journal = new native.Journal({ directory: `${directory}/journal`, storeId: Buffer.alloc(16, 7), nextSeq: 1, minFreeBytes: 0 });
+    const state = await journal.open();
+    scope.defer(() => journal.close());
+    t.is(state.lastSeq, 0);
+    const extractor = new Extractor(journal, history);
+    extractor.start();
+    scope.defer(() => extractor.stop());
+    const mark = await journal.append(Kind.Mark, Buffer.from(JSON.stringify({ kind: 'mark', name: 'before', note: 'n' })));
+    await extractor.caughtUp(mark.seq);
+    t.deepEqual(await history.points(), [{ id: mark.seq, seq: mark.seq, timeNs: mark.timeNs, kind: 'mark', name: 'before', note: 'n' }]);
+    t.is(await history.timeOf(mark.seq), mark.timeNs);
+  });
+});
+
+test('a fold state is what history says it is', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    await extractRaw(history, numbered([MOUNT, create(101, 'a')]));
+    t.deepEqual(freshState(history).meta, history.meta());
+    t.is(history.meta().mount, 1);
+  });
+});
