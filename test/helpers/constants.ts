@@ -7,7 +7,7 @@ export const O = {
 
 export const RENAME = { NONE: 0, NOREPLACE: 1, EXCHANGE: 2 } as const;
 export const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
-export const FALLOC = { ALLOCATE: 0, KEEP_SIZE: 1, PUNCH: 3, COLLAPSE: 8, ZERO: 16, ZERO_KEEP: 17, INSERT: 32 } as const;
+export const FALLOC = { ALLOCATE: 0, KEEP_SIZE: 1, PUNCH: 3, ZERO: 16, ZERO_KEEP: 17 } as const;
 export const S = { FIFO: 0o10000, CHR: 0o20000, BLK: 0o60000, REG: 0o100000, SOCK: 0o140000 } as const;
 export const XATTR = { CREATE: 1, REPLACE: 2 } as const;
 export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;

@@ -51,7 +51,6 @@ export class Generator {
   /** `who:slot` of descriptors that are kept open. */
   private readonly kept = new Set<string>();
 
-  /** `collapse`: the file system below knows collapse and insert range. */
   constructor(
     private readonly random: Random,
     private readonly options: { objects: number },
@@ -194,7 +193,6 @@ const dataActs: Act[] = [
   [1, (g) => g.within(g.file().path, O.RDWR, (s) => g.do('writev', s, g.r.below(5000), g.length(), g.content()))],
   [4, (g) => { const f = g.file(); g.do('truncate', f.path, g.offset(f.size)); }],
   [5, (g) => { const f = g.file(); g.within(f.path, O.RDWR, (s) => g.do('fallocate', s, g.r.pick([FALLOC.ALLOCATE, FALLOC.KEEP_SIZE, FALLOC.PUNCH, FALLOC.ZERO, FALLOC.ZERO_KEEP]), g.r.below(f.size + 5000), g.r.between(1, 90_000))); }],
-  [2, (g) => { const f = g.file(); g.within(f.path, O.RDWR, (s) => g.do('fallocate', s, g.r.pick([FALLOC.COLLAPSE, FALLOC.INSERT]), 4096 * g.r.below(Math.floor(f.size / 4096) + 1), 4096 * g.r.between(1, 12))); }],
   [4, (g) => { const [from, to] = [g.file(), g.file()]; g.do('open', 91, from.path, O.RDONLY, 0); g.within(to.path, O.RDWR, (s) => g.do('copyrange', 91, g.r.below(from.size + 1), s, g.offset(to.size), g.length())); g.do('close', 91); }],
   [1, (g) => { const from = g.file(); g.do('open', 91, from.path, O.RDONLY, 0); g.within(g.file().path, O.RDWR, (s) => g.do('sendfile', s, 91, 0, g.length())); g.do('close', 91); }],
   [4, (g) => {
