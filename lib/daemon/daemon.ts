@@ -42,6 +42,8 @@ export class Daemon implements LiveTree, Session {
   readonly live = this;
   private readonly undo: Undo = [];
   private view: MountedView | null = null;
+  /** States from this seq on may still grow. */
+  private provisionalFrom: Seq = 0;
   private stopping: Promise<Seq> | null = null;
   private failure: Error | null = null;
   /** Fires when the tree is unmounted. */
@@ -102,7 +104,8 @@ export class Daemon implements LiveTree, Session {
     });
     const daemon = new Daemon(plan, options, history, journal, engine, extractor);
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
-    await engine.start();
+    daemon.provisionalFrom = (await engine.start()).mountSeq;
+    void daemon.awaitWalk();
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     await daemon.mountViews();
     undo.push(() => daemon.view?.unmount(true));
@@ -115,8 +118,20 @@ export class Daemon implements LiveTree, Session {
   private async mountViews(): Promise<void> {
     this.view = await mountView({
       history: this.history, mountpoint: `${this.mountpoint}/${this.snapshots}`, settle: async () => { await this.settle(); }, fsname: this.store.layout.root,
+      provisional: (seq) => seq >= this.provisionalFrom,
       onError: (error) => this.options.onFailure?.('A view could not answer', error),
     });
+  }
+
+  /** From this mount on, history may still get what was there at the mount, until the walk's last record is in it. */
+  private async awaitWalk(): Promise<void> {
+    try {
+      await this.engine.baselineDone();
+      await this.settle();
+      this.provisionalFrom = Infinity;
+    } catch {
+      // It ended before the walk did, or history stopped (which is reported where it stopped): all stays provisional.
+    }
   }
 
   /** What history held as the live state before this mount goes to the engine: so it can tell what changed meanwhile. */
