@@ -21,7 +21,7 @@ struct Making {
   uint32_t umask = 0;
   std::span<const std::byte> payload{};
   uint16_t flags = 0;
-  std::function<int()> make;  // an errno
+  std::function<int(int dir)> make;  // in the directory; an errno
 };
 
 struct Made {
@@ -34,9 +34,9 @@ struct Made {
 // I9 for a directory that gets a name: that the name was not there, and the directory's attributes before.
 Result<void> before_new_name(Tree& tree, const Inode& dir, std::string_view name) {
   if (!tree.baseline.pending()) return {};
-  if (stat_at(dir.fd.get(), name).ok()) return Errno{EEXIST};
-  if (auto saved = tree.baseline.before_name(dir.ino, dir.fd.get(), name, 0, -1, false); !saved.ok()) return saved;
-  return tree.baseline.before_attr(dir.ino, dir.fd.get());
+  if (stat_at(dir.path().get(), name).ok()) return Errno{EEXIST};
+  if (auto saved = tree.baseline.before_name(dir.ino, dir.path().get(), name, 0, -1, false); !saved.ok()) return saved;
+  return tree.baseline.before_attr(dir.ino, dir.path().get());
 }
 
 Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
@@ -52,9 +52,9 @@ Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
   if (auto saved = before_new_name(tree, *dir, making.name); !saved.ok()) return Errno{saved.error()};
   {
     const AsCaller as_caller(call, making.umask);
-    if (const int error = making.make(); error != 0) return Errno{error};
+    if (const int error = making.make(dir->path().get()); error != 0) return Errno{error};
   }
-  const auto stat = stat_at(dir->fd.get(), making.name);
+  const auto stat = stat_at(dir->path().get(), making.name);
   if (!stat.ok()) return Errno{stat.error()};
   tree.baseline.born(stat->stx_ino, S_ISDIR(stat->stx_mode));
   recording.object(stat->stx_ino, *stat);
@@ -65,18 +65,13 @@ Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
   if (!seq.ok()) return Errno{seq.error()};
   auto inode = tree.child(*dir, making.name, *stat, true);
   if (!inode.ok()) return Errno{inode.error()};
-  if (auto said = record_inherited(tree, recording, stat->stx_ino, (*inode)->proc_path()); !said.ok()) return Errno{said.error()};
+  if (auto said = record_inherited(tree, recording, stat->stx_ino, (*inode)->path().proc()); !said.ok()) return Errno{said.error()};
   return Made{*inode, *stat, *seq, recording.draft.writer};
 }
 
 void answer_entry(Tree& tree, Call& call, const Result<Made>& made) {
   if (!made.ok()) return call.fail(made.error());
   call.ok(tree.entry(*made->inode, made->stat));
-}
-
-int dir_fd(Tree& tree, const Call& call) {
-  const InodePtr dir = tree.inodes.find(call.head.nodeid);
-  return dir ? dir->fd.get() : -1;
 }
 
 dev_t device_number(uint32_t encoded) {
@@ -109,8 +104,7 @@ void op_mkdir(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::MkdirIn>();
   const std::string_view name = call.take_string();
   if (in == nullptr) return call.fail(EINVAL);
-  const int dir = dir_fd(tree, call);
-  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMkdir, name, in->umask, {}, 0, [&] {
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMkdir, name, in->umask, {}, 0, [&](int dir) {
                  return mkdirat(dir, name.data(), in->mode & 07777) == 0 ? 0 : errno;
                }}));
 }
@@ -119,8 +113,7 @@ void op_mknod(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::MknodIn>();
   const std::string_view name = call.take_string();
   if (in == nullptr) return call.fail(EINVAL);
-  const int dir = dir_fd(tree, call);
-  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMknod, name, in->umask, {}, 0, [&] {
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMknod, name, in->umask, {}, 0, [&](int dir) {
                  return mknodat(dir, name.data(), in->mode, device_number(in->rdev)) == 0 ? 0 : errno;
                }}));
 }
@@ -129,8 +122,7 @@ void op_symlink(Tree& tree, Call& call) {
   const std::string_view name = call.take_string();
   const std::string_view target = call.take_string();
   if (target.data() == nullptr) return call.fail(EINVAL);
-  const int dir = dir_fd(tree, call);
-  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kSymlink, name, 0, std::as_bytes(std::span(target)), 0, [&] {
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kSymlink, name, 0, std::as_bytes(std::span(target)), 0, [&](int dir) {
                  return symlinkat(target.data(), dir, name.data()) == 0 ? 0 : errno;
                }}));
 }
@@ -139,9 +131,8 @@ void op_create(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::CreateIn>();
   const std::string_view name = call.take_string();
   if (in == nullptr) return call.fail(EINVAL);
-  const int dir = dir_fd(tree, call);
   UniqueFd fd;
-  const auto made = make_object(tree, call, {journal::Kind::kCreate, name, in->umask, {}, opened_flag(in->flags), [&] {
+  const auto made = make_object(tree, call, {journal::Kind::kCreate, name, in->umask, {}, opened_flag(in->flags), [&](int dir) {
     fd.reset(openat(dir, name.data(), backing_flags(in->flags) | O_CREAT | O_EXCL | O_NOFOLLOW, in->mode & 07777));
     return fd.valid() ? 0 : errno;
   }});
@@ -161,7 +152,7 @@ void op_tmpfile(Tree& tree, Call& call) {
   UniqueFd fd;
   {
     const AsCaller as_caller(call, in->umask);
-    fd.reset(open(dir->proc_path().c_str(), (backing_flags(in->flags) & ~(O_CREAT | O_EXCL)) | O_TMPFILE | (in->flags & O_EXCL),
+    fd.reset(open(dir->path().proc().c_str(), (backing_flags(in->flags) & ~(O_CREAT | O_EXCL)) | O_TMPFILE | (in->flags & O_EXCL),
                   in->mode & 07777));
   }
   if (!fd.valid()) return call.fail(errno);
@@ -171,6 +162,7 @@ void op_tmpfile(Tree& tree, Call& call) {
   UniqueFd pin(open(path.c_str(), O_PATH | O_CLOEXEC));
   if (!pin.valid()) return call.fail(errno);
   const InodePtr inode = tree.inodes.intern(std::move(pin), *stat, true);
+  inode->keep_path();
   const StateLock state{inode.get()};
   tree.baseline.born(inode->ino, false);
   recording.object(inode->ino, *stat);

@@ -69,7 +69,7 @@ void op_write(Tree& tree, Call& call) {
   if (const auto appended = recording.append(); !appended.ok()) return call.fail(appended.error());
   if (handle->drops_capability) {
     handle->drops_capability = false;
-    if (const auto said = record_present(tree, recording.draft, inode.proc_path(), "security.capability"); !said.ok()) {
+    if (const auto said = record_present(tree, recording.draft, inode.path().proc(), "security.capability"); !said.ok()) {
       return call.fail(said.error());
     }
   }

@@ -50,7 +50,7 @@ void put_dirent(std::byte* at, const DirectoryEntry& entry, uint64_t next) {
 // The entry with its attributes counts as a lookup; one that is gone meanwhile is listed without.
 fuse::EntryOut plus_entry(Tree& tree, const Inode& dir, const DirectoryEntry& entry) {
   if (is_dots(entry.name)) return {};
-  const auto stat = stat_at(dir.fd.get(), entry.name);
+  const auto stat = stat_at(dir.path().get(), entry.name);
   if (!stat.ok()) return {};
   const auto inode = tree.child(dir, entry.name, *stat, true);
   return inode.ok() ? tree.entry(**inode, *stat) : fuse::EntryOut{};
@@ -91,7 +91,7 @@ void op_opendir(Tree& tree, Call& call) {
   if (call.head.nodeid != Tree::kSnapshotsId) {
     handle->inode = tree.inodes.find(call.head.nodeid);
     if (!handle->inode) return call.fail(ESTALE);
-    handle->fd.reset(openat(handle->inode->fd.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    handle->fd.reset(openat(handle->inode->path().get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!handle->fd.valid()) return call.fail(errno);
   }
   fuse::OpenOut out{};

@@ -49,12 +49,12 @@ uint64_t changed_bytes(const fuse::FallocateIn& in, uint64_t size) {
 int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& handle) {
   Inode& inode = *handle.inode;
   Recording recording(tree, call, journal::Kind::kFallocate);
-  const auto unlocked = stat_fd(inode.fd.get());
+  const auto unlocked = stat_fd(inode.path().get());
   if (!unlocked.ok()) return unlocked.error();
   const uint64_t moved = moves_content(in.mode) ? unlocked->stx_size + in.length : 0;
   if (auto reserved = recording.reserve(moved, chunks(moved)); !reserved.ok()) return reserved.error();
   const StateLock lock{&inode};
-  const auto before = stat_fd(inode.fd.get());
+  const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), in.offset, changed_bytes(in, before->stx_size)); !saved.ok()) {
     return saved.error();

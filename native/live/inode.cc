@@ -36,7 +36,7 @@ InodePtr InodeTable::intern(UniqueFd fd, const struct statx& stat, bool counted)
     if (by_object_.size() > 2 * by_id_.size() + 4096) {
       std::erase_if(by_object_, [&key](const auto& entry) { return entry.second.expired() && !(entry.first == key); });
     }
-    inode = std::make_shared<Inode>(next_id_++, stat.stx_ino, key.dev, stat.stx_mode, std::move(fd));
+    inode = std::make_shared<Inode>(next_id_++, stat.stx_ino, key.dev, stat.stx_mode, paths, std::move(fd));
     by_object_[key] = inode;
   }
   if (counted) {

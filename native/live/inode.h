@@ -1,8 +1,8 @@
 // Objects and open files that the kernel knows, by the numbers it knows them by.
 //
-// Guarantees: an id is never used again, and an unknown one (a forged or late request) finds nothing. An Inode's
-// descriptor pins the object on the backing file system, so that its inode number means it and nothing else for as
-// long as the Inode lives.
+// Guarantees: an id is never used again, and an unknown one (a forged or late request) finds nothing. An Inode means
+// one object for as long as it lives: the object is pinned by a descriptor, or, when there are more objects than
+// descriptors (PathCache), named by its file handle, which a reused inode number does not fit.
 //
 // Lock order: Inode::names (one directory, or two by address), then Inode::state (any number, by address), then the
 // locks of Baseline, then the journal's. Tables' own locks are leaves.
@@ -19,36 +19,45 @@
 
 #include "os/mutex.h"
 #include "os/result.h"
+#include "live/path_cache.h"
 #include "os/unique_fd.h"
 
 namespace rewindfs::live {
 
 struct Inode {
-  Inode(uint64_t nodeid, uint64_t number, dev_t device, mode_t mode, UniqueFd path_fd)
-      : id(nodeid), ino(number), dev(device), type(mode & S_IFMT), fd(std::move(path_fd)) {}
+  Inode(uint64_t nodeid, uint64_t number, dev_t device, mode_t mode, PathCache& paths, UniqueFd fd)
+      : id(nodeid), ino(number), dev(device), type(mode & S_IFMT), paths_(paths), holder_(paths.hold(std::move(fd))) {}
 
   const uint64_t id;    // the kernel's nodeid
   const uint64_t ino;   // on the backing file system
   const dev_t dev;
   const mode_t type;    // S_IFMT
-  const UniqueFd fd;    // O_PATH
 
   Mutex names;          // a directory's entries
   Mutex state;          // data and attributes: from before the change until its record is appended
 
+  // O_PATH, held for as long as the Path lives.
+  Path path() const { return paths_.open(holder_); }
+  // Its last name is going: only a descriptor keeps it now.
+  void keep_path() const { paths_.keep(holder_); }
+
   bool is_directory() const { return type == S_IFDIR; }
   bool is_regular() const { return type == S_IFREG; }
-  // The object by a path that can be followed: for calls that take no O_PATH descriptor.
-  std::string proc_path() const { return "/proc/self/fd/" + std::to_string(fd.get()); }
 
  private:
   friend class InodeTable;
+  PathCache& paths_;
+  const PathHolderPtr holder_;
   uint64_t lookups_ = 0;  // guarded by the table's lock
 };
 using InodePtr = std::shared_ptr<Inode>;
 
 class InodeTable {
  public:
+  explicit InodeTable(size_t max_descriptors) : paths(max_descriptors) {}
+
+  PathCache paths;
+
   // The root gets id 1 and is never forgotten.
   void set_root(InodePtr root);
   InodePtr root() const { return root_; }

@@ -23,7 +23,7 @@ Result<struct statx> stat_of(Tree& tree, uint64_t id) {
   if (id == Tree::kSnapshotsId) return snapshots_stat(tree);
   const InodePtr inode = tree.inodes.find(id);
   if (!inode) return Errno{ESTALE};
-  return stat_fd(inode->fd.get());
+  return stat_fd(inode->path().get());
 }
 
 void answer_snapshots(Tree& tree, Call& call) {
@@ -43,7 +43,7 @@ void op_lookup(Tree& tree, Call& call) {
   const InodePtr dir = tree.inodes.find(call.head.nodeid);
   if (!dir) return call.fail(ESTALE);
   if (tree.is_snapshots(*dir, name)) return answer_snapshots(tree, call);
-  const auto stat = stat_at(dir->fd.get(), name);
+  const auto stat = stat_at(dir->path().get(), name);
   if (stat.error() == ENOENT) {  // an entry without a node: the kernel remembers that there is nothing
     fuse::EntryOut none{};
     none.entry_valid = kForeverSeconds;
@@ -91,7 +91,7 @@ void op_statx(Tree& tree, Call& call) {
 void op_readlink(Tree& tree, Call& call) {
   const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return call.fail(ESTALE);
-  const ssize_t size = readlinkat(inode->fd.get(), "", reinterpret_cast<char*>(call.out().data()), call.out().size());
+  const ssize_t size = readlinkat(inode->path().get(), "", reinterpret_cast<char*>(call.out().data()), call.out().size());
   if (size < 0) return call.fail(errno);
   call.ok_bytes(static_cast<size_t>(size));
 }

@@ -28,10 +28,10 @@ int look(Tree& tree, Place& place) {
 
 Result<void> before_name(Tree& tree, const Place& place, bool goes) {
   if (!tree.baseline.pending()) return {};
-  auto saved = tree.baseline.before_attr(place.dir->ino, place.dir->fd.get());
+  auto saved = tree.baseline.before_attr(place.dir->ino, place.dir->path().get());
   if (!saved.ok()) return saved;
-  return tree.baseline.before_name(place.dir->ino, place.dir->fd.get(), place.name, place.child ? place.child->ino : 0,
-                                   place.child ? place.child->fd.get() : -1, goes);
+  return tree.baseline.before_name(place.dir->ino, place.dir->path().get(), place.name, place.child ? place.child->ino : 0,
+                                   place.child ? place.child->path().get() : -1, goes);
 }
 
 int find_place(Tree& tree, uint64_t dir_id, std::string_view name, Place& place) {
@@ -52,7 +52,8 @@ int remove(Tree& tree, Call& call, journal::Kind kind, int flags) {
   if (const int error = look(tree, place); error != 0) return error;
   const StateLock state{place.dir.get(), place.child.get()};
   if (auto saved = before_name(tree, place, place.goes()); !saved.ok()) return saved.error();
-  if (unlinkat(place.dir->fd.get(), place.name.data(), flags) != 0) return errno;
+  if (place.goes()) place.child->keep_path();
+  if (unlinkat(place.dir->path().get(), place.name.data(), flags) != 0) return errno;
   if (const auto after = recording.object(*place.child); !after.ok()) return after.error();
   if (const auto after = recording.parent(*place.dir, place.name); !after.ok()) return after.error();
   return recording.append().error();
@@ -91,7 +92,8 @@ int rename(Tree& tree, Call& call, uint64_t new_dir, unsigned flags) {
   if (auto saved = before_name(tree, from, false); !saved.ok()) return saved.error();
   const bool replaced = to.child && to.child != from.child && !(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE));
   if (auto saved = before_name(tree, to, replaced && to.goes()); !saved.ok()) return saved.error();
-  if (renameat2(from.dir->fd.get(), from.name.data(), to.dir->fd.get(), to.name.data(), flags) != 0) return errno;
+  if (replaced && to.goes()) to.child->keep_path();
+  if (renameat2(from.dir->path().get(), from.name.data(), to.dir->path().get(), to.name.data(), flags) != 0) return errno;
   if (is_no_change(from, to, flags)) return 0;
   return record_rename(recording, from, to, flags);
 }
@@ -108,11 +110,11 @@ void op_link(Tree& tree, Call& call) {
   Recording recording(tree, call, journal::Kind::kLink);
   if (auto reserved = recording.reserve(0); !reserved.ok()) return call.fail(reserved.error());
   const NamesLock names{place.dir.get()};
-  if (tree.baseline.pending() && stat_at(place.dir->fd.get(), place.name).ok()) return call.fail(EEXIST);
+  if (tree.baseline.pending() && stat_at(place.dir->path().get(), place.name).ok()) return call.fail(EEXIST);
   const StateLock state{place.dir.get(), inode.get()};
-  if (auto saved = tree.baseline.before_attr(inode->ino, inode->fd.get()); !saved.ok()) return call.fail(saved.error());
+  if (auto saved = tree.baseline.before_attr(inode->ino, inode->path().get()); !saved.ok()) return call.fail(saved.error());
   if (auto saved = before_name(tree, place, false); !saved.ok()) return call.fail(saved.error());
-  if (linkat(AT_FDCWD, inode->proc_path().c_str(), place.dir->fd.get(), place.name.data(), AT_SYMLINK_FOLLOW) != 0) return call.fail(errno);
+  if (linkat(AT_FDCWD, inode->path().proc().c_str(), place.dir->path().get(), place.name.data(), AT_SYMLINK_FOLLOW) != 0) return call.fail(errno);
   const auto stat = recording.object(*inode);
   if (!stat.ok()) return call.fail(stat.error());
   if (const auto after = recording.parent(*place.dir, place.name); !after.ok()) return call.fail(after.error());

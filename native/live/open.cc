@@ -13,7 +13,8 @@ bool wants_write(uint32_t flags) { return (flags & O_ACCMODE) != O_RDONLY; }
 
 // Write-only files are opened for reading too where that is allowed: before-images and copies are read back.
 UniqueFd open_backing(const Inode& inode, uint32_t flags) {
-  const std::string path = inode.proc_path();
+  const Path held = inode.path();
+  const std::string path = held.proc();
   UniqueFd fd(::open(path.c_str(), backing_flags(flags)));
   if (!fd.valid() && errno == EACCES && (flags & O_ACCMODE) == O_WRONLY) fd.reset(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   return fd;
@@ -25,7 +26,7 @@ int truncate_opened(Tree& tree, Call& call, Handle& handle, bool kill_bits) {
   if (auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
   Inode& inode = *handle.inode;
   const StateLock lock{&inode};
-  const auto before = stat_fd(inode.fd.get());
+  const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), 0, before->stx_size); !saved.ok()) return saved.error();
   if (const mode_t bits = privileged_bits(before->stx_mode); kill_bits && bits != 0) {
@@ -125,7 +126,7 @@ void op_fsyncdir(Tree& tree, Call& call) { call.fail(sync_handle(tree, call)); }
 
 void op_syncfs(Tree& tree, Call& call) {
   if (const auto synced = tree.recorder.sync(); !synced.ok()) return call.fail(synced.error());
-  const UniqueFd root(::open(tree.inodes.root()->proc_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd root(::open(tree.inodes.root()->path().proc().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   call.fail(root.valid() && syncfs(root.get()) == 0 ? 0 : errno);
 }
 

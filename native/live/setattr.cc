@@ -20,7 +20,7 @@ timespec wanted_time(const SetattrIn& in, uint32_t set, uint32_t now, uint64_t s
 int change_owner(const Inode& inode, const SetattrIn& in) {
   const uid_t uid = in.valid & fuse::kValidUid ? in.uid : static_cast<uid_t>(-1);
   const gid_t gid = in.valid & fuse::kValidGid ? in.gid : static_cast<gid_t>(-1);
-  return fchownat(inode.fd.get(), "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
+  return fchownat(inode.path().get(), "", uid, gid, AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) == 0 ? 0 : errno;
 }
 
 int change_times(const Inode& inode, const SetattrIn& in) {
@@ -28,15 +28,15 @@ int change_times(const Inode& inode, const SetattrIn& in) {
       wanted_time(in, fuse::kValidAtime, fuse::kValidAtimeNow, in.atime, in.atime_ns),
       wanted_time(in, fuse::kValidMtime, fuse::kValidMtimeNow, in.mtime, in.mtime_ns),
   };
-  return utimensat(inode.fd.get(), "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
+  return utimensat(inode.path().get(), "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
 int drop_privileged_bits(const Inode& inode) {
-  const auto stat = stat_fd(inode.fd.get());
+  const auto stat = stat_fd(inode.path().get());
   if (!stat.ok()) return stat.error();
   const mode_t bits = privileged_bits(stat->stx_mode);
   if (bits == 0) return 0;
-  return chmod(inode.proc_path().c_str(), stat->stx_mode & 07777 & ~bits) == 0 ? 0 : errno;
+  return chmod(inode.path().proc().c_str(), stat->stx_mode & 07777 & ~bits) == 0 ? 0 : errno;
 }
 
 // Mode after owner: changing the owner clears setuid and setgid.
@@ -45,7 +45,7 @@ int change_attributes(const Inode& inode, const SetattrIn& in) {
     if (const int error = change_owner(inode, in); error != 0) return error;
   }
   if (in.valid & fuse::kValidMode) {
-    if (chmod(inode.proc_path().c_str(), in.mode & 07777) != 0) return errno;
+    if (chmod(inode.path().proc().c_str(), in.mode & 07777) != 0) return errno;
   } else if (in.valid & fuse::kValidKillSuidgid) {
     if (const int error = drop_privileged_bits(inode); error != 0) return error;
   }
@@ -70,8 +70,8 @@ Result<int> file_for_truncate(Tree& tree, const Inode& inode, const SetattrIn& i
     if (handle && handle->inode.get() == &inode && handle->writable) return handle->fd.get();
     handle.reset();
   }
-  opened.reset(open(inode.proc_path().c_str(), backing_flags(O_WRONLY)));
-  if (!opened.valid() && errno == EACCES) opened.reset(open(inode.proc_path().c_str(), O_WRONLY | O_CLOEXEC));
+  opened.reset(open(inode.path().proc().c_str(), backing_flags(O_WRONLY)));
+  if (!opened.valid() && errno == EACCES) opened.reset(open(inode.path().proc().c_str(), O_WRONLY | O_CLOEXEC));
   if (!opened.valid()) return last_errno();
   return opened.get();
 }
@@ -85,7 +85,7 @@ int truncate(Tree& tree, Call& call, const Inode& inode, const SetattrIn& in) {
   Recording recording(tree, call, journal::Kind::kTruncate);
   if (const auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
   const StateLock lock{const_cast<Inode*>(&inode)};
-  const auto before = stat_fd(inode.fd.get());
+  const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   const uint64_t old_size = before->stx_size;
   if (const auto saved = tree.baseline.before_data(inode.ino, *fd, std::min(old_size, in.size),
@@ -110,19 +110,19 @@ int set_attributes(Tree& tree, Call& call, const Inode& inode, const SetattrIn& 
   Recording recording(tree, call, journal::Kind::kSetattr);
   if (const auto reserved = recording.reserve(4096, 3); !reserved.ok()) return reserved.error();
   const StateLock lock{const_cast<Inode*>(&inode)};
-  if (const auto saved = tree.baseline.before_attr(inode.ino, inode.fd.get()); !saved.ok()) return saved.error();
+  if (const auto saved = tree.baseline.before_attr(inode.ino, inode.path().get()); !saved.ok()) return saved.error();
   const bool capability = (in.valid & (fuse::kValidUid | fuse::kValidGid)) && inode.is_regular() &&
-                          getxattr(inode.proc_path().c_str(), "security.capability", nullptr, 0) > 0;
+                          getxattr(inode.path().proc().c_str(), "security.capability", nullptr, 0) > 0;
   const int error = change_attributes(inode, in);
   // A request for several things that failed in the middle still did the first: what is there now is recorded.
   recording.draft.aux = recorded_mask(in);
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
   if (const auto appended = recording.append(); !appended.ok()) return appended.error();
   if (capability) {
-    if (const auto said = record_present(tree, recording.draft, inode.proc_path(), "security.capability"); !said.ok()) return said.error();
+    if (const auto said = record_present(tree, recording.draft, inode.path().proc(), "security.capability"); !said.ok()) return said.error();
   }
-  if ((in.valid & fuse::kValidMode) && getxattr(inode.proc_path().c_str(), "system.posix_acl_access", nullptr, 0) > 0) {
-    if (const auto said = record_present(tree, recording.draft, inode.proc_path(), "system.posix_acl_access"); !said.ok()) return said.error();
+  if ((in.valid & fuse::kValidMode) && getxattr(inode.path().proc().c_str(), "system.posix_acl_access", nullptr, 0) > 0) {
+    if (const auto said = record_present(tree, recording.draft, inode.path().proc(), "system.posix_acl_access"); !said.ok()) return said.error();
   }
   return error;
 }
@@ -145,7 +145,7 @@ void op_setattr(Tree& tree, Call& call) {
   if (rest.valid & kAttributes || rest.valid & fuse::kValidKillSuidgid) {
     if (const int error = set_attributes(tree, call, *inode, rest); error != 0) return call.fail(error);
   }
-  const auto stat = stat_fd(inode->fd.get());
+  const auto stat = stat_fd(inode->path().get());
   if (!stat.ok()) return call.fail(stat.error());
   fuse::AttrOut out{};
   out.attr_valid = kForeverSeconds;

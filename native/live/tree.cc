@@ -1,16 +1,32 @@
 #include "live/tree.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 
 namespace rewindfs::live {
+namespace {
+
+// Half of what the process may open is for objects that the kernel remembers, the rest for open files and the store.
+size_t object_descriptors() {
+  rlimit limit;
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : 512;
+}
+
+}  // namespace
+
+Tree::Tree(journal::Recorder& to, std::string snapshots_name)
+    : inodes(object_descriptors()), recorder(to), writers(to), baseline(to, *this), snapshots_name_(std::move(snapshots_name)) {}
 
 Result<std::unique_ptr<Tree>> Tree::open(UniqueFd root, journal::Recorder& recorder, std::string snapshots_name) {
   const auto stat = stat_fd(root.get());
   if (!stat.ok()) return Errno{stat.error()};
   std::unique_ptr<Tree> tree(new Tree(recorder, std::move(snapshots_name)));
   const dev_t dev = makedev(stat->stx_dev_major, stat->stx_dev_minor);
-  tree->inodes.set_root(std::make_shared<Inode>(fuse::kRootId, stat->stx_ino, dev, stat->stx_mode, std::move(root)));
+  tree->inodes.paths.set_anchor(UniqueFd(openat(root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+  const auto inode = std::make_shared<Inode>(fuse::kRootId, stat->stx_ino, dev, stat->stx_mode, tree->inodes.paths, std::move(root));
+  inode->keep_path();
+  tree->inodes.set_root(inode);
   return tree;
 }
 
@@ -20,13 +36,13 @@ Result<InodePtr> Tree::child(const Inode& dir, std::string_view name, const stru
   if (!counted) {
     if (InodePtr known = inodes.find_object(dev, stat.stx_ino)) return known;
   }
-  UniqueFd fd(openat(dir.fd.get(), name.data(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  UniqueFd fd(openat(dir.path().get(), name.data(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
   if (!fd.valid()) return last_errno();
   return inodes.intern(std::move(fd), stat, counted);
 }
 
 Result<InodePtr> Tree::child(const Inode& dir, std::string_view name, struct statx& stat) {
-  const auto found = stat_at(dir.fd.get(), name);
+  const auto found = stat_at(dir.path().get(), name);
   if (!found.ok()) return Errno{found.error()};
   stat = *found;
   return child(dir, name, stat, false);
@@ -59,13 +75,13 @@ void Recording::object(uint64_t ino, const struct statx& stat) {
 }
 
 Result<struct statx> Recording::object(const Inode& inode) {
-  auto stat = stat_fd(inode.fd.get());
+  auto stat = stat_fd(inode.path().get());
   if (stat.ok()) object(inode.ino, *stat);
   return stat;
 }
 
 Result<void> Recording::parent(const Inode& dir, std::string_view name) {
-  const auto stat = stat_fd(dir.fd.get());
+  const auto stat = stat_fd(dir.path().get());
   if (!stat.ok()) return Errno{stat.error()};
   parent_ = journal_attr(*stat);
   draft.parent = dir.ino;
@@ -75,7 +91,7 @@ Result<void> Recording::parent(const Inode& dir, std::string_view name) {
 }
 
 Result<void> Recording::parent2(const Inode& dir, std::string_view name) {
-  const auto stat = stat_fd(dir.fd.get());
+  const auto stat = stat_fd(dir.path().get());
   if (!stat.ok()) return Errno{stat.error()};
   parent2_ = {dir.ino, journal_attr(*stat)};
   draft.parent2 = &parent2_;
@@ -84,7 +100,7 @@ Result<void> Recording::parent2(const Inode& dir, std::string_view name) {
 }
 
 Result<void> Recording::target(const Inode& inode) {
-  const auto stat = stat_fd(inode.fd.get());
+  const auto stat = stat_fd(inode.path().get());
   if (!stat.ok()) return Errno{stat.error()};
   target_ = {inode.ino, journal_attr(*stat)};
   draft.target = &target_;

@@ -23,7 +23,8 @@ class Tree final : public TreeAccess {
 
   static Result<std::unique_ptr<Tree>> open(UniqueFd root, journal::Recorder& recorder, std::string snapshots_name);
 
-  int root_fd() const override { return inodes.root()->fd.get(); }
+  // The root's descriptor is never given up.
+  int root_fd() const override { return inodes.root()->path().get(); }
   uint64_t root_ino() const override { return inodes.root()->ino; }
 
   InodeTable inodes;
@@ -42,8 +43,7 @@ class Tree final : public TreeAccess {
   fuse::EntryOut entry(const Inode& inode, const struct statx& stat) const;
 
  private:
-  Tree(journal::Recorder& to, std::string snapshots_name)
-      : recorder(to), writers(to), baseline(to, *this), snapshots_name_(std::move(snapshots_name)) {}
+  Tree(journal::Recorder& to, std::string snapshots_name);
   const std::string snapshots_name_;
 };
 

@@ -17,15 +17,15 @@ int change(Tree& tree, Call& call, const Inode& inode, std::string_view name, bo
   Recording recording(tree, call, journal::Kind::kSetxattr);
   if (auto reserved = recording.reserve(kMaxValueBytes + 4096, 3); !reserved.ok()) return reserved.error();
   const StateLock lock{const_cast<Inode*>(&inode)};
-  if (auto saved = tree.baseline.before_attr(inode.ino, inode.fd.get()); !saved.ok()) return saved.error();
+  if (auto saved = tree.baseline.before_attr(inode.ino, inode.path().get()); !saved.ok()) return saved.error();
   if (apply() != 0) return errno;
-  const auto stat = stat_fd(inode.fd.get());
+  const auto stat = stat_fd(inode.path().get());
   if (!stat.ok()) return stat.error();
   if (drop_setgid && (stat->stx_mode & S_ISGID)) {
-    if (chmod(inode.proc_path().c_str(), stat->stx_mode & 07777 & ~S_ISGID) != 0) return errno;
+    if (chmod(inode.path().proc().c_str(), stat->stx_mode & 07777 & ~S_ISGID) != 0) return errno;
   }
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  return record_present(tree, recording.draft, inode.proc_path(), name).error();
+  return record_present(tree, recording.draft, inode.path().proc(), name).error();
 }
 
 }  // namespace
@@ -66,7 +66,8 @@ void op_setxattr(Tree& tree, Call& call) {
   const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return call.fail(call.head.nodeid == Tree::kSnapshotsId ? EROFS : ESTALE);
   const bool drop_setgid = in->setxattr_flags & fuse::kSetxattrAclKillSgid && name.starts_with(kAclPrefix);
-  const std::string path = inode->proc_path();
+  const Path held = inode->path();
+  const std::string path = held.proc();
   call.fail(change(tree, call, *inode, name, drop_setgid, [&] {
     return setxattr(path.c_str(), name.data(), call.rest().data(), in->size, static_cast<int>(in->flags));
   }));
@@ -77,7 +78,8 @@ void op_removexattr(Tree& tree, Call& call) {
   if (name.empty()) return call.fail(EINVAL);
   const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return call.fail(call.head.nodeid == Tree::kSnapshotsId ? EROFS : ESTALE);
-  const std::string path = inode->proc_path();
+  const Path held = inode->path();
+  const std::string path = held.proc();
   call.fail(change(tree, call, *inode, name, false, [&] { return removexattr(path.c_str(), name.data()); }));
 }
 
@@ -88,7 +90,7 @@ void op_getxattr(Tree& tree, Call& call) {
   const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return call.fail(ENODATA);
   const size_t room = std::min<size_t>(in->size, call.out().size());
-  const ssize_t size = getxattr(inode->proc_path().c_str(), name.data(), call.out().data(), room);
+  const ssize_t size = getxattr(inode->path().proc().c_str(), name.data(), call.out().data(), room);
   if (size < 0) return call.fail(errno);
   if (in->size == 0) return call.ok(fuse::GetxattrOut{static_cast<uint32_t>(size), 0});
   call.ok_bytes(static_cast<size_t>(size));
@@ -100,7 +102,7 @@ void op_listxattr(Tree& tree, Call& call) {
   const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return call.fail(EOPNOTSUPP);
   const size_t room = std::min<size_t>(in->size, call.out().size());
-  const ssize_t size = listxattr(inode->proc_path().c_str(), reinterpret_cast<char*>(call.out().data()), room);
+  const ssize_t size = listxattr(inode->path().proc().c_str(), reinterpret_cast<char*>(call.out().data()), room);
   if (size < 0) return call.fail(errno);
   if (in->size == 0) return call.ok(fuse::GetxattrOut{static_cast<uint32_t>(size), 0});
   call.ok_bytes(static_cast<size_t>(size));

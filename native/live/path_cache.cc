@@ -1,0 +1,109 @@
+#include "live/path_cache.h"
+
+#include <fcntl.h>
+
+#include <cstring>
+
+namespace rewindfs::live {
+namespace {
+
+const std::shared_ptr<const UniqueFd>& no_descriptor() {
+  static const auto none = std::make_shared<const UniqueFd>();
+  return none;
+}
+
+std::vector<std::byte> handle_of(int fd) {
+  std::vector<std::byte> bytes(sizeof(file_handle) + MAX_HANDLE_SZ);
+  auto* handle = reinterpret_cast<file_handle*>(bytes.data());
+  handle->handle_bytes = MAX_HANDLE_SZ;
+  int mount_id = 0;
+  if (name_to_handle_at(fd, "", handle, &mount_id, AT_EMPTY_PATH) != 0) return {};
+  bytes.resize(sizeof(file_handle) + handle->handle_bytes);
+  return bytes;
+}
+
+}  // namespace
+
+PathHolder::~PathHolder() {
+  const MutexLock lock(mutex_);
+  if (fd_) open_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+PathHolderPtr PathCache::hold(UniqueFd fd) {
+  auto holder = std::make_shared<PathHolder>(open_, std::make_shared<const UniqueFd>(std::move(fd)));
+  open_.fetch_add(1, std::memory_order_relaxed);
+  enqueue(holder);
+  return holder;
+}
+
+Path PathCache::open(const PathHolderPtr& holder) {
+  std::shared_ptr<const UniqueFd> fd;
+  {
+    const MutexLock lock(holder->mutex_);
+    holder->used_.store(true, std::memory_order_relaxed);
+    if (holder->fd_) return Path(holder->fd_);
+    fd = reopen(*holder);
+    if (!fd) return Path(no_descriptor());
+    holder->fd_ = fd;
+  }
+  open_.fetch_add(1, std::memory_order_relaxed);
+  enqueue(holder);
+  return Path(std::move(fd));
+}
+
+void PathCache::keep(const PathHolderPtr& holder) {
+  const Path opened = open(holder);
+  const MutexLock lock(holder->mutex_);
+  holder->kept_ = true;
+}
+
+std::shared_ptr<const UniqueFd> PathCache::reopen(PathHolder& holder) {
+  auto* handle = reinterpret_cast<file_handle*>(holder.handle_.data());
+  UniqueFd fd(open_by_handle_at(anchor_.get(), handle, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd.valid()) return nullptr;
+  return std::make_shared<const UniqueFd>(std::move(fd));
+}
+
+void PathCache::enqueue(const PathHolderPtr& holder) {
+  {
+    const MutexLock lock(mutex_);
+    queue_.push_back(holder);
+  }
+  if (!anchor_.valid()) return;
+  // Two steps for one: the queue also loses what was forgotten meanwhile.
+  for (int tries = 0; tries < 64 && open_count() > most_; ++tries) {
+    const PathHolderPtr candidate = next_candidate();
+    if (candidate && !give_up(*candidate)) {
+      const MutexLock lock(mutex_);
+      queue_.push_back(candidate);
+    }
+  }
+}
+
+PathHolderPtr PathCache::next_candidate() {
+  const MutexLock lock(mutex_);
+  while (!queue_.empty()) {
+    PathHolderPtr holder = queue_.front().lock();
+    queue_.pop_front();
+    if (holder) return holder;
+  }
+  return nullptr;
+}
+
+// False: it was used since, try it again later.
+bool PathCache::give_up(PathHolder& holder) {
+  if (holder.used_.exchange(false, std::memory_order_relaxed)) return false;
+  std::shared_ptr<const UniqueFd> closed_later;
+  const MutexLock lock(holder.mutex_);
+  if (holder.kept_ || !holder.fd_) return true;
+  if (holder.handle_.empty()) holder.handle_ = handle_of(holder.fd_->get());
+  if (holder.handle_.empty()) {
+    holder.kept_ = true;
+    return true;
+  }
+  closed_later = std::move(holder.fd_);
+  open_.fetch_sub(1, std::memory_order_relaxed);
+  return true;
+}
+
+}  // namespace rewindfs::live
