@@ -5,9 +5,8 @@
  */
 import type { History } from '../history/history.js';
 import { blockKey } from '../history/keys.js';
-import { BLOCK_BYTES, encodeBlock, INLINE_BYTES } from '../history/values.js';
-import { storeContent } from './fold-data.js';
-import { hashOf } from './pieces.js';
+import { encodeBlock } from '../history/values.js';
+import { keep, trimZeroes } from './fold-data.js';
 import type { FoldState } from './state.js';
 
 /** Blocks that are read and written at a time. */
@@ -26,17 +25,9 @@ export async function shortenChains(history: History, state: FoldState): Promise
     state.begin(batch);
     group.forEach(({ id, node, block, seq }, j) => {
       const bytes = trimZeroes(blocks[j]!);
-      const data = bytes.length === 0 ? null : bytes.length <= INLINE_BYTES ? bytes : { content: storeContent(state, bytes, hashOf(bytes)) };
-      batch.put('blocks', blockKey(node, block, seq), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: data === null ? BLOCK_BYTES : bytes.length, data }));
+      batch.put('blocks', blockKey(node, block, seq), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: bytes.length, data: keep(state, bytes) }));
       state.heads.set(id, { seq, depth: 0, chainBytes: 0 });
     });
     await history.commit(batch, state.meta);
   }
 }
-
-function trimZeroes(block: Buffer): Buffer {
-  let length = block.length;
-  while (length > 0 && block[length - 1] === 0) length--;
-  return block.subarray(0, length);
-}
-

@@ -6,7 +6,7 @@
  */
 import { RewindError } from '../errors.js';
 import { blockKey, nameKey } from '../history/keys.js';
-import { ROOT, type Change } from '../history/types.js';
+import { ROOT, type Change, type NodeId } from '../history/types.js';
 import { attrSize, BLOCK_BYTES, encodeBlock, TOMBSTONE } from '../history/values.js';
 import { linkOff, nameOff, nameOn, noteChange, noteGap } from './emit.js';
 import { cut, dataOf, foldLinkTarget, NO_END } from './fold-data.js';
@@ -43,7 +43,7 @@ function foldBaseNode(state: FoldState, record: Record): void {
   const found = state.looked.nodes.get(bound.node);
   if (found?.atMount === true || !first(state, `node ${bound.node}`)) return;
   state.attributes(record, attrAt, ino, bound, mount);
-  if (found?.value != null && attrSize(found.value, 8) > sizeAt(raw, attrAt)) cut(state, bound.node, sizeAt(raw, attrAt), NO_END, mount);
+  if (found?.value != null && attrSize(found.value, 8) > sizeAt(raw, attrAt)) cutBase(state, bound.node, sizeAt(raw, attrAt), NO_END);
   const { target, xattrs } = decodeBaseNode(record);
   if (target.length > 0) foldLinkTarget(state, bound, target, mount);
   for (const [name, value] of xattrs) {
@@ -87,7 +87,7 @@ function foldBaseData(state: FoldState, record: Record): void {
   const bound = state.bound(record.ino);
   const pieces = state.looked.pieces.get(record.seq) ?? [];
   if (record.payloadBytes === 0 && record.length > 0 && mount !== state.meta.first) {
-    cut(state, bound.node, record.offset, record.offset + record.length, mount);
+    cutBase(state, bound.node, record.offset, record.offset + record.length);
   }
   for (const piece of pieces) {
     if (piece.offset !== 0) throw new RewindError('ERR_JOURNAL_CORRUPT', `journal record ${record.seq} (base-data) starts at ${record.offset}, which is no multiple of ${BLOCK_BYTES}`, 'The journal was written by another version.');
@@ -95,10 +95,17 @@ function foldBaseData(state: FoldState, record: Record): void {
     if (state.looked.blocks.has(id) || !first(state, `block ${id}`)) continue;
     const data = dataOf(state, piece);
     state.sink.put('blocks', blockKey(bound.node, piece.block, mount), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: piece.length, data }));
+    state.images.drop(bound.node);
     const head = state.heads.get(id);
     if (head !== undefined && head.seq <= mount) state.heads.set(id, { seq: mount, depth: 0, chainBytes: 0 });
   }
   if (mount !== state.meta.first) changed(state, record, 'modify', bound);
+}
+
+/** A cut at the mount: what came after it stays, so that images, which hold both, are no longer known. */
+function cutBase(state: FoldState, node: NodeId, from: number, to: number): void {
+  state.images.drop(node);
+  cut(state, node, from, to, state.meta.mount);
 }
 
 /** Is this the first original of its place in this batch? */

@@ -7,6 +7,7 @@
 import { blockKey, cutKey, u64Key } from '../history/keys.js';
 import type { NodeId, Seq } from '../history/types.js';
 import { BLOCK_BYTES, CONTENT_HEAD, encodeBlock, INLINE_BYTES, type BlockEntry } from '../history/values.js';
+import { hashOf } from './pieces.js';
 import type { Record } from './record.js';
 import { blockId, type Bound, type FoldState, type Piece } from './state.js';
 
@@ -17,6 +18,8 @@ export const MAX_CHAIN = 64;
 export const MAX_CHAIN_BYTES = 2 * BLOCK_BYTES;
 /** Up to this many blocks, zeroing a range gives every block an entry; above, one cut covers all. */
 const MAX_ZEROED_BLOCKS = 256;
+
+const NOTHING = Buffer.alloc(0);
 
 /** Modes of fallocate(2). */
 const Mode = { Punch: 2, Collapse: 8, Zero: 16, Insert: 32 } as const;
@@ -50,6 +53,7 @@ export function foldLinkTarget(state: FoldState, bound: Bound, target: Buffer, s
 /** From seq on, what was in [from, to) before reads as zero. */
 export function cut(state: FoldState, node: NodeId, from: number, to: number, seq: Seq): void {
   state.sink.put('cuts', cutKey(node, seq, from), u64Key(to));
+  state.images.zero(node, from, to);
 }
 
 /** Where a piece's bytes are kept. */
@@ -81,15 +85,21 @@ export function storeContent(state: FoldState, bytes: Buffer, hash: bigint): num
 function putPiece(state: FoldState, record: Record, bound: Bound, piece: Piece): void {
   const start = piece.block * BLOCK_BYTES;
   const end = start + piece.offset + piece.length;
+  const id = blockId(bound.node, piece.block);
+  const hot = state.images.isHot(record.ino, piece.block);
   // What reaches the end of the file as it was before leaves nothing of the block to be seen.
   const whole = piece.offset === 0 && (piece.length === BLOCK_BYTES || (bound.size >= 0 && end >= bound.size));
-  const data = dataOf(state, piece);
   if (whole) {
-    putFull(state, bound.node, piece.block, record.seq, piece.length, data);
-  } else {
-    // Beyond the end as it was before nothing is to be seen: no chain there.
-    putPatch(state, bound.node, piece.block, record.seq, { offset: piece.offset, length: piece.length, data }, bound.size >= 0 && start >= bound.size);
+    putFull(state, bound.node, piece.block, record.seq, piece.length, dataOf(state, piece));
+    if (hot) state.images.set(id, bound.node, piece.block, piece.zero ? null : piece.bytes);
+    return;
   }
+  // Beyond the end as it was before nothing is to be seen: no chain there.
+  if (bound.size >= 0 && start >= bound.size) {
+    state.heads.set(id, { seq: record.seq, depth: 0, chainBytes: 0 });
+    if (hot) state.images.set(id, bound.node, piece.block, null);
+  }
+  putPatch(state, bound.node, piece, record.seq);
 }
 
 function putFull(state: FoldState, node: NodeId, block: number, seq: Seq, length: number, data: BlockEntry['data']): void {
@@ -97,16 +107,36 @@ function putFull(state: FoldState, node: NodeId, block: number, seq: Seq, length
   state.heads.set(blockId(node, block), { seq, depth: 0, chainBytes: 0 });
 }
 
-function putPatch(
-  state: FoldState, node: NodeId, block: number, seq: Seq, patch: { offset: number; length: number; data: BlockEntry['data'] }, unseen: boolean,
-): void {
-  const id = blockId(node, block);
-  const head = unseen ? undefined : state.heads.get(id);
+function putPatch(state: FoldState, node: NodeId, piece: Piece, seq: Seq): void {
+  const id = blockId(node, piece.block);
+  const head = state.heads.get(id);
   const depth = (head?.depth ?? 0) + 1;
-  const chainBytes = (head?.chainBytes ?? 0) + patch.length;
-  state.sink.put('blocks', blockKey(node, block, seq), encodeBlock({ kind: 'patch', depth, chainBytes, ...patch }));
+  const chainBytes = (head?.chainBytes ?? 0) + piece.length;
+  const tooLong = depth >= MAX_CHAIN || chainBytes > MAX_CHAIN_BYTES;
+  state.images.patch(id, piece.offset, piece.length, piece.zero ? null : piece.bytes);
+  const image = tooLong ? state.images.get(id) : undefined;
+  if (image !== undefined) {
+    const bytes = trimZeroes(image);
+    putFull(state, node, piece.block, seq, bytes.length, keep(state, bytes));
+    return;
+  }
+  const entry = { kind: 'patch' as const, depth, chainBytes, offset: piece.offset, length: piece.length, data: dataOf(state, piece) };
+  state.sink.put('blocks', blockKey(node, piece.block, seq), encodeBlock(entry));
   state.heads.set(id, { seq, depth, chainBytes });
-  if (depth >= MAX_CHAIN || chainBytes > MAX_CHAIN_BYTES) state.overlong.set(id, { node, block });
+  if (tooLong) state.overlong.set(id, { node, block: piece.block });
+}
+
+/** Where the bytes of a block made here are kept. */
+export function keep(state: FoldState, bytes: Buffer): BlockEntry['data'] {
+  if (bytes.length === 0) return null;
+  return bytes.length <= INLINE_BYTES ? Buffer.from(bytes) : { content: storeContent(state, bytes, hashOf(bytes)) };
+}
+
+/** A block without the zeroes at its end, which a full entry need not hold. */
+export function trimZeroes(block: Buffer): Buffer {
+  let length = block.length;
+  while (length > 0 && block[length - 1] === 0) length--;
+  return block.subarray(0, length);
 }
 
 function zeroRange(state: FoldState, bound: Bound, from: number, to: number, seq: Seq): void {
@@ -122,7 +152,11 @@ function zeroRange(state: FoldState, bound: Bound, from: number, to: number, seq
     const start = block * BLOCK_BYTES;
     const offset = Math.max(from - start, 0);
     const length = Math.min(end - start, BLOCK_BYTES) - offset;
-    if (length === BLOCK_BYTES) putFull(state, bound.node, block, seq, length, null);
-    else putPatch(state, bound.node, block, seq, { offset, length, data: null }, false);
+    if (length === BLOCK_BYTES) {
+      putFull(state, bound.node, block, seq, length, null);
+      state.images.zero(bound.node, start, start + BLOCK_BYTES);
+    } else {
+      putPatch(state, bound.node, { block, offset, length, bytes: NOTHING, zero: true }, seq);
+    }
   }
 }

@@ -28,7 +28,7 @@ export async function extractBatch(history: History, state: FoldState, records: 
   records.forEach((record, i) => expectSeq(record.seq, history.watermark() + 1 + i));
   const batch = history.rocks.batch(records.length * 8 + 8);
   state.begin(batch);
-  state.looked = await prefetch(history.rocks, state, records);
+  state.looked = await prefetch(history, state, records);
   for (const record of records) foldRecord(state, record);
   foldClock(batch, records);
   const { changes } = state;

@@ -5,10 +5,12 @@
  */
 import { blockKey, nameBounds, nameKey, nodeKey, seqInKey, u64Key, under } from '../history/keys.js';
 import { newestAt, newestByName } from '../history/newest.js';
+import type { History } from '../history/history.js';
 import type { Rocks } from '../history/rocks.js';
 import type { NodeId, Seq } from '../history/types.js';
 import { attrSize, BLOCK_BYTES, decodeBinding, decodeBlock, decodeContent } from '../history/values.js';
 import { isSameObject } from './fold-base.js';
+import { HOT_BYTES, HOT_PATCHES } from './images.js';
 import { Kind, sizeAt, type Record } from './record.js';
 import { blockId, emptyLooked, nameId, type FoldState, type Looked } from './state.js';
 import { piecesOf } from './pieces.js';
@@ -16,7 +18,8 @@ import { piecesOf } from './pieces.js';
 const BIRTHS: ReadonlySet<number> = new Set([Kind.Create, Kind.Mkdir, Kind.Symlink, Kind.Mknod, Kind.Tmpfile]);
 
 /** Everything that folding these records needs; bindings and heads go into the state's caches. */
-export async function prefetch(rocks: Rocks, state: FoldState, records: Record[]): Promise<Looked> {
+export async function prefetch(history: History, state: FoldState, records: Record[]): Promise<Looked> {
+  const { rocks } = history;
   const looked = emptyLooked();
   for (const record of records) {
     if (record.payloadBytes > 0 && (record.kind === Kind.Write || record.kind === Kind.BaseData)) looked.pieces.set(record.seq, piecesOf(record));
@@ -25,7 +28,7 @@ export async function prefetch(rocks: Rocks, state: FoldState, records: Record[]
   const mount = records[0]?.kind === Kind.Mount ? records[0].seq : state.meta.mount;
   const firstMount = state.meta.first === 0 || mount === state.meta.first;
   await Promise.all([
-    sizes(rocks, state, records).then(() => heads(rocks, state, looked, records)),
+    sizes(rocks, state, records).then(() => heads(rocks, state, looked, records)).then(() => images(history, state, looked, records)),
     bases(rocks, state, looked, records, mount, firstMount),
   ]);
   return looked;
@@ -108,6 +111,25 @@ async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Re
     const head = entry === null ? { depth: 0, chainBytes: 0 } : decodeBlock(entry.value);
     state.heads.set(blocks[i]![0], { seq: entry === null ? 0 : seqInKey(entry.key), depth: head.depth, chainBytes: head.chainBytes });
   });
+}
+
+/** The hot blocks of this batch, and their bytes where history has them. */
+async function images(history: History, state: FoldState, looked: Looked, records: Record[]): Promise<void> {
+  const counts = new Map<string, { ino: number; block: number; patches: number; bytes: number }>();
+  for (const record of records) {
+    for (const piece of record.kind === Kind.Write ? looked.pieces.get(record.seq) ?? [] : []) {
+      const id = `${record.ino}/${piece.block}`;
+      const count = counts.get(id) ?? { ino: record.ino, block: piece.block, patches: 0, bytes: 0 };
+      counts.set(id, { ...count, patches: count.patches + 1, bytes: count.bytes + piece.length });
+    }
+  }
+  const hot = [...counts].filter(([, { patches, bytes }]) => patches >= HOT_PATCHES || bytes >= HOT_BYTES);
+  state.images.hot = new Set(hot.map(([id]) => id));
+  await Promise.all(hot.map(async ([, { ino, block }]) => {
+    const bound = state.bindings.get(ino);
+    if (bound === undefined || bound.size < 0 || block * BLOCK_BYTES >= bound.size) return;
+    state.images.set(blockId(bound.node, block), bound.node, block, await history.readBlock(bound.node, block, history.watermark()));
+  }));
 }
 
 /** Blocks that this record may lay a patch on. */

@@ -9,6 +9,7 @@ import { ROOT, type Change, type NodeId, type Seq } from '../history/types.js';
 import { encodeBinding, NODE_BYTES, type Binding } from '../history/values.js';
 import { Arena } from './arena.js';
 import { AgingMap } from './cache.js';
+import { Images } from './images.js';
 import { ATTR_BYTES, btimeAt, sizeAt, typeAt, type Record } from './record.js';
 
 /** Where mutations go. */
@@ -67,6 +68,7 @@ export class FoldState {
   readonly overlong = new Map<string, { node: NodeId; block: number }>();
   changes: Change[] = [];
   readonly arena = new Arena();
+  readonly images = new Images();
 
   constructor(public meta: FoldMeta, public sink: Sink) {}
 
@@ -75,6 +77,7 @@ export class FoldState {
     this.sink = sink;
     this.looked = emptyLooked();
     this.arena.reset();
+    this.images.clear();
     this.fresh.clear();
     this.based.clear();
     this.overlong.clear();

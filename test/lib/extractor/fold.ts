@@ -18,7 +18,7 @@ async function extractAll(directory: string, scenario: Scenario, random: Random)
   let state = new FoldState(history.meta(), { put: () => undefined });
   while (history.watermark() < scenario.lastSeq) {
     const from = history.watermark();
-    const raw = Buffer.concat(scenario.records.slice(from, from + random.between(1, 60)));
+    const raw = Buffer.concat(scenario.records.slice(from, from + random.between(1, random.chance(0.3) ? 400 : 60)));
     for (const batch of splitAtMounts(decodeRecords(raw, 0, 1000).records)) await extractBatch(history, state, batch);
     if (random.chance(0.05)) {
       await history.close();

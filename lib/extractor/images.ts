@@ -1,0 +1,61 @@
+/**
+ * Bytes of the few blocks that one batch patches again and again, so that the fold can write a full entry in the middle of
+ * the batch. Guarantee: an image is the block as the fold would read it now, or there is none.
+ */
+import type { NodeId } from '../history/types.js';
+import { BLOCK_BYTES } from '../history/values.js';
+
+interface Image { node: NodeId; block: number; bytes: Buffer }
+
+/** A block is hot when a batch brings this many patches, or this many bytes, for it: few blocks can be. */
+export const HOT_PATCHES = 64;
+export const HOT_BYTES = 4 * BLOCK_BYTES;
+
+export class Images {
+  /** `ino/block` of the hot blocks of this batch: a hint, it says nothing of which object bears the number. */
+  hot: ReadonlySet<string> = new Set();
+  private readonly images = new Map<string, Image>();
+
+  clear(): void {
+    this.hot = new Set();
+    this.images.clear();
+  }
+
+  isHot(ino: number, block: number): boolean {
+    return this.hot.size > 0 && this.hot.has(`${ino}/${block}`);
+  }
+
+  get(id: string): Buffer | undefined {
+    return this.images.get(id)?.bytes;
+  }
+
+  /** The block holds these bytes, then zeroes. */
+  set(id: string, node: NodeId, block: number, content: Buffer | null): void {
+    const bytes = this.images.get(id)?.bytes ?? Buffer.alloc(BLOCK_BYTES);
+    bytes.fill(0, content?.length ?? 0);
+    content?.copy(bytes);
+    this.images.set(id, { node, block, bytes });
+  }
+
+  patch(id: string, offset: number, length: number, content: Buffer | null): void {
+    const bytes = this.images.get(id)?.bytes;
+    if (bytes === undefined) return;
+    if (content === null) bytes.fill(0, offset, offset + length);
+    else content.copy(bytes, offset);
+  }
+
+  /** [from, to) of the file is zero from now on. */
+  zero(node: NodeId, from: number, to: number): void {
+    for (const image of this.images.values()) {
+      if (image.node !== node) continue;
+      const start = image.block * BLOCK_BYTES;
+      const [first, end] = [Math.max(from - start, 0), Math.min(to - start, BLOCK_BYTES)];
+      if (first < end) image.bytes.fill(0, first, end);
+    }
+  }
+
+  /** What lay under the images has come to light only now: they are no longer known. */
+  drop(node: NodeId): void {
+    for (const [id, image] of this.images) if (image.node === node) this.images.delete(id);
+  }
+}
