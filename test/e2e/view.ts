@@ -93,8 +93,7 @@ test('a view is found by age, by clock and by a point\'s name', async (t) => {
 test('the versions of one path are listed, also of a deleted one', (t) => {
   const versions = path.join(mounted.tree, '.snapshots/~/random');
   const names = fs.readdirSync(versions);
-  t.true(names.length > 0);
-  t.is(fs.statSync(path.join(versions, names[0]!)).size, 300_000);
+  t.true(names.some((name) => fs.statSync(path.join(versions, name)).size === 300_000), names.join(' '));
 });
 
 test('rewind view shows a store without an engine, at any place', async (t) => {
