@@ -94,11 +94,4 @@ fuse::Statx wire_statx(const struct statx& stat) {
   return out;
 }
 
-mode_t privileged_bits(mode_t mode) {
-  if (!S_ISREG(mode)) return 0;
-  mode_t bits = mode & S_ISUID;
-  if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP)) bits |= S_ISGID;
-  return bits;
-}
-
 }  // namespace rewindfs::live

@@ -19,7 +19,4 @@ journal::Attr journal_attr(const struct statx& stat);
 fuse::Attr wire_attr(const struct statx& stat);
 fuse::Statx wire_statx(const struct statx& stat);
 
-// Bits that the kernel wants cleared when someone without CAP_FSETID changes a file; 0 when none is set.
-mode_t privileged_bits(mode_t mode);
-
 }  // namespace rewindfs::live

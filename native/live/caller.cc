@@ -8,7 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <optional>
+#include <sstream>
+#include <string>
+
+#include "live/attributes.h"
 
 namespace rewindfs::live {
 namespace {
@@ -39,7 +44,37 @@ void keep_override() {
   syscall(SYS_capset, &head, data);
 }
 
+// Only asked for the rare file with S_ISGID that its group may not execute.
+bool in_group(const fuse::Call& call, gid_t gid) {
+  if (is_privileged(call) || call.head.gid == gid) return true;
+  std::ifstream status("/proc/" + std::to_string(call.head.pid) + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("Groups:")) continue;
+    std::istringstream groups(line.substr(7));
+    for (gid_t group; groups >> group;) {
+      if (group == gid) return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
+
+mode_t bits_lost(const fuse::Call& call, const struct statx& stat) {
+  if (!S_ISREG(stat.stx_mode)) return 0;
+  mode_t bits = stat.stx_mode & S_ISUID;
+  if ((stat.stx_mode & S_ISGID) && ((stat.stx_mode & S_IXGRP) || !in_group(call, stat.stx_gid))) bits |= S_ISGID;
+  return bits;
+}
+
+int drop_lost_bits(const fuse::Call& call, int fd) {
+  const auto stat = stat_fd(fd);
+  if (!stat.ok()) return stat.error();
+  const mode_t bits = bits_lost(call, *stat);
+  if (bits == 0) return 0;
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  return chmod(path.c_str(), stat->stx_mode & 07777 & ~bits) == 0 ? 0 : errno;
+}
 
 void detach_thread() {
   unshare(CLONE_FS);

@@ -4,6 +4,8 @@
 // All of it is per thread: setfsuid(2), setgroups(2) and capset(2) as raw system calls, and a umask of the thread's own
 // after detach_thread(). Permission was checked by the kernel (default_permissions), so that CAP_DAC_OVERRIDE is kept.
 #pragma once
+#include <sys/stat.h>
+
 #include "fuse/call.h"
 
 namespace rewindfs::live {
@@ -22,5 +24,13 @@ class AsCaller {
   bool changed_ = false;
   bool grouped_ = false;
 };
+
+// Has the caller the rights of root? The kernel says so with most requests that need to know, but not with all.
+inline bool is_privileged(const fuse::Call& call) { return call.head.uid == 0; }
+
+// The setuid and setgid bits that a regular file loses when this caller, lacking CAP_FSETID, changes its content or owner.
+mode_t bits_lost(const fuse::Call& call, const struct statx& stat);
+// Takes them away, when there are any; an errno. fd: any descriptor of the file, O_PATH will do.
+int drop_lost_bits(const fuse::Call& call, int fd);
 
 }  // namespace rewindfs::live

@@ -2,23 +2,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "live/caller.h"
 #include "live/locks.h"
 #include "live/operations.h"
 
 namespace rewindfs::live {
-namespace {
-
-// The bits go before the data, so that the write's own record shows the mode without them.
-int drop_privileged_bits(int fd) {
-  const auto stat = stat_fd(fd);
-  if (!stat.ok()) return stat.error();
-  const mode_t bits = privileged_bits(stat->stx_mode);
-  if (bits == 0) return 0;
-  return fchmod(fd, stat->stx_mode & 07777 & ~bits) == 0 ? 0 : errno;
-}
-
-}  // namespace
-
 void op_read(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::ReadIn>();
   if (in == nullptr) return call.fail(EINVAL);
@@ -52,8 +40,8 @@ void op_write(Tree& tree, Call& call) {
   if (auto saved = tree.baseline.before_data(inode.ino, handle->fd.get(), in->offset, data.size()); !saved.ok()) {
     return call.fail(saved.error());
   }
-  if (in->write_flags & fuse::kWriteKillSuidgid) {
-    if (const int error = drop_privileged_bits(handle->fd.get()); error != 0) return call.fail(error);
+  if (in->write_flags & fuse::kWriteKillSuidgid) {  // before the data, so that the write's own record shows the mode without them
+    if (const int error = drop_lost_bits(call, handle->fd.get()); error != 0) return call.fail(error);
   }
   ssize_t written = 0;
   do {

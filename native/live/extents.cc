@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "live/caller.h"
 #include "live/locks.h"
 #include "live/operations.h"
 
@@ -59,6 +60,9 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), in.offset, changed_bytes(in, before->stx_size)); !saved.ok()) {
     return saved.error();
   }
+  if (!is_privileged(call)) {  // the kernel leaves it to us, and does not say
+    if (const int error = drop_lost_bits(call, handle.fd.get()); error != 0) return error;
+  }
   if (fallocate(handle.fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) != 0) return errno;
   const auto after = recording.object(inode);
   if (!after.ok()) return after.error();
@@ -86,6 +90,9 @@ Result<uint64_t> copy_range(Tree& tree, Call& call) {
   if (auto reserved = recording.reserve(length, chunks(length)); !reserved.ok()) return Errno{reserved.error()};
   const StateLock lock{&inode};
   if (auto saved = tree.baseline.before_data(inode.ino, to->fd.get(), in->offset_out, length); !saved.ok()) return Errno{saved.error()};
+  if (!is_privileged(call)) {
+    if (const int error = drop_lost_bits(call, to->fd.get()); error != 0) return Errno{error};
+  }
   auto offset_in = static_cast<off64_t>(in->offset_in), offset_out = static_cast<off64_t>(in->offset_out);
   const ssize_t copied = copy_file_range(from->fd.get(), &offset_in, to->fd.get(), &offset_out, length, 0);
   if (copied < 0) return last_errno();

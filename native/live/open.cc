@@ -3,6 +3,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "live/caller.h"
 #include "live/locks.h"
 #include "live/operations.h"
 
@@ -29,8 +30,8 @@ int truncate_opened(Tree& tree, Call& call, Handle& handle, bool kill_bits) {
   const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), 0, before->stx_size); !saved.ok()) return saved.error();
-  if (const mode_t bits = privileged_bits(before->stx_mode); kill_bits && bits != 0) {
-    if (fchmod(handle.fd.get(), before->stx_mode & 07777 & ~bits) != 0) return errno;
+  if (kill_bits) {
+    if (const int error = drop_lost_bits(call, handle.fd.get()); error != 0) return error;
   }
   if (ftruncate(handle.fd.get(), 0) != 0) return errno;
   recording.draft.save = handle.save;

@@ -3,6 +3,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "live/caller.h"
 #include "live/locks.h"
 #include "live/operations.h"
 
@@ -31,23 +32,15 @@ int change_times(const Inode& inode, const SetattrIn& in) {
   return utimensat(inode.path().get(), "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
-int drop_privileged_bits(const Inode& inode) {
-  const auto stat = stat_fd(inode.path().get());
-  if (!stat.ok()) return stat.error();
-  const mode_t bits = privileged_bits(stat->stx_mode);
-  if (bits == 0) return 0;
-  return chmod(inode.path().proc().c_str(), stat->stx_mode & 07777 & ~bits) == 0 ? 0 : errno;
-}
-
 // Mode after owner: changing the owner clears setuid and setgid.
-int change_attributes(const Inode& inode, const SetattrIn& in) {
+int change_attributes(const Call& call, const Inode& inode, const SetattrIn& in) {
   if (in.valid & (fuse::kValidUid | fuse::kValidGid)) {
     if (const int error = change_owner(inode, in); error != 0) return error;
   }
   if (in.valid & fuse::kValidMode) {
     if (chmod(inode.path().proc().c_str(), in.mode & 07777) != 0) return errno;
   } else if (in.valid & fuse::kValidKillSuidgid) {
-    if (const int error = drop_privileged_bits(inode); error != 0) return error;
+    if (const int error = drop_lost_bits(call, inode.path().get()); error != 0) return error;
   }
   if (in.valid & (fuse::kValidAtime | fuse::kValidMtime)) return change_times(inode, in);
   return 0;
@@ -94,7 +87,7 @@ int truncate(Tree& tree, Call& call, const Inode& inode, const SetattrIn& in) {
     return saved.error();
   }
   if (in.valid & fuse::kValidKillSuidgid) {
-    if (const int error = drop_privileged_bits(inode); error != 0) return error;
+    if (const int error = drop_lost_bits(call, inode.path().get()); error != 0) return error;
   }
   if (ftruncate(*fd, static_cast<off_t>(in.size)) != 0) return errno;
   recording.draft.length = in.size;
@@ -113,7 +106,7 @@ int set_attributes(Tree& tree, Call& call, const Inode& inode, const SetattrIn& 
   if (const auto saved = tree.baseline.before_attr(inode.ino, inode.path().get()); !saved.ok()) return saved.error();
   const bool capability = (in.valid & (fuse::kValidUid | fuse::kValidGid)) && inode.is_regular() &&
                           getxattr(inode.path().proc().c_str(), "security.capability", nullptr, 0) > 0;
-  const int error = change_attributes(inode, in);
+  const int error = change_attributes(call, inode, in);
   // A request for several things that failed in the middle still did the first: what is there now is recorded.
   recording.draft.aux = recorded_mask(in);
   if (const auto after = recording.object(inode); !after.ok()) return after.error();

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "live/caller.h"
 #include "live/locks.h"
 #include "live/operations.h"
 
@@ -12,6 +13,7 @@ namespace {
 
 constexpr size_t kMaxValueBytes = 64 << 10;  // XATTR_SIZE_MAX
 constexpr std::string_view kAclPrefix = "system.posix_acl_";
+constexpr std::string_view kTrustedPrefix = "trusted.";  // listed to nobody but root (xattr(7))
 
 int change(Tree& tree, Call& call, const Inode& inode, std::string_view name, bool drop_setgid, const auto& apply) {
   Recording recording(tree, call, journal::Kind::kSetxattr);
@@ -101,11 +103,20 @@ void op_listxattr(Tree& tree, Call& call) {
   if (in == nullptr) return call.fail(EINVAL);
   const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return call.fail(EOPNOTSUPP);
-  const size_t room = std::min<size_t>(in->size, call.out().size());
-  const ssize_t size = listxattr(inode->path().proc().c_str(), reinterpret_cast<char*>(call.out().data()), room);
+  std::vector<char> all(kMaxValueBytes);  // XATTR_LIST_MAX
+  const ssize_t size = listxattr(inode->path().proc().c_str(), all.data(), all.size());
   if (size < 0) return call.fail(errno);
-  if (in->size == 0) return call.ok(fuse::GetxattrOut{static_cast<uint32_t>(size), 0});
-  call.ok_bytes(static_cast<size_t>(size));
+  size_t used = 0;
+  for (std::string_view rest(all.data(), static_cast<size_t>(size)); !rest.empty();) {
+    const std::string_view name = rest.substr(0, rest.find('\0') + 1);
+    rest.remove_prefix(name.size());
+    if (!is_privileged(call) && name.starts_with(kTrustedPrefix)) continue;
+    if (used + name.size() <= in->size) std::memcpy(call.out().data() + used, name.data(), name.size());
+    used += name.size();
+  }
+  if (in->size == 0) return call.ok(fuse::GetxattrOut{static_cast<uint32_t>(used), 0});
+  if (used > in->size) return call.fail(ERANGE);
+  call.ok_bytes(used);
 }
 
 }  // namespace rewindfs::live
