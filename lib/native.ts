@@ -63,6 +63,8 @@ export interface EngineOptions {
   fsname: string;
   /** Name, in the root, of the synthetic directory that views are mounted on. */
   snapshotsName: string;
+  /** Make it a symbolic link to this place instead. */
+  snapshotsLink?: string;
   /** Default 8. */
   threads?: number;
   /** Was the last session ended by an unmount record? Goes into the mount record, as do bootId and version. */

@@ -25,11 +25,11 @@ async function say(text) {
 /** Runs a command line in the project and shows it, as a person would type it. */
 function type(line, { quiet = false } = {}) {
   if (!quiet) process.stdout.write(`$ ${line}\n`);
-  const { status, stdout, stderr, error } = spawnSync('bash', ['-e', '-o', 'pipefail', '-c', `rewind() { "${process.execPath}" "${cli}" "$@"; }\n${line}`], {
+  const { status, stdout, error } = spawnSync('bash', ['-e', '-o', 'pipefail', '-c', `exec 2>&1; rewind() { "${process.execPath}" "${cli}" "$@"; }\n${line}`], {
     cwd: existsSync(project) ? project : place, env, encoding: 'utf8', timeout: 60_000,
   });
-  if (!quiet) process.stdout.write(stdout + stderr);
-  if (error || status !== 0) throw new Error(`"${line}" ended with ${error?.message ?? `exit code ${status}`}${quiet ? `\n${stdout}${stderr}` : ''}`);
+  if (!quiet) process.stdout.write(stdout);
+  if (error || status !== 0) throw new Error(`"${line}" ended with ${error?.message ?? `exit code ${status}`}${quiet ? `\n${stdout}` : ''}`);
   return stdout.trim();
 }
 

@@ -3,7 +3,7 @@
  * passed, none was skipped, and no mount of ours was left behind. Arguments go to ava.
  */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -15,11 +15,13 @@ function ourMounts() {
   return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((line) => / - fuse\.rewindfs/.test(line)).map((line) => line.split(' ')[4]);
 }
 
-const before = new Set(ourMounts());
-// Trees that tests mount are registered here, not where the user's are.
-const state = mkdtempSync(join(tmpdir(), 'rewindfs-state-'));
+// Everything that tests make lies here: on disk, in memory, and the registry of the stores that they mount.
+const disk = mkdtempSync(join(tmpdir(), 'rewindfs-run-'));
+const memory = existsSync('/dev/shm') ? mkdtempSync('/dev/shm/rewindfs-run-') : disk;
+for (const place of [disk, memory]) chmodSync(place, 0o755);
+
 const ava = spawn(process.execPath, [join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs'), ...process.argv.slice(2)], {
-  cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, XDG_STATE_HOME: state, FORCE_COLOR: '0' },
+  cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, XDG_STATE_HOME: join(disk, 'state'), TMPDIR: disk, REWIND_TEST_MEMORY: memory, FORCE_COLOR: '0' },
 });
 
 let passed = 0;
@@ -33,10 +35,10 @@ for await (const line of createInterface({ input: ava.stdout })) {
 }
 const code = await new Promise((resolve) => { ava.exitCode === null ? ava.once('exit', (status) => resolve(status ?? 1)) : resolve(ava.exitCode); });
 
-rmSync(state, { recursive: true, force: true });
-const leaked = ourMounts().filter((point) => !before.has(point));
+const leaked = ourMounts().filter((point) => point.startsWith(disk) || point.startsWith(memory));
 for (const point of leaked) process.stdout.write(`FAILED a test left a mount behind: ${point}\n`);
 failed += leaked.length;
+if (leaked.length === 0) for (const place of [disk, memory]) rmSync(place, { recursive: true, force: true });
 if (passed + failed === 0) process.stdout.write('No test ran.\n');
 if (code !== 0 && failed === 0) { process.stdout.write(`ava ended with exit code ${code}\n`); failed = 1; }
 process.stdout.write(`${passed} passed, ${failed} failed\n`);

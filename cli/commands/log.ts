@@ -46,7 +46,7 @@ function where(row: LogRow): string {
 
 /** Program and pid; `?` marks who is not known for certain. */
 function writer(row: LogRow): string {
-  if (row.unmounted) return '(while unmounted)';
+  if (row.unmounted) return '(found at mount)';
   if (!row.writer) return '-';
   const program = (row.writer.exe || row.writer.argv[0] || '').split('/').at(-1) ?? '';
   return `${program}[${row.writer.pid}]${row.uncertain ? '?' : ''}`;

@@ -6,6 +6,7 @@ import { Daemon } from '../../lib/daemon/daemon.js';
 import { announce, launch, wasLaunched } from '../../lib/daemon/launch.js';
 import { RewindError } from '../../lib/errors.js';
 import { safeForTerminal } from '../../lib/paths.js';
+import { isWithin } from '../../lib/store/mounts.js';
 import { prepareMount, type MountPlan } from '../../lib/store/prepare.js';
 import { removeStore } from '../../lib/store/store.js';
 import { packageVersion } from '../version.js';
@@ -28,6 +29,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   try {
     const row = await launch([fileURLToPath(new URL('../main.js', import.meta.url)), 'mount', plan.tree, ...options], plan.store.layout.log) as MountRow;
     await tell(row, out);
+    if (isWithin(process.cwd(), row.mountpoint)) out.remark('Your shell still stands in the directory below the mount, where nothing is recorded. Step into it anew: cd "$PWD"');
   } catch (error) {
     if (plan.created) await removeStore(plan.store);
     throw error;

@@ -7,8 +7,8 @@ import { connect as connectSocket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { RewindError } from '../errors.js';
 import type { Store } from '../store/store.js';
-import { methods } from './methods.js';
-import { openOffline, type OfflineSession } from './offline.js';
+import type { methods as Table } from './methods.js';
+import type { OfflineSession } from './offline.js';
 import type { MethodName, Methods } from './protocol.js';
 import { END_TRAILER, fromWire, withSocketPath, type WireError } from './socket.js';
 
@@ -30,12 +30,18 @@ export async function connect(store: Store): Promise<Client> {
   for (;;) {
     if (await answers(socket)) return new DaemonClient(socket);
     try {
-      return new StoreClient(await openOffline(store));
+      return await openStoreClient(store);
     } catch (error) {
       if (!(error instanceof RewindError) || error.code !== 'ERR_STORE_LOCKED' || Date.now() > giveUp) throw error;
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+}
+
+/** Loads what only this way needs (the database, the addon): a question to a daemon is answered sooner without. */
+async function openStoreClient(store: Store): Promise<Client> {
+  const [{ openOffline }, { methods }] = await Promise.all([import('./offline.js'), import('./methods.js')]);
+  return new StoreClient(await openOffline(store), methods);
 }
 
 /** Is a daemon listening? */
@@ -93,10 +99,10 @@ class DaemonClient implements Client {
 
 class StoreClient implements Client {
   readonly kind = 'store';
-  constructor(private readonly session: OfflineSession) {}
+  constructor(private readonly session: OfflineSession, private readonly methods: typeof Table) {}
 
   call<M extends MethodName>(method: M, args: Methods[M]['args'], signal: AbortSignal = new AbortController().signal): AsyncGenerator<Methods[M]['item']> {
-    return methods[method](this.session, args as never, signal) as AsyncGenerator<Methods[M]['item']>;
+    return this.methods[method](this.session, args as never, signal) as AsyncGenerator<Methods[M]['item']>;
   }
 
   close(): Promise<void> {

@@ -3,6 +3,7 @@
  * a start that fails takes back what it had begun; a stop leaves everything that was acknowledged in history. Nothing
  * here asks the mount anything synchronously: the view inside it is served by this very thread.
  */
+import { mkdir } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { RewindError } from '../errors.js';
 import { Extractor } from '../extractor/loop.js';
@@ -22,6 +23,11 @@ const { EBUSY } = constants.errno;
 
 function isBusy(error: unknown): boolean {
   return (error as { errno?: number }).errno === EBUSY || (error instanceof RewindError && error.code === 'ERR_BUSY');
+}
+
+/** FUSE lets nobody but its owner into a user's mount: not even fusermount3, which is root, can mount a view inside. */
+function viewIsNested(): boolean {
+  return process.geteuid?.() === 0;
 }
 
 /** How to run a tree. */
@@ -98,8 +104,11 @@ export class Daemon implements LiveTree, Session {
     undo.push(() => extractor.stop());
     await extractor.caughtUp(journal.stats().lastSeq);
     const before = history.liveEntries();
+    const nested = viewIsNested();
+    if (!nested) await mkdir(layout.view, { recursive: true, mode: 0o700 });
     const engine = new native.Engine({
       journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
+      snapshotsLink: nested ? undefined : layout.view,
       clean: await lastSessionEndedClean(history), bootId: await bootId(), version: options.version,
     });
     const daemon = new Daemon(plan, options, history, journal, engine, extractor);
@@ -116,8 +125,9 @@ export class Daemon implements LiveTree, Session {
   }
 
   private async mountViews(): Promise<void> {
+    const place = viewIsNested() ? `${this.mountpoint}/${this.snapshots}` : this.store.layout.view;
     this.view = await mountView({
-      history: this.history, mountpoint: `${this.mountpoint}/${this.snapshots}`, settle: async () => { await this.settle(); }, fsname: this.store.layout.root,
+      history: this.history, mountpoint: place, settle: async () => { await this.settle(); }, fsname: this.store.layout.root,
       provisional: (seq) => seq >= this.provisionalFrom,
       onError: (error) => this.options.onFailure?.('A view could not answer', error),
     });

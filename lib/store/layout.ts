@@ -22,6 +22,8 @@ export interface StoreLayout {
   history: string;
   /** What a detached daemon prints. */
   log: string;
+  /** Where a user's views are mounted: inside that user's own mount they cannot be. */
+  view: string;
 }
 
 export function storeLayout(root: string): StoreLayout {
@@ -33,6 +35,7 @@ export function storeLayout(root: string): StoreLayout {
     journal: join(root, 'journal'),
     history: join(root, 'history'),
     log: join(root, 'daemon.log'),
+    view: join(root, 'view'),
   };
 }
 

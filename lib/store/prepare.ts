@@ -7,7 +7,7 @@ import { native } from '../native.js';
 import {
   checkApart, checkDirectory, checkFileSystem, checkFuse, checkMountpoint, checkSnapshotsName, isDeadMount, realPath, treeMountAt,
 } from './checks.js';
-import { isWithin, readMounts, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE, type Mount } from './mounts.js';
+import { readMounts, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE, type Mount } from './mounts.js';
 import { checkBelongs, createStore, openStore, registerStore, setSnapshotsName, storePlaceOf, type Store } from './store.js';
 
 /** What `rewind mount` was asked for. */
@@ -39,8 +39,8 @@ export async function prepareMount(request: MountRequest): Promise<MountPlan> {
   if (here) {
     throw new RewindError('ERR_ALREADY_MOUNTED', `${tree} is mounted already (store ${here.source})`, `rewind status ${tree}`);
   }
-  await checkDirectory(tree);
   checkFileSystem(mounts, tree);
+  await checkDirectory(tree);
   await checkMountpoint(mounts, tree, mountpoint);
   const place = request.store === undefined ? await storePlaceOf(tree) : await realPath(request.store);
   await checkApart(place, tree, mountpoint);
@@ -58,13 +58,13 @@ export async function prepareMount(request: MountRequest): Promise<MountPlan> {
   return { tree, mountpoint, store, created: existing === null, cleaned };
 }
 
-/** Unmounts what a dead daemon left at a mount point: the views inside first, then the tree. */
+/** Unmounts what a dead daemon left at a mount point: its view first, then the tree. */
 async function cleanDead(mountpoint: string): Promise<string[]> {
   const mounts = await readMounts();
   const tree = treeMountAt(mounts, mountpoint);
   if (!tree || !await isDeadMount(mountpoint)) return [];
   const ours = (mount: Mount) => mount.source === tree.source &&
-    (mount.type === VIEW_MOUNT_TYPE ? isWithin(mount.point, mountpoint) : mount.type === TREE_MOUNT_TYPE && mount.point === mountpoint);
+    (mount.type === VIEW_MOUNT_TYPE || (mount.type === TREE_MOUNT_TYPE && mount.point === mountpoint));
   const points = mounts.filter(ours).map((mount) => mount.point).reverse();
   for (const point of points) {
     await native.unmount(point, true).catch((cause: unknown) => {

@@ -16,7 +16,8 @@ live::EngineOptions parse_options(const Napi::Object& from) {
   options.backing = text(from, "backing");
   options.mountpoint = text(from, "mountpoint");
   options.fsname = text(from, "fsname");
-  options.snapshots_name = text(from, "snapshotsName");
+  options.snapshots.name = text(from, "snapshotsName");
+  if (from.Get("snapshotsLink").IsString()) options.snapshots.link = text(from, "snapshotsLink");
   options.boot_id = text(from, "bootId");
   options.version = text(from, "version");
   options.clean = from.Get("clean").ToBoolean();

@@ -55,7 +55,7 @@ Outcome<Done> Engine::open_tree() {
   raise_descriptor_limit();
   UniqueFd root(::open(options_.backing.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!root.valid()) return Failure{errno, "open", options_.backing};
-  auto tree = Tree::open(std::move(root), *recorder_, options_.snapshots_name);
+  auto tree = Tree::open(std::move(root), *recorder_, options_.snapshots);
   if (!tree.ok()) return Failure{tree.error(), "statx", options_.backing};
   tree_ = std::move(*tree);
   dispatcher_ = std::make_unique<fuse::Dispatcher<Tree>>(*tree_, operations());

@@ -14,7 +14,8 @@
 namespace rewindfs::live {
 
 struct EngineOptions {
-  std::string backing, mountpoint, fsname, snapshots_name, boot_id, version;
+  std::string backing, mountpoint, fsname, boot_id, version;
+  Snapshots snapshots;
   unsigned threads = 8;
   bool clean = true;
 };

@@ -3,6 +3,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <cstring>
+
 #include "live/operations.h"
 
 namespace rewindfs::live {
@@ -12,9 +14,10 @@ struct statx snapshots_stat(const Tree& tree) {
   struct statx stat{};
   if (const auto root = stat_fd(tree.root_fd()); root.ok()) stat = *root;
   stat.stx_ino = Tree::kSnapshotsIno;
-  stat.stx_mode = S_IFDIR | 0555;
-  stat.stx_nlink = 2;
-  stat.stx_size = 0;
+  const std::string& link = tree.snapshots.link;
+  stat.stx_mode = link.empty() ? S_IFDIR | 0555 : S_IFLNK | 0777;
+  stat.stx_nlink = link.empty() ? 2 : 1;
+  stat.stx_size = link.size();
   stat.stx_blocks = 0;
   return stat;
 }
@@ -89,6 +92,12 @@ void op_statx(Tree& tree, Call& call) {
 }
 
 void op_readlink(Tree& tree, Call& call) {
+  if (call.head.nodeid == Tree::kSnapshotsId) {
+    const std::string& link = tree.snapshots.link;
+    if (link.empty() || link.size() > call.out().size()) return call.fail(EINVAL);
+    std::memcpy(call.out().data(), link.data(), link.size());
+    return call.ok_bytes(link.size());
+  }
   const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return call.fail(ESTALE);
   const ssize_t size = readlinkat(inode->path().get(), "", reinterpret_cast<char*>(call.out().data()), call.out().size());

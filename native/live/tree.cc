@@ -15,13 +15,13 @@ size_t object_descriptors() {
 
 }  // namespace
 
-Tree::Tree(journal::Recorder& to, std::string snapshots_name)
-    : inodes(object_descriptors()), recorder(to), writers(to), baseline(to, *this), snapshots_name_(std::move(snapshots_name)) {}
+Tree::Tree(journal::Recorder& to, Snapshots of)
+    : inodes(object_descriptors()), recorder(to), writers(to), baseline(to, *this), snapshots(std::move(of)) {}
 
-Result<std::unique_ptr<Tree>> Tree::open(UniqueFd root, journal::Recorder& recorder, std::string snapshots_name) {
+Result<std::unique_ptr<Tree>> Tree::open(UniqueFd root, journal::Recorder& recorder, Snapshots snapshots) {
   const auto stat = stat_fd(root.get());
   if (!stat.ok()) return Errno{stat.error()};
-  std::unique_ptr<Tree> tree(new Tree(recorder, std::move(snapshots_name)));
+  std::unique_ptr<Tree> tree(new Tree(recorder, std::move(snapshots)));
   const dev_t dev = makedev(stat->stx_dev_major, stat->stx_dev_minor);
   tree->inodes.paths.set_anchor(UniqueFd(openat(root.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
   const auto inode = std::make_shared<Inode>(fuse::kRootId, stat->stx_ino, dev, stat->stx_mode, tree->inodes.paths, std::move(root));

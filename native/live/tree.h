@@ -16,12 +16,19 @@
 
 namespace rewindfs::live {
 
+// The one entry of the root that the backing directory does not have: the way to the views. A directory to mount them
+// on, or a link to where they are mounted (a user's fusermount3 cannot reach into that user's own mount).
+struct Snapshots {
+  std::string name;
+  std::string link;  // empty: a directory
+};
+
 class Tree final : public TreeAccess {
  public:
-  static constexpr uint64_t kSnapshotsId = 2;                       // the synthetic directory that views are mounted on
+  static constexpr uint64_t kSnapshotsId = 2;
   static constexpr uint64_t kSnapshotsIno = 0xffffffffffffff01ull;
 
-  static Result<std::unique_ptr<Tree>> open(UniqueFd root, journal::Recorder& recorder, std::string snapshots_name);
+  static Result<std::unique_ptr<Tree>> open(UniqueFd root, journal::Recorder& recorder, Snapshots snapshots);
 
   // The root's descriptor is never given up.
   int root_fd() const override { return inodes.root()->path().get(); }
@@ -32,9 +39,10 @@ class Tree final : public TreeAccess {
   journal::Recorder& recorder;
   Writers writers;
   Baseline baseline;
+  const Snapshots snapshots;
 
   bool is_snapshots(const Inode& dir, std::string_view name) const {
-    return dir.id == fuse::kRootId && name == snapshots_name_;
+    return dir.id == fuse::kRootId && name == snapshots.name;
   }
   // The object at dir/name, made known when it is new. EXDEV where another file system begins.
   Result<InodePtr> child(const Inode& dir, std::string_view name, const struct statx& stat, bool counted);
@@ -43,8 +51,7 @@ class Tree final : public TreeAccess {
   fuse::EntryOut entry(const Inode& inode, const struct statx& stat) const;
 
  private:
-  Tree(journal::Recorder& to, std::string snapshots_name);
-  const std::string snapshots_name_;
+  Tree(journal::Recorder& to, Snapshots of);
 };
 
 // One record in the making: what it says is filled in as the change is made.

@@ -27,7 +27,7 @@ export class Scope {
 
   /** A fresh directory: on disk, or in memory (tmpfs). Removed in the end; mounts in it fail the test. */
   temporary(where: 'disk' | 'memory' = 'disk'): string {
-    const base = where === 'memory' ? '/dev/shm' : os.tmpdir();
+    const base = where === 'memory' ? process.env['REWIND_TEST_MEMORY'] ?? '/dev/shm' : os.tmpdir();
     const directory = fs.mkdtempSync(path.join(fs.realpathSync(base), 'rewindfs-test-'));
     fs.chmodSync(directory, 0o755);
     this.defer(async () => {
