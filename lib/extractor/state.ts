@@ -53,8 +53,8 @@ export const blockId = (node: NodeId, block: number): string => `${node}/${block
 export const nameId = (parent: NodeId, name: string): string => `${parent}/${name}`;
 
 /** Inodes and blocks whose state is kept in memory. */
-const BINDINGS = 50_000;
-const HEADS = 50_000;
+const BINDINGS = 20_000;
+const HEADS = 30_000;
 
 export class FoldState {
   readonly bindings = new AgingMap<number, Bound>(BINDINGS);

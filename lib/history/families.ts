@@ -18,9 +18,9 @@ export function familyOptions(family: Family): Record<string, unknown> {
   const common = { maxWriteBufferNumber: 2, optimizeFiltersForMemory: true };
   switch (family) {
     case 'content':
-      return { ...common, writeBufferSize: 24 * MiB, enableBlobFiles: true, minBlobSize: 1024, blobFileSize: 256 * MiB };
+      return { ...common, writeBufferSize: 16 * MiB, enableBlobFiles: true, minBlobSize: 1024, blobFileSize: 256 * MiB };
     case 'nodes': case 'names': case 'links': case 'blocks': case 'changes': case 'nodechanges': case 'hashes':
-      return { ...common, writeBufferSize: 8 * MiB };
+      return { ...common, writeBufferSize: 4 * MiB };
     default:
       return { ...common, writeBufferSize: 2 * MiB };
   }

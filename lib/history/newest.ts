@@ -23,7 +23,7 @@ export async function newestAt(rocks: Rocks, family: Family, ranges: Range[]): P
 export async function newestByName(rocks: Rocks, family: 'names' | 'xattrs', node: NodeId, seq: Seq): Promise<{ name: Name; value: Buffer; since: Seq }[]> {
   const entries: { name: Name; value: Buffer; since: Seq }[] = [];
   let done: Buffer | null = null;
-  for await (const { key, value } of rocks.scan(family, under(node))) {
+  for await (const { key, value } of rocks.scan(family, under(node), { capacity: 512 })) {
     const since = seqInKey(key);
     if (since > seq || (done !== null && key.length === done.length && key.compare(done, 0, done.length - 8, 0, key.length - 8) === 0)) continue;
     done = key;

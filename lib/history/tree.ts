@@ -8,6 +8,12 @@ import { decodeAttr } from './values.js';
 /** A deeper path than this is a loop, which only damage can make. */
 const MAX_DEPTH = 4096;
 
+/** Fewer nodes side by side than this are sought one by one; so are those behind a longer hole of ids. */
+const MIN_RUN = 8;
+const MAX_HOLE = 8;
+/** Entries that a scan may pass for each node. */
+const PASSED_PER_NODE = 10;
+
 export class TreeReader {
   constructor(private readonly rocks: Rocks) {}
 
@@ -22,8 +28,32 @@ export class TreeReader {
 
   /** Values of `nodes`, in the order of the nodes. */
   async nodeValues(nodes: NodeId[], seq: Seq): Promise<(Buffer | null)[]> {
-    const found = await newestAt(this.rocks, 'nodes', nodes.map((node) => ({ gte: nodeKey(node, seq), lt: u64Key(node + 1) })));
-    return found.map((entry) => entry?.value ?? null);
+    const found = nodes.length < MIN_RUN ? new Map<NodeId, Buffer>() : await this.scanRuns(nodes, seq);
+    const left = nodes.filter((node) => !found.has(node));
+    const sought = await newestAt(this.rocks, 'nodes', left.map((node) => ({ gte: nodeKey(node, seq), lt: u64Key(node + 1) })));
+    sought.forEach((entry, i) => { if (entry !== null) found.set(left[i]!, entry.value); });
+    return nodes.map((node) => found.get(node) ?? null);
+  }
+
+  /**
+   * Nodes made one after another lie side by side, and passing a few entries costs less than seeking one: runs of them are
+   * scanned. What is not found (nothing there, or too many entries in its way) is left to be sought.
+   */
+  private async scanRuns(nodes: NodeId[], seq: Seq): Promise<Map<NodeId, Buffer>> {
+    const found = new Map<NodeId, Buffer>();
+    const wanted = new Set(nodes);
+    const sorted = [...wanted].sort((a, b) => a - b);
+    for (let first = 0, last = 0; first < sorted.length; first = last = last + 1) {
+      while (last + 1 < sorted.length && sorted[last + 1]! - sorted[last]! <= MAX_HOLE) last++;
+      if (last - first + 1 < MIN_RUN) continue;
+      let passes = (last - first + 1) * PASSED_PER_NODE;
+      for await (const { key, value } of this.rocks.scan('nodes', { gte: nodeKey(sorted[first]!, seq), lt: u64Key(sorted[last]! + 1) }, { capacity: 512 })) {
+        const node = getU64(key, 0);
+        if (wanted.has(node) && !found.has(node) && seqInKey(key) <= seq) found.set(node, value);
+        else if (--passes < 0) break;
+      }
+    }
+    return found;
   }
 
   async attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> {
