@@ -34,14 +34,16 @@ class Session {
   Outcome<Done> init(UniqueFd connection);
   // Starts the threads: from here on requests are answered.
   void start();
-  // Waits for the threads; the connection must have been ended (unmounted).
-  void join();
+  // Waits for the threads, which end by themselves once nobody uses the unmounted connection. Those that still wait for
+  // requests after patience_ms (it was unmounted lazily, in use) are stopped, each after the answer it was working on.
+  void join(unsigned patience_ms);
 
   uint64_t negotiated() const { return negotiated_; }
-  const char* transport() const { return transport_ ? transport_->name() : ""; }
+  const char* transport() const { return transport_name_; }
 
  private:
   static constexpr unsigned kMaxThreads = 64;
+  static constexpr unsigned kEarly = 16;
   struct Current {
     std::atomic<uint64_t> unique{0};
     volatile bool interrupted = false;
@@ -49,6 +51,7 @@ class Session {
 
   void serve(unsigned worker);
   void serve_frame(unsigned worker, std::span<const std::byte> frame, std::span<std::byte> out);
+  void begin(Current& current, uint64_t unique);
   void interrupt(Call& call);
   void reply(unsigned worker, uint64_t unique, int error, std::span<const std::byte> body);
   InitOut answer_init(const InitIn& in);
@@ -57,8 +60,12 @@ class Session {
   const Answer answer_;
   const std::function<void()> thread_start_, ended_;
   std::unique_ptr<Transport> transport_;
+  const char* transport_name_ = "";
   std::vector<std::thread> threads_;
   std::array<Current, kMaxThreads> current_;
+  // The latest interrupts: one can be read by one thread before another has begun with the request that it names.
+  std::array<std::atomic<uint64_t>, kEarly> early_{};
+  std::atomic<unsigned> interrupts_{0};
   std::atomic<unsigned> running_{0};
   uint64_t negotiated_ = 0;
 };

@@ -21,12 +21,13 @@ Result<std::unique_ptr<DevTransport>> DevTransport::open(UniqueFd fd, unsigned w
 }
 
 Result<size_t> DevTransport::receive(unsigned worker, std::span<std::byte> buffer) {
-  for (;;) {
+  while (!closed_.load(std::memory_order_relaxed)) {
     const ssize_t got = ::read(fds_[worker].get(), buffer.data(), buffer.size());
     if (got >= 0) return static_cast<size_t>(got);
     // ENOENT: the request was interrupted before it could be read; another may be waiting.
     if (errno != EINTR && errno != ENOENT && errno != EAGAIN) return last_errno();
   }
+  return Errno{ENODEV};
 }
 
 Result<void> DevTransport::reply(unsigned worker, std::span<const iovec> parts) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <sys/uio.h>
 
+#include <atomic>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -18,11 +19,14 @@ class Transport {
   virtual ~Transport() = default;
   virtual const char* name() const = 0;
 
-  // Waits for one whole request. ENODEV: the connection has ended (unmounted or aborted); receive answers it from then on.
+  // Waits for one whole request. ENODEV: the connection has ended (unmounted or aborted), or close() was called.
   virtual Result<size_t> receive(unsigned worker, std::span<std::byte> buffer) = 0;
 
   // parts: an OutHeader (its len set) and the body. ENOENT: the kernel does not wait for it any more. Any thread.
   virtual Result<void> reply(unsigned worker, std::span<const iovec> parts) = 0;
+
+  // From now on receive() answers ENODEV; a worker that waits in it must be woken by a signal.
+  virtual void close() = 0;
 };
 
 // /dev/fuse: a cloned descriptor for each worker, so that workers do not contend for one queue of replies.
@@ -33,10 +37,12 @@ class DevTransport final : public Transport {
   const char* name() const override { return "/dev/fuse"; }
   Result<size_t> receive(unsigned worker, std::span<std::byte> buffer) override;
   Result<void> reply(unsigned worker, std::span<const iovec> parts) override;
+  void close() override { closed_.store(true, std::memory_order_relaxed); }
 
  private:
   explicit DevTransport(std::vector<UniqueFd> fds) : fds_(std::move(fds)) {}
-  std::vector<UniqueFd> fds_;
+  const std::vector<UniqueFd> fds_;
+  std::atomic<bool> closed_{false};
 };
 
 }  // namespace rewindfs::fuse

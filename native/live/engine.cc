@@ -15,6 +15,9 @@ constexpr uint64_t kWanted = fuse::kAsyncRead | fuse::kAtomicOTrunc | fuse::kBig
                              fuse::kReaddirplusAuto | fuse::kParallelDirops | fuse::kPosixAcl | fuse::kCacheSymlinks |
                              fuse::kHandleKillprivV2 | fuse::kSetxattrExt | fuse::kCreateSuppGroup | fuse::kAsyncDio;
 
+constexpr unsigned kLazyPatienceMs = 1000;  // for what is still open in a tree that was unmounted lazily
+constexpr unsigned kPatienceMs = 20'000;    // for the kernel to end a connection that nobody uses
+
 // One descriptor for each object that the kernel remembers.
 void raise_descriptor_limit() {
   rlimit limit;
@@ -102,16 +105,16 @@ Outcome<Done> Engine::stop(bool lazy, const std::string& reason) {
       }
     }
   }
-  finish(reason);
+  finish(reason, lazy ? kLazyPatienceMs : kPatienceMs);
   return Done{};
 }
 
-void Engine::finish(const std::string& reason) {
+void Engine::finish(const std::string& reason, unsigned patience_ms) {
   const MutexLock lock(mutex_);
   if (finished_ || !session_) return;
   finished_ = true;
   tree_->baseline.stop();
-  session_->join();
+  session_->join(patience_ms);
   tree_->handles.clear();
   (void)append_json(journal::Kind::kUnmount, 0, "{\"reason\":" + quoted(reason) + "}");
 }

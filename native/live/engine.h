@@ -34,7 +34,7 @@ class Engine {
   Outcome<Started> start();
   Outcome<Done> stop(bool lazy, const std::string& reason);
   // After gone: waits for the threads and appends the unmount record.
-  void finish(const std::string& reason) EXCLUDES(mutex_);
+  void finish(const std::string& reason, unsigned patience_ms = 0) EXCLUDES(mutex_);
 
   Tree* tree() { return tree_.get(); }
   const char* transport() const { return session_ ? session_->transport() : ""; }

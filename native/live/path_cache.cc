@@ -7,6 +7,8 @@
 namespace rewindfs::live {
 namespace {
 
+constexpr size_t kSweepAbove = 4096;
+
 const std::shared_ptr<const UniqueFd>& no_descriptor() {
   static const auto none = std::make_shared<const UniqueFd>();
   return none;
@@ -65,11 +67,13 @@ std::shared_ptr<const UniqueFd> PathCache::reopen(PathHolder& holder) {
 }
 
 void PathCache::enqueue(const PathHolderPtr& holder) {
+  if (!anchor_.valid()) return;
   {
     const MutexLock lock(mutex_);
     queue_.push_back(holder);
+    // What the kernel forgot leaves an empty place behind, which keeps the holder's memory: swept when they pile up.
+    if (queue_.size() > 2 * open_count() + kSweepAbove) std::erase_if(queue_, [](const auto& entry) { return entry.expired(); });
   }
-  if (!anchor_.valid()) return;
   // Two steps for one: the queue also loses what was forgotten meanwhile.
   for (int tries = 0; tries < 64 && open_count() > most_; ++tries) {
     const PathHolderPtr candidate = next_candidate();
