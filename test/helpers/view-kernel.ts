@@ -105,9 +105,15 @@ export class ViewKernel {
   private readonly waiting = new Map<number, (reply: Reply) => void>();
   private unique = 0;
 
-  constructor(history: HistoryReader, settle: () => Promise<void> = async () => undefined, provisional: (seq: number) => boolean = () => false) {
+  constructor(
+    history: HistoryReader,
+    settle: () => Promise<void> = async () => undefined,
+    provisional: (seq: number) => boolean = () => false,
+    onReply: (unique: number) => void = () => undefined,
+  ) {
     this.view = new View({ history, settle, provisional, resolveTime: (expression) => resolveTime(expression, history) });
     const send = (unique: number, errno: number, body?: Buffer): number => {
+      onReply(unique);
       this.waiting.get(unique)?.({ errno, body: Buffer.from(body ?? []) });
       this.waiting.delete(unique);
       return this.taken;
