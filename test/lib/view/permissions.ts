@@ -63,6 +63,19 @@ test('an ACL lets in whom it names, and only up to its mask', async (t) => {
   });
 });
 
+test('the owning group whom an ACL refuses is refused, though the mode shows the mask in its place', async (t) => {
+  await scoped(async (scope) => {
+    const history = new MemoryHistory();
+    history.file('f', 'not for the group', 0o640, { gid: BOB });
+    history.setxattr('f', ACCESS, acl([
+      { tag: 'user', perm: 6 }, { tag: 'user', id: ALICE, perm: 4 }, { tag: 'group', perm: 0 }, { tag: 'mask', perm: 4 }, { tag: 'other', perm: 0 },
+    ]));
+    const { sh } = await mountedView(scope, history);
+    t.is((await sh('cat @now/f', ALICE)).out, 'not for the group');
+    t.regex((await sh('cat @now/f', BOB)).err, /Permission denied/);
+  });
+});
+
 test('a chmod after the ACL counts, though nobody set the ACL again', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
