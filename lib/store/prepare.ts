@@ -7,7 +7,7 @@ import { native } from '../native.js';
 import {
   checkApart, checkDirectory, checkFileSystem, checkFuse, checkMountpoint, checkSnapshotsName, isDeadMount, realPath, treeMountAt,
 } from './checks.js';
-import { readMounts, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE, type Mount } from './mounts.js';
+import { isWithin, readMounts } from './mounts.js';
 import { checkBelongs, createStore, openStore, registerStore, setSnapshotsName, storePlaceOf, type Store } from './store.js';
 
 /** What `rewind mount` was asked for. */
@@ -58,18 +58,17 @@ export async function prepareMount(request: MountRequest): Promise<MountPlan> {
   return { tree, mountpoint, store, created: existing === null, cleaned };
 }
 
-/** Unmounts what a dead daemon left at a mount point: its view first, then the tree. */
+/**
+ * Unmounts what a dead daemon left at a mount point. Detaching the tree takes its view along; by itself the view could
+ * not be reached, for no path leads through a dead mount whose attributes the kernel has let go.
+ */
 async function cleanDead(mountpoint: string): Promise<string[]> {
   const mounts = await readMounts();
   const tree = treeMountAt(mounts, mountpoint);
   if (!tree || !await isDeadMount(mountpoint)) return [];
-  const ours = (mount: Mount) => mount.source === tree.source &&
-    (mount.type === VIEW_MOUNT_TYPE || (mount.type === TREE_MOUNT_TYPE && mount.point === mountpoint));
-  const points = mounts.filter(ours).map((mount) => mount.point).reverse();
-  for (const point of points) {
-    await native.unmount(point, true).catch((cause: unknown) => {
-      throw new RewindError('ERR_DAEMON_DEAD', `The daemon of ${mountpoint} has died, and ${point} cannot be unmounted`, `Unmount it by hand: umount -l ${point}`, { cause });
-    });
-  }
+  const points = mounts.filter((mount) => isWithin(mount.point, mountpoint) && mount.source === tree.source).map((mount) => mount.point);
+  await native.unmount(mountpoint, true).catch((cause: unknown) => {
+    throw new RewindError('ERR_DAEMON_DEAD', `The daemon of ${mountpoint} has died, and ${mountpoint} cannot be unmounted`, `Unmount it by hand: umount -l ${mountpoint}`, { cause });
+  });
   return points;
 }
