@@ -6,8 +6,11 @@ import { RewindError } from '../lib/errors.js';
 import { safeForTerminal } from '../lib/paths.js';
 import { findTree, placeInTree, type FoundTree } from '../lib/store/find.js';
 import type { Output } from './output.js';
-import { showTime } from './output.js';
+import { showBytes, showTime } from './output.js';
 import type { InstantRow } from '../lib/daemon/protocol.js';
+
+/** How often a waiting command says how far the walk is, in milliseconds. */
+const WALK_MS = 1000;
 
 /** A tree found from the arguments, connected. */
 export interface Tree {
@@ -16,14 +19,36 @@ export interface Tree {
 }
 
 /** Runs `use` on the tree that the arguments name (by a path, --tree, --store or the working directory). */
-export async function withTree<T>(args: Arguments, path: string | undefined, use: (tree: Tree) => Promise<T>): Promise<T> {
+export async function withTree<T>(args: Arguments, path: string | undefined, out: Output, use: (tree: Tree) => Promise<T>): Promise<T> {
   const found = await findTree({ path, tree: text(args, 'tree'), store: text(args, 'store') });
   const client = await connect(found.store);
   try {
     if (client.kind === 'store' && found.mountpoint !== null) deadDaemon(found);
-    return await use({ found, client });
+    return await tellingOfTheWalk(client, out, () => use({ found, client }));
   } finally {
     await client.close();
+  }
+}
+
+/** Who waits for the first walk over a large tree sees how far it is. */
+async function tellingOfTheWalk<T>(client: Client, out: Output, use: () => Promise<T>): Promise<T> {
+  if (client.kind !== 'daemon' || !process.stderr.isTTY) return await use();
+  let asking = false;
+  const timer = setInterval(() => {
+    if (asking) return;
+    asking = true;
+    void (async () => {
+      for await (const { baseline } of client.call('status', {})) {
+        if (!baseline || baseline.state === 'done') clearInterval(timer);
+        else out.progress(`Taking stock of the tree: ${baseline.files} files, ${showBytes(baseline.bytes)}`);
+      }
+    })().catch(() => null).finally(() => { asking = false; });
+  }, WALK_MS);
+  try {
+    return await use();
+  } finally {
+    clearInterval(timer);
+    out.endProgress();
   }
 }
 

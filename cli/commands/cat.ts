@@ -4,7 +4,7 @@ import type { Output } from '../output.js';
 import { echoInstant, place, time_zone, withTree } from '../ask.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  await withTree(args, text(args, 'PATH'), async (tree) => {
+  await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
     let at = text(args, 'at') ?? 'now';
     for await (const instant of tree.client.call('resolve', { time: at, time_zone })) {

@@ -5,7 +5,7 @@ import { echoInstant, place, time_zone, withTree } from '../ask.js';
 import type { DiffRow } from '../../lib/daemon/protocol.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  await withTree(args, text(args, 'PATH'), async (tree) => {
+  await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
     const call = { path, from: text(args, 'from')!, to: text(args, 'to') ?? 'now', patch: flag(args, 'patch'), terminal: out.terminal, time_zone };
     for await (const item of tree.client.call('diff', call)) {

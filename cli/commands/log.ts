@@ -9,7 +9,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   const limit = args['count'] as number | undefined;
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) throw new RewindError('ERR_USAGE', '-n takes a number above 0', 'Like -n 20.');
   const all_writes = flag(args, 'all-writes');
-  await withTree(args, text(args, 'PATH'), async (tree) => {
+  await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
     let rows = 0;
     for await (const row of tree.client.call('log', { path, since: text(args, 'since'), until: text(args, 'until'), limit, all_writes, time_zone })) {

@@ -7,7 +7,7 @@ import type { ListRow } from '../../lib/daemon/protocol.js';
 const LETTERS: Record<ListRow['type'], string> = { file: '-', directory: 'd', symlink: 'l', fifo: 'p', socket: 's', char: 'c', block: 'b' };
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  await withTree(args, text(args, 'PATH'), async (tree) => {
+  await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
     for await (const item of tree.client.call('ls', { path, at: text(args, 'at') ?? 'now', time_zone })) {
       if ('at' in item) echoInstant(out, 'At ', item.at);

@@ -39,23 +39,21 @@ export async function run(args: Arguments, out: Output): Promise<void> {
 /** The daemon itself: until it is told to stop, or somebody unmounts the tree. */
 async function serve(plan: MountPlan, limit: number | undefined, out: Output): Promise<void> {
   const launched = wasLaunched();
-  let daemon: Daemon;
-  try {
-    daemon = await Daemon.start(plan, {
+  const starting = Daemon.start(plan, {
       version: await packageVersion(), backlogHardBytes: limit === undefined ? undefined : limit * MIB, onFailure: note,
-    });
-  } catch (error) {
+  });
+  // From the very start: a signal that comes meanwhile ends what was just begun.
+  const stop = (signal: string) => void starting.then((daemon) => daemon.stop({ lazy: true, reason: signal })).catch(() => null);
+  process.removeAllListeners('SIGINT');
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal));
+  process.on('SIGHUP', () => { if (!launched) stop('SIGHUP'); });
+  const daemon = await starting.catch(async (error: unknown) => {
     await announce({ failed: error });
     if (plan.created && !launched) await removeStore(plan.store);
     throw error;
-  }
+  });
   // The engine goes on recording whatever fails up here, and that is what matters: a failure is noted, never fatal.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, (error: unknown) => daemon.fail('Unexpected', error));
-  const stop = (signal: string) => void daemon.stop({ lazy: true, reason: signal }).catch(() => null);
-  process.removeAllListeners('SIGINT');
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(signal));
-  if (launched) process.on('SIGHUP', () => null);
-  else process.on('SIGHUP', () => stop('SIGHUP'));
   const row: MountRow = { tree: plan.tree, mountpoint: plan.mountpoint, store: plan.store.layout.root, pid: process.pid, seq: daemon.journal.stats().lastSeq };
   await announce({ ready: row });
   if (!launched) await tell(row, out);

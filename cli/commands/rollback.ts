@@ -10,7 +10,7 @@ const SHOWN = 20;
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   const typed = (args['PATH'] ?? []) as string[];
-  await withTree(args, typed[0], async (tree) => {
+  await withTree(args, typed[0], out, async (tree) => {
     const paths = await Promise.all(typed.map((path) => place(tree, args, path)));
     const dry = flag(args, 'dry-run');
     let to = text(args, 'to')!;

@@ -6,7 +6,7 @@ import { safeForTerminal } from '../../lib/paths.js';
 import type { StatusRow } from '../../lib/daemon/protocol.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  await withTree(args, text(args, 'DIR'), async ({ client }) => {
+  await withTree(args, text(args, 'DIR'), out, async ({ client }) => {
     for await (const status of client.call('status', {})) {
       if (out.json) await out.object(status);
       else for (const line of describe(status)) await out.line(line);

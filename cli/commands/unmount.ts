@@ -19,7 +19,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     await tell(out, directory, null);
     return;
   }
-  await withTree(args, text(args, 'DIR'), async ({ client, found }) => {
+  await withTree(args, text(args, 'DIR'), out, async ({ client, found }) => {
     let pid: number | null = null;
     for await (const status of client.call('status', {})) pid = status.pid;
     for await (const { seq } of client.call('unmount', { lazy: flag(args, 'lazy') })) {

@@ -4,7 +4,7 @@ import type { Output } from '../output.js';
 import { withTree } from '../ask.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  await withTree(args, undefined, async ({ client }) => {
+  await withTree(args, undefined, out, async ({ client }) => {
     for await (const change of client.call('watch', {})) await out.object(change);
   });
 }

@@ -16,6 +16,14 @@ export async function instantAt(session: Session, expression: unknown, args: Tim
   return await resolveTime(expression, session.history, { timeZone: args.time_zone });
 }
 
+/** As instantAt, for questions about whole states: waits until a state since this mount is whole. */
+export async function stateAt(session: Session, expression: unknown, args: TimeArgs): Promise<Instant> {
+  const at = await instantAt(session, expression, args);
+  const { live } = session;
+  if (live && at.seq >= live.mountSeq) await live.walked();
+  return at;
+}
+
 export function validPath(path: unknown): Name[] {
   if (typeof path !== 'string') throw new RewindError('ERR_USAGE', 'A path must be text', 'Relative to the root of the tree; "" is the root.');
   return parsePath(path);

@@ -46,6 +46,8 @@ type Undo = (() => Promise<void> | void)[];
 export class Daemon implements LiveTree, Session {
   readonly mountedSince = new Date();
   readonly live = this;
+  mountSeq: Seq = 0;
+  private walk: Promise<void> = Promise.resolve();
   private readonly undo: Undo = [];
   private view: MountedView | null = null;
   /** States from this seq on may still grow. */
@@ -113,8 +115,8 @@ export class Daemon implements LiveTree, Session {
     });
     const daemon = new Daemon(plan, options, history, journal, engine, extractor);
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
-    daemon.provisionalFrom = (await engine.start()).mountSeq;
-    void daemon.awaitWalk();
+    daemon.mountSeq = daemon.provisionalFrom = (await engine.start()).mountSeq;
+    daemon.walk = daemon.awaitWalk();
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     await daemon.mountViews();
     undo.push(() => daemon.view?.unmount(true));
@@ -161,6 +163,10 @@ export class Daemon implements LiveTree, Session {
   fail(what: string, error: unknown): void {
     this.failure ??= error instanceof Error ? error : new Error(String(error));
     this.options.onFailure?.(what, error);
+  }
+
+  walked(): Promise<void> {
+    return this.walk;
   }
 
   failed(): Error | null {

@@ -2,7 +2,8 @@
 import { RewindError } from '../errors.js';
 import { listSaves, listWrites } from '../recovery/versions.js';
 import { readsAsTime } from '../time/resolve.js';
-import { instantAt, nodeThen, notMounted, validPath } from './ask.js';
+import type { WriteEntry } from '../recovery/types.js';
+import { instantAt, nodeThen, notMounted, stateAt, validPath } from './ask.js';
 import { diff } from './diff.js';
 import { addMark } from './mark.js';
 import type { MethodName, Methods } from './protocol.js';
@@ -16,6 +17,8 @@ export type Method<M extends MethodName> = (session: Session, args: Methods[M]['
 
 /** Bytes of a file that are read and sent at a time. */
 const CAT_BYTES = 4 << 20;
+/** Records that a watcher is told of at a time. */
+const WATCH_RECORDS = 4096;
 
 export const methods: { [M in MethodName]: Method<M> } = {
   status,
@@ -38,7 +41,7 @@ export const methods: { [M in MethodName]: Method<M> } = {
 
   async *ls(session, args) {
     const { history } = session;
-    const at = await instantAt(session, args.at, args);
+    const at = await stateAt(session, args.at, args);
     yield { at: instantRow(at) };
     const { node, attr, names } = await nodeThen(history, args.path, at);
     const target = async (id: number, mode: number) => (mode & S_IFMT) === 0o120000 ? await history.readlink(id, at.seq) : undefined;
@@ -56,7 +59,7 @@ export const methods: { [M in MethodName]: Method<M> } = {
 
   async *cat(session, args, signal) {
     const { history } = session;
-    const at = await instantAt(session, args.at, args);
+    const at = await stateAt(session, args.at, args);
     const { node, attr } = await nodeThen(history, args.path, at);
     if ((attr.mode & S_IFMT) !== 0o100000) {
       throw new RewindError('ERR_USAGE', `${args.path} was not a regular file at #${at.seq}`, 'See `rewind ls` for what it was.');
@@ -84,9 +87,11 @@ export const methods: { [M in MethodName]: Method<M> } = {
     let seen = await session.settle();
     while (!signal.aborted) {
       await live.grown(seen, signal);
-      const until = session.history.watermark();
+      const until = Math.min(session.history.watermark(), seen + WATCH_RECORDS);
       if (until === seen) return;
-      for await (const entry of listWrites(session.history, [], { since: seen, until })) yield writeRow(entry);
+      const entries: WriteEntry[] = [];
+      for await (const entry of listWrites(session.history, [], { since: seen, until })) entries.push(entry);
+      yield* entries.sort((a, b) => a.seq - b.seq).map(writeRow);
       seen = until;
     }
   },

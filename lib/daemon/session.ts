@@ -17,6 +17,13 @@ export interface LiveTree {
   failed(): Error | null;
   /** Unmounts; resolves once all is in history. @throws ERR_BUSY, still mounted */
   stop(options: { lazy: boolean; reason: string }): Promise<Seq>;
+  /** seq of this mount. */
+  mountSeq: Seq;
+  /**
+   * Resolves once the background walk is complete and in history: before, states since the mount may lack what lay
+   * there untouched.
+   */
+  walked(): Promise<void>;
   /** Resolves when history has grown beyond `seq` (or the signal fires). */
   grown(seq: Seq, signal: AbortSignal): Promise<void>;
 }

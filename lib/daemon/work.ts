@@ -9,7 +9,7 @@ import { applyPlan, type ApplyOptions } from '../recovery/apply.js';
 import { planRollback } from '../recovery/plan.js';
 import { restoreInto } from '../recovery/restore.js';
 import type { ApplyFailure, ApplyProgress, Plan } from '../recovery/types.js';
-import { instantAt, notMounted, validPath } from './ask.js';
+import { instantAt, notMounted, stateAt, validPath } from './ask.js';
 import { addMark } from './mark.js';
 import type { Methods, WorkRow } from './protocol.js';
 import { instantRow, planRow } from './rows.js';
@@ -28,6 +28,7 @@ export async function* rollback(session: Session, args: Methods['rollback']['arg
   const paths = args.paths.map(validPath);
   const at = await instantAt(session, args.to, args);
   yield { type: 'instant', at: instantRow(at) };
+  await live?.walked();
   const now = await session.settle();
   let plan = await planRollback(session.history, { paths, to: at.seq, now });
   if (args.planned_at !== undefined) await checkNothingNew(session, plan, args.planned_at);
@@ -71,7 +72,7 @@ async function checkNothingNew(session: Session, plan: Plan, plannedAt: number):
 
 export async function* restore(session: Session, args: Methods['restore']['args']): AsyncGenerator<WorkRow> {
   const path = validPath(args.path);
-  const at = await instantAt(session, args.at, args);
+  const at = await stateAt(session, args.at, args);
   yield { type: 'instant', at: instantRow(at) };
   let progress: ApplyProgress | null = null;
   const failure = yield* following(async (options) => {
