@@ -28,8 +28,9 @@ $(OUT)/%.o: %.cc Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
-# The tests of the native code that need no JavaScript.
-TEST_OBJECTS := $(patsubst %.cc,$(OUT)/%.o,$(sort $(wildcard test/native/units/*.cc)) $(filter-out native/addon/%,$(SOURCES)))
+# The tests of the native code that need neither JavaScript nor a mount.
+TEST_OBJECTS := $(patsubst %.cc,$(OUT)/%.o,$(sort $(wildcard test/native/units/*.cc)) $(filter native/os/% native/journal/% \
+  native/live/baseline% native/live/writers.cc native/live/process_info.cc,$(SOURCES)))
 native-tests: $(OUT)/native-tests
 $(OUT)/native-tests: $(TEST_OBJECTS)
 	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^

@@ -40,8 +40,8 @@ struct Register {
 
 #define CHECK_EQ(actual, wanted)                                                                   \
   do {                                                                                             \
-    const auto& actual_value = (actual);                                                           \
-    const auto& wanted_value = (wanted);                                                           \
+    const auto actual_value = (actual);                                                            \
+    const auto wanted_value = (wanted);                                                            \
     if (!(actual_value == wanted_value)) {                                                         \
       std::ostringstream message;                                                                  \
       message << #actual << " is " << actual_value << ", expected " << wanted_value;               \
