@@ -87,15 +87,27 @@ function readLog(logPath: string): Acknowledged[] {
   return fs.readFileSync(logPath, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Acknowledged);
 }
 
-const keyOf = (kind: string, where: string, offset = 0, length = 0): string => (kind === 'write' ? `${kind} ${where} ${offset} ${length}` : `${kind} ${where}`);
+/** Is [offset, offset + length) covered by these ranges? The kernel cuts a write(2) at pages and at 1 MiB. */
+function covered(ranges: [start: number, end: number][], offset: number, length: number): boolean {
+  let at = offset;
+  for (const [start, end] of ranges.sort((a, b) => a[0] - b[0])) if (start <= at && end > at) at = end;
+  return at >= offset + length;
+}
 
 /** Calls without a record after `since`. Names are used once, so a record is found by what it says. */
 async function notInHistory(mounted: MountedTree, since: number, done: Acknowledged[]): Promise<Acknowledged[]> {
   const text = await mounted.rewind('log', '--all-writes', '--json', '--since', `#${since}`);
-  const rows = text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Row);
-  // The path of a write is its file's at that time; later renames do not change it.
-  const seen = new Set(rows.map((row) => keyOf(row.kind, row.path ?? '', row.offset, row.length)));
-  return done.filter((one) => !seen.has(keyOf(one.kind, one.path, one.offset, one.length)));
+  const seen = new Set<string>();
+  const written = new Map<string, [number, number][]>();
+  for (const line of text.split('\n').filter(Boolean)) {
+    const row = JSON.parse(line) as Row;
+    // The path of a write is its file's at that time; later renames do not change it.
+    seen.add(`${row.kind} ${row.path}`);
+    if (row.kind !== 'write') continue;
+    if (!written.has(row.path!)) written.set(row.path!, []);
+    written.get(row.path!)!.push([row.offset!, row.offset! + row.length!]);
+  }
+  return done.filter((one) => (one.kind === 'write' ? !covered(written.get(one.path) ?? [], one.offset!, one.length!) : !seen.has(`${one.kind} ${one.path}`)));
 }
 
 /** What differs between the live tree and `.snapshots/@now`. */
