@@ -7,9 +7,9 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
-import type { Seq } from '../history/types.js';
 import type { TreeOp, TreeWriter } from '../native.js';
 import { safeForTerminal, showName } from '../paths.js';
+import { askAhead } from './parallel.js';
 import { sumOf } from './plan/objects.js';
 import type { ApplyFailure, ApplyProgress, Plan, PlanOp } from './types.js';
 
@@ -17,6 +17,10 @@ const { errno: ERRNO } = constants;
 const BATCH_OPS = 512;
 const BATCH_BYTES = 4 << 20;
 const READ_BYTES = 1 << 20;
+/** Content that is read ahead of its use. */
+const AHEAD_BYTES = 8 << 20;
+/** What a step weighs among what is read ahead, so that not too many small files are asked for together. */
+const PIECE_COST = 32 << 10;
 const HOLE_BYTES = 64 << 10;
 const NAMED_FAILURES = 10;
 /** After these no later step can succeed. */
@@ -37,14 +41,48 @@ export interface ApplyOptions {
  * @throws ERR_PARTLY_DONE naming what failed; its `cause` is the list of ApplyFailure.
  */
 export async function applyPlan(plan: Steps, history: HistoryReader, tree: TreeWriter, options: ApplyOptions = {}): Promise<ApplyProgress> {
-  const batch = new Batch(plan, history, tree, options);
-  for (const op of plan.ops) {
+  const batch = new Batch(plan, tree, options);
+  const read = (piece: Piece): Promise<Buffer | null> =>
+    piece.length === 0 || piece.step.op !== 'content' ? Promise.resolve(null) : history.read(piece.step.node, piece.offset, piece.length, plan.to);
+  for await (const { item, answer } of askAhead(piecesOf(plan.ops), read, (piece) => piece.length + PIECE_COST, AHEAD_BYTES)) {
     if (batch.hopeless) break;
-    await batch.add(op);
+    await batch.add(item, answer);
   }
-  if (!batch.hopeless) await batch.flush();
+  await batch.finish();
   if (batch.failures.length > 0) throw partlyDone(batch);
   return batch.progress;
+}
+
+/** A step, or a stretch of content that is read and written at once. */
+interface Piece {
+  step: PlanOp;
+  offset: number;
+  length: number;
+  /** The last one of its step. */
+  last: boolean;
+}
+
+function* piecesOf(ops: readonly PlanOp[]): Generator<Piece> {
+  for (const step of ops) {
+    if (step.op !== 'content') {
+      yield { step, offset: 0, length: 0, last: true };
+      continue;
+    }
+    let left = sumOf(step.ranges);
+    for (const { offset, length } of step.ranges) {
+      for (let at = offset; at < offset + length; at += READ_BYTES) {
+        const size = Math.min(READ_BYTES, offset + length - at);
+        left -= size;
+        yield { step, offset: at, length: size, last: left === 0 };
+      }
+    }
+  }
+}
+
+interface Pending {
+  step: PlanOp;
+  op: TreeOp;
+  last: boolean;
 }
 
 class Batch {
@@ -52,32 +90,50 @@ class Batch {
   readonly progress: ApplyProgress;
   hopeless = false;
   private readonly broken = new Set<string>();
-  private pending: { step: PlanOp; op: TreeOp; last: boolean }[] = [];
+  private pending: Pending[] = [];
   private pendingBytes = 0;
+  private underWay: Promise<void> = Promise.resolve();
 
-  constructor(plan: Steps, private readonly history: HistoryReader, private readonly tree: TreeWriter, private readonly options: ApplyOptions) {
-    this.to = plan.to;
+  constructor(plan: Steps, private readonly tree: TreeWriter, private readonly options: ApplyOptions) {
     this.progress = { doneOps: 0, totalOps: plan.ops.length, doneBytes: 0, totalBytes: plan.bytes };
   }
-  private readonly to: Seq;
 
-  async add(step: PlanOp): Promise<void> {
-    if (step.op === 'rename' && this.pending.some(({ step: before }) => before.path === step.from)) await this.flush();
+  async add({ step, offset, length, last }: Piece, data: Buffer | null): Promise<void> {
+    if (step.op === 'rename') await this.settle(step.from);
     if (this.hopeless) return;
     if (this.broken.has(step.path) || (step.op === 'rename' && this.broken.has(step.from))) {
-      this.progress.doneOps++;
+      if (last) this.progress.doneOps++;
       if (step.op === 'rename') this.fail(step, ERRNO.ECANCELED);
-      return;
+    } else if (step.op === 'content') {
+      await this.write(step, offset, length, last, data ?? Buffer.alloc(0));
+    } else {
+      await this.push({ step, op: treeOp(step), last: true }, 0);
     }
-    if (step.op === 'content') await this.content(step);
-    else await this.push(step, treeOp(step), 0, true);
   }
 
-  async flush(): Promise<void> {
+  async finish(): Promise<void> {
+    if (!this.hopeless) this.flush();
+    await this.underWay;
+  }
+
+  /** Before a file takes the name of another: everything that made it is done, and known to be. */
+  private async settle(path: string): Promise<void> {
+    if (this.making !== path) return;
+    this.flush();
+    await this.underWay;
+  }
+  /** The newest object that was made. */
+  private making = '';
+
+  /** Hands over what is waiting, while the next is being read. */
+  private flush(): void {
     const pending = this.pending;
     this.pending = [];
     this.pendingBytes = 0;
-    if (pending.length === 0) return;
+    if (pending.length > 0) this.underWay = this.underWay.then(() => (this.hopeless ? undefined : this.apply(pending)));
+  }
+
+  private async apply(pending: Pending[]): Promise<void> {
     const results = await this.tree.apply(pending.map(({ op }) => op));
     for (const [i, { step, op, last }] of pending.entries()) {
       const errno = results[i] ?? 0;
@@ -96,31 +152,27 @@ class Batch {
     if (HOPELESS.has(errno)) this.hopeless = true;
   }
 
-  private async push(step: PlanOp, op: TreeOp, bytes: number, last: boolean): Promise<void> {
-    this.pending.push({ step, op, last });
-    this.pendingBytes += bytes;
-    if (this.pending.length >= BATCH_OPS || this.pendingBytes >= BATCH_BYTES) await this.flush();
+  private async push(pending: Pending, size: number): Promise<void> {
+    this.pending.push(pending);
+    this.pendingBytes += size;
+    if (isMaking(pending.step)) this.making = pending.step.path;
+    if (this.pending.length < BATCH_OPS && this.pendingBytes < BATCH_BYTES) return;
+    const before = this.underWay;
+    this.flush();
+    await before;
   }
 
-  private async content(step: Extract<PlanOp, { op: 'content' }>): Promise<void> {
-    const path = bytes(step.path);
-    let left = sumOf(step.ranges);
-    let end = 0;
-    for (const { offset, length } of step.ranges) {
-      for (let at = offset; at < offset + length && !this.hopeless; at += READ_BYTES) {
-        const size = Math.min(READ_BYTES, offset + length - at);
-        const data = await this.history.read(step.node, at, size, this.to);
-        if (data.length !== size) throw new RewindError('ERR_HISTORY_CORRUPT', `history has ${data.length} of ${size} bytes of ${show(step.path)} at ${at}`, 'check the store');
-        left -= size;
-        const parts = step.fresh ? dataParts(data) : [{ from: 0, to: size }];
-        for (const part of parts) {
-          await this.push(step, { op: 'write', path, offset: at + part.from, data: data.subarray(part.from, part.to) }, part.to - part.from, false);
-          end = at + part.to;
-        }
-        if (left === 0 && step.fresh && end < at + size) await this.push(step, { op: 'truncate', path, size: at + size }, 0, false);
-      }
+  private async write(step: Extract<PlanOp, { op: 'content' }>, offset: number, length: number, last: boolean, data: Buffer): Promise<void> {
+    if (data.length !== length) {
+      throw new RewindError('ERR_HISTORY_CORRUPT', `history has ${data.length} of ${length} bytes of ${show(step.path)} at ${offset}`, 'check the store');
     }
-    this.progress.doneOps++;
+    const path = bytes(step.path);
+    const parts = step.fresh ? dataParts(data) : [{ from: 0, to: length }];
+    const toEnd = last && step.fresh && parts.at(-1)?.to !== length;
+    for (const [i, { from, to }] of parts.entries()) {
+      await this.push({ step, op: { op: 'write', path, offset: offset + from, data: data.subarray(from, to) }, last: last && !toEnd && i === parts.length - 1 }, to - from);
+    }
+    if (toEnd) await this.push({ step, op: { op: 'truncate', path, size: offset + length }, last: true }, 0);
   }
 }
 

@@ -1,6 +1,7 @@
 /** What differs between two objects, exactly: a write that put back the same bytes is no difference. */
 import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
+import { aclWithMode } from '../view/acl.js';
 import type { ByteRange, DiffWhat } from './types.js';
 
 export const S_IFMT = 0o170000;
@@ -38,6 +39,13 @@ export function differs(what: DiffWhat, times = false): boolean {
   return what.content || what.type || what.mode || what.owner || what.group || what.xattr || what.acl || (times && what.time);
 }
 
+/** Extended attributes of an object, its ACL as its mode says: a chmod changes both, the mode is what history has first. */
+export async function xattrsOf(history: HistoryReader, { node, seq, attr }: At): Promise<Map<Name, Buffer>> {
+  const xattrs = await history.xattrs(node, seq);
+  const acl = xattrs.get(ACL_ACCESS);
+  return acl ? new Map(xattrs).set(ACL_ACCESS, aclWithMode(acl, attr.mode)) : xattrs;
+}
+
 /** Compares two objects, or one at two instants. */
 export async function compareObjects(history: HistoryReader, a: At, b: At): Promise<DiffWhat> {
   const what = noDifference();
@@ -46,7 +54,7 @@ export async function compareObjects(history: HistoryReader, a: At, b: At): Prom
   what.owner = a.attr.uid !== b.attr.uid;
   what.group = a.attr.gid !== b.attr.gid;
   what.time = a.attr.mtime !== b.attr.mtime;
-  const [xa, xb] = await Promise.all([history.xattrs(a.node, a.seq), history.xattrs(b.node, b.seq)]);
+  const [xa, xb] = await Promise.all([xattrsOf(history, a), xattrsOf(history, b)]);
   for (const name of new Set([...xa.keys(), ...xb.keys()])) {
     const va = xa.get(name);
     const vb = xb.get(name);

@@ -6,7 +6,12 @@ import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import { compareObjects, differs, noDifference } from './compare.js';
 import { isUnder, Places, slotKey, touchedBetween, type Slot } from './places.js';
+import { mapParallel } from './parallel.js';
+import { Remembered } from './remembered.js';
 import type { DiffEntry, DiffOptions, DiffWhat } from './types.js';
+
+/** Objects whose content is compared at the same time. */
+const COMPARED = 16;
 
 interface Sided extends Slot {
   node: NodeId;
@@ -25,9 +30,11 @@ interface Context {
  * The differences from `fromSeq` to `toSeq`, sorted by path. A directory renamed with all that it holds is one entry; a
  * name that led to another object then and now is one `modified` (or `type`) entry.
  */
-export async function* diffTrees(history: HistoryReader, fromSeq: Seq, toSeq: Seq, options: DiffOptions = {}): AsyncGenerator<DiffEntry> {
+export async function* diffTrees(reader: HistoryReader, fromSeq: Seq, toSeq: Seq, options: DiffOptions = {}): AsyncGenerator<DiffEntry> {
+  const history = new Remembered(reader);
   const context: Context = { history, from: fromSeq, to: toSeq, then: new Places(history, fromSeq), now: new Places(history, toSeq) };
   const touched = await touchedBetween(history, fromSeq, toSeq);
+  await history.warm(touched.nodes, fromSeq, toSeq, false);
   const entries = await names(context, touched.slots.values());
   await contents(context, touched.nodes, entries);
   const kept = entries.filter((entry) => entry.status !== 'modified' || differs(entry.what, options.times));
@@ -39,12 +46,12 @@ async function names(context: Context, slots: Iterable<Slot>): Promise<DiffEntry
   const { history, from, to } = context;
   const gone = new Map<NodeId, Sided[]>();
   const born = new Map<NodeId, Sided[]>();
-  for (const slot of slots) {
+  await mapParallel(slots, async (slot) => {
     const [f, t] = await Promise.all([history.lookup(slot.parent, slot.name, from), history.lookup(slot.parent, slot.name, to)]);
-    if (f?.node === t?.node) continue;
+    if (f?.node === t?.node) return;
     if (f) await note(gone, slot, f.node, context.then);
     if (t) await note(born, slot, t.node, context.now);
-  }
+  });
   const renamed: [Sided, Sided][] = [];
   for (const [node, olds] of gone) {
     const news = born.get(node) ?? [];
@@ -52,12 +59,14 @@ async function names(context: Context, slots: Iterable<Slot>): Promise<DiffEntry
   }
   const deleted = [...gone.values()].flat();
   const created = [...born.values()].flat();
-  const entries = await Promise.all(renamed.map(([old, now]) => entryOf(context, old, now, 'renamed')));
+  const entries = await mapParallel(renamed, ([old, now]) => entryOf(context, old, now, 'renamed'), COMPARED);
   const [pairs, onlyOld, onlyNew] = pairUp(deleted, created);
-  for (const [old, now] of pairs) entries.push(await entryOf(context, old, now, 'modified'));
-  for (const old of onlyOld) entries.push(await entryOf(context, old, null, 'deleted'));
-  for (const now of onlyNew) entries.push(await entryOf(context, null, now, 'created'));
-  return entries;
+  return [
+    ...entries,
+    ...await mapParallel(pairs, ([old, now]) => entryOf(context, old, now, 'modified'), COMPARED),
+    ...await mapParallel(onlyOld, (old) => entryOf(context, old, null, 'deleted')),
+    ...await mapParallel(onlyNew, (now) => entryOf(context, null, now, 'created')),
+  ];
 }
 
 async function note(sides: Map<NodeId, Sided[]>, slot: Slot, node: NodeId, places: Places): Promise<void> {
@@ -103,25 +112,19 @@ async function entryOf(context: Context, old: Sided | null, now: Sided | null, s
 async function contents(context: Context, nodes: Set<NodeId>, entries: DiffEntry[]): Promise<void> {
   const { history, from, to } = context;
   const told = new Set(entries.filter((entry) => entry.toNode !== null).map((entry) => entry.path.join('/')));
-  const list = [...nodes];
-  for (let i = 0; i < list.length; i += 256) {
-    const part = list.slice(i, i + 256);
-    const [olds, news] = await Promise.all([history.attrs(part, from), history.attrs(part, to)]);
-    for (const [j, node] of part.entries()) {
-      const fromAttr = olds[j];
-      const toAttr = news[j];
-      if (!fromAttr || !toAttr) continue;
-      const what = await compareObjects(history, { node, seq: from, attr: fromAttr }, { node, seq: to, attr: toAttr });
-      if (!differs(what, true)) continue;
-      await modified(context, node, what, fromAttr, toAttr, told, entries);
-    }
-  }
+  await mapParallel(nodes, async (node) => {
+    const [fromAttr, toAttr] = await Promise.all([history.attr(node, from), history.attr(node, to)]);
+    if (!fromAttr || !toAttr || !(await isNamed(context.then, node)) || !(await isNamed(context.now, node))) return;
+    const what = await compareObjects(history, { node, seq: from, attr: fromAttr }, { node, seq: to, attr: toAttr });
+    if (differs(what, true)) await modified(context, node, what, fromAttr, toAttr, told, entries);
+  }, COMPARED);
 }
+
+const isNamed = async (places: Places, node: NodeId): Promise<boolean> => (await places.paths(node)).length > 0;
 
 async function modified(
   context: Context, node: NodeId, what: DiffWhat, fromAttr: NodeAttr, toAttr: NodeAttr, told: Set<string>, entries: DiffEntry[],
 ): Promise<void> {
-  if ((await context.then.paths(node)).length === 0) return;
   for (const path of await context.now.paths(node)) {
     if (told.has(path.join('/'))) continue;
     entries.push({ status: what.type ? 'type' : 'modified', path, what, fromNode: node, toNode: node, fromAttr, toAttr });

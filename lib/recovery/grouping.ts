@@ -7,7 +7,7 @@ import type { Change, Marker, NodeId, Seq } from '../history/types.js';
 import { slotKey } from './places.js';
 
 /** Kinds of native/journal/format.h. */
-const KIND = { create: 8, mkdir: 9, symlink: 10, mknod: 11, tmpfile: 12, truncate: 25, setattr: 27, setxattr: 28, removexattr: 29 };
+const KIND = { create: 8, mkdir: 9, symlink: 10, mknod: 11, tmpfile: 12, write: 24, truncate: 25, fallocate: 26, setattr: 27, setxattr: 28, removexattr: 29 };
 const BIRTHS = new Set([KIND.create, KIND.mkdir, KIND.symlink, KIND.mknod, KIND.tmpfile]);
 const ATTRIBUTES = new Set([KIND.setattr, KIND.setxattr, KIND.removexattr]);
 
@@ -20,6 +20,12 @@ const BACKUP_NS = 2n * SECOND;
 export const YOUNG_NS = 60n * SECOND;
 /** In a listing of a directory a handle that was idle for so long begins another save. */
 const IDLE_NS = 600n * SECOND;
+
+/** Does such a change tell that its object is a regular file (or is none)? null: it may be anything. */
+export function isFileKind(kind: number): boolean | null {
+  if (kind === KIND.create || kind === KIND.tmpfile || kind === KIND.write || kind === KIND.truncate || kind === KIND.fallocate) return true;
+  return kind === KIND.mkdir || kind === KIND.symlink ? false : null;
+}
 
 export const isBirth = (change: Change): boolean => BIRTHS.has(change.kind);
 
@@ -111,7 +117,7 @@ export class Grouper {
 
   /** The newest changes of the saves that are not ready. */
   waiting(): Set<Change> {
-    return new Set(this.groups.map((group) => group.last));
+    return new Set(this.groups.flatMap((group) => (group.named ? [group.last, group.named] : [group.last])));
   }
 
   private isOver(group: Group, cursor: { seq: Seq; timeNs: bigint }): boolean {

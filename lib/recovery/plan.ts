@@ -7,9 +7,10 @@
 import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeId, Seq } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
-import { compareObjects, differs, isDir, isFile, noDifference, type At } from './compare.js';
+import { compareObjects, differs, isDir, isFile, noDifference, xattrsOf, type At } from './compare.js';
 import { neverExisted } from './nearest.js';
 import { touchedBetween } from './places.js';
+import { Remembered } from './remembered.js';
 import { changedAttributes } from './plan/attributes.js';
 import { Gathering } from './plan/gather.js';
 import { changedContent, directoryAttributes, joinPath } from './plan/objects.js';
@@ -40,7 +41,8 @@ interface Draft {
 }
 
 /** @throws ERR_NEVER_EXISTED for a path that no instant of history has, ERR_NOT_A_DIRECTORY when a path's parent is something else now. */
-export async function planRollback(history: HistoryReader, options: RollbackOptions): Promise<Plan> {
+export async function planRollback(reader: HistoryReader, options: RollbackOptions): Promise<Plan> {
+  const history = new Remembered(reader);
   const instants: Instants = { history, then: options.to, now: options.now };
   const scope = await Scope.of(history, options.paths, options.to, options.now);
   for (const root of scope.roots) {
@@ -50,6 +52,7 @@ export async function planRollback(history: HistoryReader, options: RollbackOpti
     }
   }
   const touched = await touchedBetween(history, options.to, options.now);
+  await history.warm(touched.nodes, options.to, options.now, true);
   const gathering = new Gathering(instants, scope);
   await gathering.run(touched);
   const placer = new Placer(instants, (node) => gathering.liveThing(node), (thing) => scope.slots(thing.node, 'now'), gathering.vacancies);
@@ -149,7 +152,7 @@ async function keptObject(draft: Draft, node: NodeId, stirred: boolean, lent: bo
     bytes = steps.bytes;
     disturbed.content = steps.ops.length > 0;
   }
-  const [wanted, there] = await Promise.all([history.xattrs(thing.was, then), history.xattrs(node, now)]);
+  const [wanted, there] = await Promise.all([xattrsOf(history, old), xattrsOf(history, present)]);
   ops.push(...changedAttributes(path, what, old.attr, present.attr, wanted, there, disturbed));
   if (isDir(old.attr)) directories.push({ path, ops });
   else draft.ops.push(...ops);

@@ -7,7 +7,7 @@ import type { HistoryReader } from '../history/reader.js';
 import { ROOT, type Change, type Name, type NodeId, type Seq } from '../history/types.js';
 import { livesOf, type Life } from '../view/lives.js';
 import { isDir, isFile } from './compare.js';
-import { Grouper, isBirth, isNamed, runsOf, YOUNG_NS, type Group, type Run } from './grouping.js';
+import { Grouper, isBirth, isFileKind, isNamed, runsOf, YOUNG_NS, type Group, type Run } from './grouping.js';
 import { neverExisted } from './nearest.js';
 import { Tracks } from './tracks.js';
 import type { ListOptions, Save, WriteEntry } from './types.js';
@@ -81,17 +81,18 @@ async function* directorySaves(history: HistoryReader, subject: Subject, options
   const insiders = new Map<Change, Located>();
   const flush = async function* (cursor: Change | null): AsyncGenerator<Save> {
     for (const group of grouper.ready(cursor)) {
-      const place = insiders.get(group.last) as Located;
+      const place = insiders.get(group.last) ?? (group.named && insiders.get(group.named)) ?? await placeNow(history, group.last);
       insiders.delete(group.last);
       yield await saveOf(history, group, group.marker === 'rename' || place.from === null ? place : { ...place, from: null }, writers);
     }
   };
   let passed = 0;
   for await (const change of backwards(history, options)) {
-    const place = await placeOf(tracks, change, null);
+    const later = subject.tops.has(ROOT) && !isNamed(change);
+    const place = later ? null : await placeOf(tracks, change, null);
     tracks.passed(change);
-    if (place.inside) {
-      insiders.set(change, place);
+    if (later || place?.inside === true) {
+      if (place) insiders.set(change, place);
       grouper.add({ first: change, last: change, count: 1 }, await isYoung(history, change));
     }
     if (++passed % 256 !== 0) continue;
@@ -123,6 +124,11 @@ async function* pathSaves(history: HistoryReader, path: Name[], subject: Subject
   if (found) saves.push(found);
   number(saves, path);
   yield* saves.filter((save) => save.seq > (options.since ?? 0) && save.seq <= (options.until ?? Infinity));
+}
+
+/** Of a change of the whole tree that named nothing. */
+async function placeNow(history: HistoryReader, change: Change): Promise<Located> {
+  return { path: await history.pathOf(change.node, change.seq), from: null, inside: true };
 }
 
 /** Counts the saves of each life, oldest first. */
@@ -207,10 +213,17 @@ async function isYoung(history: HistoryReader, change: Change): Promise<boolean>
 
 async function saveOf(history: HistoryReader, group: Group, place: Located, writers: WriterCache): Promise<Save> {
   const { first, last, marker, node, records } = group;
-  const attr = marker === 'delete' ? null : await history.attr(node, last.seq);
   return {
-    seq: last.seq, firstSeq: first.seq, timeNs: last.timeNs, marker, ver: null, size: attr && isFile(attr) ? attr.size : null,
+    seq: last.seq, firstSeq: first.seq, timeNs: last.timeNs, marker, ver: null, size: await sizeOf(history, group),
     path: place.path, ...(place.from === null ? {} : { from: place.from }), node, records,
     writer: await writers.get(last.writer), writeback: last.writeback, unmounted: last.unmounted,
   };
+}
+
+async function sizeOf(history: HistoryReader, { marker, last, first, node }: Group): Promise<number | null> {
+  if (marker === 'delete') return null;
+  const known = isFileKind(last.kind) ?? isFileKind(first.kind);
+  if (known !== null) return known ? last.size : null;
+  const attr = await history.attr(node, last.seq);
+  return attr && isFile(attr) ? attr.size : null;
 }

@@ -3,6 +3,7 @@ import type { HistoryReader } from '../../lib/history/reader.js';
 import { type Name, type NodeId, type Seq } from '../../lib/history/types.js';
 import { showPath } from '../../lib/paths.js';
 import { createHash } from 'node:crypto';
+import { aclWithMode } from './acl.js';
 
 export interface DumpOptions {
   /** Only this subtree. */
@@ -24,7 +25,8 @@ export async function dump(history: HistoryReader, seq: Seq, options: DumpOption
     const type = attr.mode & 0o170000;
     const isDir = type === 0o040000;
     const content = type === 0o100000 ? await history.read(node, 0, attr.size, seq) : type === 0o120000 ? await history.readlink(node, seq) : Buffer.alloc(0);
-    const xattrs = [...await history.xattrs(node, seq)].map(([name, value]) => `${name}=${value.toString('hex')}`).sort().join(',');
+    const xattrs = [...await history.xattrs(node, seq)]
+      .map(([name, value]) => `${name}=${(name === 'system.posix_acl_access' ? aclWithMode(value, attr.mode) : value).toString('hex')}`).sort().join(',');
     lines.push([
       showPath(path), attr.mode.toString(8), attr.uid, attr.gid, isDir ? '' : `n${attr.nlink} s${attr.size} ${group}`, attr.rdev,
       attr.mtime, options.atime === false ? '' : attr.atime, createHash('sha1').update(content).digest('hex').slice(0, 12), xattrs,

@@ -24,6 +24,8 @@ const refuse = (errno: number): never => {
 
 export class ModelTree implements TreeWriter {
   readonly history = new ModelHistory();
+  /** What the records of extended attributes carry: name and value, null when it was removed. */
+  readonly details = new Map<Seq, { name: Name; value: Buffer | null }>();
   /** Given to each change until set again. */
   writer: Seq = 0;
   save: Seq = 0;
@@ -128,18 +130,25 @@ export class ModelTree implements TreeWriter {
     if (this.names(parent).has(name)) refuse(E.EEXIST);
     const node = this.nextNode++;
     const up = this.get(parent);
-    const xattrs = new Map<Name, Buffer>();
-    const acl = up.xattrs.get(DEFAULT_ACL);
-    if (acl && (mode & IFMT) !== IFLNK) {
-      xattrs.set(ACCESS_ACL, aclWithMode(acl, mode));
-      if ((mode & IFMT) === IFDIR) xattrs.set(DEFAULT_ACL, acl);
-    }
     const gid = up.attr.mode & 0o2000 ? up.attr.gid : 0;
     const seq = this.tick();
-    this.history.setNode(node, seq, this.fresh(mode, [{ parent, name }], { xattrs, ...more }, { gid, ...attr }));
+    this.history.setNode(node, seq, this.fresh(mode, [{ parent, name }], more, { gid, ...attr }));
     this.setName(parent, name, seq, node);
     this.touchDir(parent, seq);
     this.log(seq, kind, 'create', node, { parent, name });
+    const acl = up.xattrs.get(DEFAULT_ACL);
+    if (!acl || (mode & IFMT) === IFLNK) return;
+    this.setXattr(node, ACCESS_ACL, aclWithMode(acl, mode));
+    if ((mode & IFMT) === IFDIR) this.setXattr(node, DEFAULT_ACL, acl);
+  }
+
+  /** An attribute that another call set, as the engine records it: a record of its own after the call's. */
+  private setXattr(node: NodeId, name: Name, value: Buffer): void {
+    const state = this.get(node);
+    const seq = this.tick();
+    this.history.setNode(node, seq, { ...state, xattrs: new Map(state.xattrs).set(name, value) });
+    this.details.set(seq, { name, value });
+    this.log(seq, Kind.setxattr, 'modify', node, {});
   }
 
   private link(from: Buffer, path: Buffer): void {
@@ -235,12 +244,7 @@ export class ModelTree implements TreeWriter {
     const xattrs = new Map(state.xattrs);
     this.refuseByType(op, attr.mode & IFMT);
     switch (op.op) {
-      case 'chmod': {
-        attr.mode = (attr.mode & IFMT) | op.mode;
-        const access = xattrs.get(ACCESS_ACL);
-        if (access) xattrs.set(ACCESS_ACL, aclWithMode(access, op.mode));
-        break;
-      }
+      case 'chmod': attr.mode = (attr.mode & IFMT) | op.mode; break;
       case 'chown':
         Object.assign(attr, { uid: op.uid, gid: op.gid });
         if (!this.isDir(node)) attr.mode &= ~0o6000;
@@ -256,7 +260,12 @@ export class ModelTree implements TreeWriter {
     attr.ctime = this.now;
     this.history.setNode(node, seq, { ...state, attr, xattrs });
     const kind = op.op === 'setxattr' ? Kind.setxattr : op.op === 'removexattr' ? Kind.removexattr : Kind.setattr;
+    if (op.op === 'setxattr' || op.op === 'removexattr') {
+      this.details.set(seq, { name: op.name.toString('latin1'), value: op.op === 'setxattr' ? Buffer.from(op.value) : null });
+    }
     this.log(seq, kind, 'modify', node, {});
+    const access = xattrs.get(ACCESS_ACL);
+    if (op.op === 'chmod' && access) this.setXattr(node, ACCESS_ACL, aclWithMode(access, op.mode));
   }
 
   private refuseByType(op: TreeOp, type: number): void {
@@ -290,7 +299,7 @@ export class ModelTree implements TreeWriter {
   }
   private log(seq: Seq, kind: number, marker: Marker, node: NodeId, more: Partial<Change>): void {
     this.history.timeline.push({
-      seq, record: seq, timeNs: this.now, kind, marker, node, offset: 0, length: 0, size: this.history.node(node, seq)?.attr.size ?? 0,
+      seq, record: seq, timeNs: this.now, kind, marker, node, offset: 0, length: 0, size: (this.history.node(node, seq) ?? this.history.node(node, seq - 1))?.attr.size ?? 0,
       writer: this.writer, save: this.save, writeback: false, unmounted: false, ...more,
     });
   }

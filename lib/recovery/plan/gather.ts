@@ -7,6 +7,7 @@ import { RewindError } from '../../errors.js';
 import { ROOT, type Name, type NodeId } from '../../history/types.js';
 import { safeForTerminal, showPath } from '../../paths.js';
 import { ACL_DEFAULT, isDir } from '../compare.js';
+import { mapParallel } from '../parallel.js';
 import type { Touched } from '../places.js';
 import type { Scope, ScopeRoot } from './scope.js';
 import type { Instants, Placement, Thing, Vacancy } from './things.js';
@@ -26,10 +27,12 @@ export class Gathering {
 
   /** Fills placements and vacancies, and pairs those of one object: they are renames. */
   async run(touched: Touched): Promise<void> {
-    const pairs: NamePair[] = [];
-    for (const { parent, name } of touched.slots.values()) {
-      if (await this.keptDir(parent)) pairs.push(await this.pairAt(parent, name));
-    }
+    const dirs = [...new Set([...touched.slots.values()].map(({ parent }) => parent))];
+    const kept = new Set<NodeId>();
+    await mapParallel(dirs, async (dir) => {
+      if (await this.keptDir(dir)) kept.add(dir);
+    });
+    const pairs = await mapParallel([...touched.slots.values()].filter(({ parent }) => kept.has(parent)), ({ parent, name }) => this.pairAt(parent, name));
     const roots = this.scope.roots.filter((root) => root.path.length > 0);
     const rootPairs = await Promise.all(roots.map((root) => this.rootPair(root)));
     for (const pair of [...pairs, ...rootPairs]) pairs.push(...await this.twins.match(pair));

@@ -1,7 +1,7 @@
 /** Steps that make one object as it was at an instant, and that give a file back its content. */
 import type { HistoryReader } from '../../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../../history/types.js';
-import { differingRanges, isDir, isFile, isLink, MODE_BITS, type At } from '../compare.js';
+import { differingRanges, isDir, isFile, isLink, MODE_BITS, xattrsOf, type At } from '../compare.js';
 import type { ByteRange, PlanOp } from '../types.js';
 import { freshAttributes } from './attributes.js';
 
@@ -35,13 +35,13 @@ export async function makeObject(history: HistoryReader, path: string, node: Nod
   } else {
     steps.ops.push({ op: 'mknod', path, mode: attr.mode, rdev: attr.rdev });
   }
-  steps.ops.push(...freshAttributes(path, attr, await history.xattrs(node, seq), inheritsAcl));
+  steps.ops.push(...freshAttributes(path, attr, await xattrsOf(history, { node, seq, attr }), inheritsAcl));
   return steps;
 }
 
 /** The attributes of a directory that was made and is filled. */
 export async function directoryAttributes(history: HistoryReader, path: string, node: NodeId, attr: NodeAttr, seq: Seq, inheritsAcl: boolean): Promise<PlanOp[]> {
-  return freshAttributes(path, attr, await history.xattrs(node, seq), inheritsAcl);
+  return freshAttributes(path, attr, await xattrsOf(history, { node, seq, attr }), inheritsAcl);
 }
 
 async function freshContent(history: HistoryReader, path: string, node: NodeId, attr: NodeAttr, seq: Seq): Promise<Steps> {

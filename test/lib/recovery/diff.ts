@@ -3,6 +3,7 @@ import { diffTrees, statusColumns } from '../../../lib/recovery/diff.js';
 import type { DiffOptions } from '../../../lib/recovery/types.js';
 import { showPath } from '../../../lib/paths.js';
 import type { TreeOp } from '../../../lib/native.js';
+import { acl } from '../../helpers/acl.js';
 import { dump } from '../../helpers/dump.js';
 import { ModelTree } from '../../helpers/model-tree.js';
 import { randomChange } from '../../helpers/random-changes.js';
@@ -47,7 +48,7 @@ test('each attribute has its column', async (t) => {
   await differs(t, [
     { op: 'chmod', path: bytes('b'), mode: 0o600 }, { op: 'chown', path: bytes('d/a'), uid: 5, gid: 0 }, { op: 'chown', path: bytes('d'), uid: 0, gid: 9 },
     { op: 'setxattr', path: bytes('d/e'), name: bytes('user.k'), value: bytes('v') },
-    { op: 'setxattr', path: bytes('d/e/x'), name: bytes('system.posix_acl_access'), value: bytes('v') },
+    { op: 'setxattr', path: bytes('d/e/x'), name: bytes('system.posix_acl_access'), value: acl(6, 4, 4, 4, 6) },
   ], ['.p.... b', '...g.. d', '..u... d/a', '....x. d/e', '.....a d/e/x'], null);
 });
 
