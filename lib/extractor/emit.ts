@@ -8,9 +8,10 @@ import type { Bound, FoldState } from './state.js';
 /** Value of a link that is there; first byte of an extended attribute's value. */
 export const PRESENT = Buffer.from([1]);
 
-/** parent/name leads to node from seq on. */
-export function nameOn(state: FoldState, parent: NodeId, name: Name, node: NodeId, seq: Seq): void {
-  state.sink.put('names', nameKey(parent, name, seq), u64Key(node));
+/** parent/name leads to node from seq on. `stated` = false: inferred, a record about the name itself goes before it. */
+export function nameOn(state: FoldState, parent: NodeId, name: Name, node: NodeId, seq: Seq, stated = true): void {
+  const value = u64Key(node);
+  state.sink.put('names', nameKey(parent, name, seq), stated ? value : Buffer.concat([value, PRESENT]));
   state.sink.put('links', linkKey(node, parent, name, seq), PRESENT);
 }
 

@@ -1,20 +1,21 @@
 /**
  * Base records: what was there at this session's mount. Guarantees: their state is dated to the mount's seq, so that
  * records which came before them in the journal but after the mount stay in force; the oldest original of a name, a node
- * or a block wins; at a first mount they are the initial state and no changes; flagged `unmounted` they are changes of the
- * timeline, and the session has one gap for them (invariant I10).
+ * or a block wins; at a first mount they are the initial state and no changes; later, what differs from history is a
+ * change of the timeline, found while unmounted, and the session has one gap for all of it (invariant I10).
  */
 import { RewindError } from '../errors.js';
 import { blockKey, nameKey } from '../history/keys.js';
 import { ROOT, type Change, type NodeId } from '../history/types.js';
 import { attrSize, BLOCK_BYTES, encodeBlock, TOMBSTONE } from '../history/values.js';
-import { linkOff, nameOff, nameOn, noteChange, noteGap } from './emit.js';
+import { linkOff, nameOff, nameOn, noteChange, noteGap, PRESENT } from './emit.js';
 import { cut, dataOf, foldLinkTarget, NO_END } from './fold-data.js';
 import { btimeAt, decodeBaseNode, Flag, Kind, sizeAt, typeAt, type Record } from './record.js';
 import { blockId, nameId, type Bound, type FoldState } from './state.js';
 
+const DIRECTORY = 0o040000;
+
 export function foldBase(state: FoldState, record: Record): void {
-  if (record.flags & Flag.Unmounted) noteUnmounted(state, record);
   switch (record.kind) {
     case Kind.BaseNode: foldBaseNode(state, record); break;
     case Kind.BaseName: foldBaseName(state, record); break;
@@ -23,11 +24,15 @@ export function foldBase(state: FoldState, record: Record): void {
   }
 }
 
-/** Is the object that a base-node record describes the one that the inode number stands for? */
+/**
+ * Is the object that a base-node record describes the one that the inode number stands for? A directory made anew under
+ * the number of an old one goes on as that: what the mount finds in it is compared with what was in the old one.
+ */
 export function isSameObject(bound: Bound, record: Record): boolean {
-  if (bound.node === ROOT) return true;
+  if (bound.node === ROOT || bound.type === 0) return true;
+  const type = typeAt(record.raw, record.attrAt);
   const btime = btimeAt(record.raw, record.attrAt);
-  return (bound.type === 0 || bound.type === typeAt(record.raw, record.attrAt)) && (bound.btime === 0n || btime === 0n || bound.btime === btime);
+  return bound.type === type && (type === DIRECTORY || bound.btime === 0n || btime === 0n || bound.btime === btime);
 }
 
 function foldBaseNode(state: FoldState, record: Record): void {
@@ -42,17 +47,48 @@ function foldBaseNode(state: FoldState, record: Record): void {
   else bound = known;
   const found = state.looked.nodes.get(bound.node);
   if (found?.atMount === true || !first(state, `node ${bound.node}`)) return;
+  const { target, xattrs } = decodeBaseNode(record);
+  if (found?.value != null && sameAttributes(found.value, raw, attrAt) && sameXattrs(found.xattrs, xattrs)) return;
   state.attributes(record, attrAt, ino, bound, mount);
   if (found?.value != null && attrSize(found.value, 8) > sizeAt(raw, attrAt)) cutBase(state, bound.node, sizeAt(raw, attrAt), NO_END);
-  const { target, xattrs } = decodeBaseNode(record);
   if (target.length > 0) foldLinkTarget(state, bound, target, mount);
   for (const [name, value] of xattrs) {
-    if (found?.xattrs.get(name)?.equals(value) !== true) state.sink.put('xattrs', nameKey(bound.node, name, mount), Buffer.concat([Buffer.from([1]), value]));
+    if (found?.xattrs.get(name)?.equals(value) !== true) state.sink.put('xattrs', nameKey(bound.node, name, mount), Buffer.concat([PRESENT, value]));
   }
   for (const name of found?.xattrs.keys() ?? []) {
     if (!xattrs.has(name)) state.sink.put('xattrs', nameKey(bound.node, name, mount), TOMBSTONE);
   }
-  if (same && found?.value != null) changed(state, record, 'modify', bound);
+  if (!same && known !== undefined) replaced(state, record, known.node, bound);
+  else if (found?.value != null) changed(state, record, 'modify', bound);
+}
+
+/** All of the attributes but the time of the last access. */
+function sameAttributes(value: Buffer, raw: Buffer, at: number): boolean {
+  const equal = (from: number, to: number) => raw.compare(value, 8 + from, 8 + to, at + from, at + to) === 0;
+  return equal(0, 32) && equal(40, 64) && equal(68, 80);
+}
+
+function sameXattrs(a: Map<string, Buffer>, b: Map<string, Buffer>): boolean {
+  return a.size === b.size && [...a].every(([name, value]) => b.get(name)?.equals(value) === true);
+}
+
+/**
+ * An inode number stands for a new object: the names that led to the old one lead to the new one, as far as nothing else
+ * is said of them. Such a name is marked, so that a record of this mount about the name itself still counts.
+ */
+function replaced(state: FoldState, record: Record, old: NodeId, bound: Bound): void {
+  const { mount } = state.meta;
+  const links = (state.looked.links.get(old) ?? []).filter((link) => !state.basedNames.has(nameId(link.parent, link.name)));
+  for (const { parent, name, node } of state.basedNames.values()) if (node === old) links.push({ parent, name, stated: true });
+  for (const { parent, name, stated } of links) {
+    linkOff(state, parent, name, old, mount);
+    nameOn(state, parent, name, bound.node, mount, stated);
+    const id = nameId(parent, name);
+    if (state.basedNames.has(id)) state.basedNames.set(id, { parent, name, node: bound.node });
+    else state.looked.names.set(id, { atMount: stated, node: bound.node });
+  }
+  const [place] = links;
+  if (place !== undefined) changed(state, record, 'create', bound, { parent: place.parent, name: place.name, target: old });
 }
 
 function foldBaseName(state: FoldState, record: Record): void {
@@ -60,7 +96,8 @@ function foldBaseName(state: FoldState, record: Record): void {
   const bound = state.bound(record.ino);
   const id = nameId(parent.node, record.name);
   const found = state.looked.names.get(id);
-  if (found?.atMount === true || !first(state, `name ${id}`)) return;
+  if (found?.atMount === true || state.basedNames.has(id)) return;
+  state.basedNames.set(id, { parent: parent.node, name: record.name, node: bound.node });
   const before = found?.node ?? null;
   if (before === bound.node) return;
   if (before !== null) linkOff(state, parent.node, record.name, before, state.meta.mount);
@@ -72,7 +109,8 @@ function foldBaseAbsent(state: FoldState, record: Record): void {
   const parent = state.bound(record.parent);
   const id = nameId(parent.node, record.name);
   const found = state.looked.names.get(id);
-  if (found?.atMount === true || !first(state, `name ${id}`)) return;
+  if (found?.atMount === true || state.basedNames.has(id)) return;
+  state.basedNames.set(id, { parent: parent.node, name: record.name, node: null });
   const before = found?.node ?? null;
   if (before === null) {
     state.sink.put('names', nameKey(parent.node, record.name, state.meta.mount), TOMBSTONE);
@@ -99,7 +137,7 @@ function foldBaseData(state: FoldState, record: Record): void {
     const head = state.heads.get(id);
     if (head !== undefined && head.seq <= mount) state.heads.set(id, { seq: mount, depth: 0, chainBytes: 0 });
   }
-  if (mount !== state.meta.first) changed(state, record, 'modify', bound);
+  if (record.flags & Flag.Unmounted) changed(state, record, 'modify', bound);
 }
 
 /** A cut at the mount: what came after it stays, so that images, which hold both, are no longer known. */
@@ -115,13 +153,16 @@ function first(state: FoldState, place: string): boolean {
   return true;
 }
 
+/**
+ * History was complete once and says otherwise: that changed while unmounted, whether the engine could tell it then or
+ * not. (Before it was complete, only what the engine says to be so is a change.)
+ */
 function changed(state: FoldState, record: Record, marker: Change['marker'], bound: Bound, more: Partial<Change> = {}): void {
-  if ((record.flags & Flag.Unmounted) === 0) return;
-  noteChange(state, record, marker, bound, { seq: state.meta.mount, timeNs: state.meta.mountTimeNs, unmounted: true, ...more });
-}
-
-function noteUnmounted(state: FoldState, record: Record): void {
-  if (state.meta.unmountedNoted) return;
-  state.meta.unmountedNoted = true;
-  noteGap(state, state.meta.mount, record.seq, state.meta.mountTimeNs, { reason: 'unmounted', note: 'changed while the tree was not mounted' });
+  const { mount, mountTimeNs, first: firstMount, baselined } = state.meta;
+  if ((record.flags & Flag.Unmounted) === 0 && (mount === firstMount || !baselined)) return;
+  if (!state.meta.unmountedNoted) {
+    state.meta.unmountedNoted = true;
+    noteGap(state, mount, record.seq, mountTimeNs, { reason: 'unmounted', note: 'changed while the tree was not mounted' });
+  }
+  noteChange(state, record, marker, bound, { seq: mount, timeNs: mountTimeNs, unmounted: true, ...more });
 }

@@ -12,7 +12,7 @@ import { attrSize, BLOCK_BYTES, decodeBinding, decodeBlock, decodeContent } from
 import { isSameObject } from './fold-base.js';
 import { HOT_BYTES, HOT_PATCHES } from './images.js';
 import { Kind, sizeAt, type Record } from './record.js';
-import { blockId, emptyLooked, nameId, type FoldState, type Looked } from './state.js';
+import { blockId, emptyLooked, nameId, type FoldState, type Link, type Looked } from './state.js';
 import { piecesOf } from './pieces.js';
 
 const BIRTHS: ReadonlySet<number> = new Set([Kind.Create, Kind.Mkdir, Kind.Symlink, Kind.Mknod, Kind.Tmpfile]);
@@ -29,7 +29,7 @@ export async function prefetch(history: History, state: FoldState, records: Reco
   const firstMount = state.meta.first === 0 || mount === state.meta.first;
   await Promise.all([
     sizes(rocks, state, records).then(() => heads(rocks, state, looked, records)).then(() => images(history, state, looked, records)),
-    bases(rocks, state, looked, records, mount, firstMount),
+    bases(history, state, looked, records, mount, firstMount),
   ]);
   return looked;
 }
@@ -140,13 +140,18 @@ function touched(record: Record, looked: Looked): number[] {
 }
 
 /** What history holds, at the mount, of the places that base records speak of. Inode numbers new to history have nothing. */
-async function bases(rocks: Rocks, state: FoldState, looked: Looked, records: Record[], mount: Seq, firstMount: boolean): Promise<void> {
+async function bases(history: History, state: FoldState, looked: Looked, records: Record[], mount: Seq, firstMount: boolean): Promise<void> {
+  const { rocks } = history;
   const nodes = new Map<NodeId, Record>();
+  const replaced: NodeId[] = [];
   const names = new Map<string, { parent: NodeId; name: string }>();
   const blocks = new Map<string, { node: NodeId; block: number }>();
   for (const record of records) {
     const bound = state.bindings.get(record.ino);
-    if (record.kind === Kind.BaseNode && bound !== undefined && isSameObject(bound, record)) nodes.set(bound.node, record);
+    if (record.kind === Kind.BaseNode && bound !== undefined) {
+      if (isSameObject(bound, record)) nodes.set(bound.node, record);
+      else replaced.push(bound.node);
+    }
     if (record.kind === Kind.BaseData && bound !== undefined) {
       for (const { block } of looked.pieces.get(record.seq) ?? []) blocks.set(blockId(bound.node, block), { node: bound.node, block });
     }
@@ -159,6 +164,7 @@ async function bases(rocks: Rocks, state: FoldState, looked: Looked, records: Re
     baseNodes(rocks, looked, [...nodes.keys()], mount, firstMount),
     baseNames(rocks, looked, [...names], mount, firstMount),
     baseBlocks(rocks, looked, [...blocks], mount),
+    ...replaced.map(async (node) => { looked.links.set(node, await linksAt(history, node, mount)); }),
   ]);
 }
 
@@ -180,8 +186,15 @@ async function baseNames(rocks: Rocks, looked: Looked, names: [string, { parent:
     : (await newestAt(rocks, 'names', names.map(([, { parent, name }]) => ({ gte: nameKey(parent, name, mount), lt: nameBounds(parent, name).lt })))).map((entry) => (entry === null ? null : { seq: seqInKey(entry.key), value: entry.value }));
   names.forEach(([id], i) => {
     const entry = found[i];
-    if (entry != null) looked.names.set(id, { atMount: entry.seq === mount, node: entry.value.length === 0 ? null : Number(entry.value.readBigUInt64BE(0)) });
+    if (entry != null) looked.names.set(id, { atMount: entry.seq === mount && entry.value.length !== 9, node: entry.value.length === 0 ? null : Number(entry.value.readBigUInt64BE(0)) });
   });
+}
+
+/** Names of a node at the mount, and which of them a base-name record of this session has stated. */
+async function linksAt(history: History, node: NodeId, mount: Seq): Promise<Link[]> {
+  const links = await history.linksOf(node, mount);
+  const entries = await Promise.all(links.map(({ parent, name }) => history.lookup(parent, name, mount)));
+  return links.map((link, i) => ({ ...link, stated: entries[i]?.since === mount }));
 }
 
 async function baseBlocks(rocks: Rocks, looked: Looked, blocks: [string, { node: NodeId; block: number }][], mount: Seq): Promise<void> {

@@ -45,9 +45,14 @@ export interface Looked {
   nodes: Map<NodeId, { atMount: boolean; value: Buffer | null; xattrs: Map<string, Buffer> }>;
   /** Keys (`blockId`) of blocks that have an entry at the mount already. */
   blocks: Set<string>;
+  /** Names of nodes whose inode number, as the mount found it, stands for another object now. */
+  links: Map<NodeId, Link[]>;
 }
 
-export const emptyLooked = (): Looked => ({ pieces: new Map(), contents: new Map(), names: new Map(), nodes: new Map(), blocks: new Set() });
+/** `stated`: a base-name record of this session says so. */
+export interface Link { parent: NodeId; name: string; stated: boolean }
+
+export const emptyLooked = (): Looked => ({ pieces: new Map(), contents: new Map(), names: new Map(), nodes: new Map(), blocks: new Set(), links: new Map() });
 
 export const blockId = (node: NodeId, block: number): string => `${node}/${block}`;
 export const nameId = (parent: NodeId, name: string): string => `${parent}/${name}`;
@@ -62,8 +67,9 @@ export class FoldState {
   looked: Looked = emptyLooked();
   /** Content written by this batch, by hash. */
   readonly fresh = new Map<bigint, { id: number; bytes: Buffer }>();
-  /** What this batch has written at the mount: the oldest original wins. */
+  /** What this batch has written at the mount, names apart: the oldest original wins. */
   readonly based = new Set<string>();
+  readonly basedNames = new Map<string, { parent: NodeId; name: string; node: NodeId | null }>();
   /** Blocks whose chain of patches has grown too long in this batch. */
   readonly overlong = new Map<string, { node: NodeId; block: number }>();
   changes: Change[] = [];
@@ -80,6 +86,7 @@ export class FoldState {
     this.images.clear();
     this.fresh.clear();
     this.based.clear();
+    this.basedNames.clear();
     this.overlong.clear();
     this.changes = [];
     this.bindings.age();

@@ -94,7 +94,7 @@ export class Scenario {
     const names = [...pending.names.values()];
     if (names.length > 0) {
       const { parent, name } = this.random.pick(names);
-      return this.saveName(parent, name), true;
+      return this.saveName(parent, name, this.random.chance(0.5)), true;
     }
     const files = [...pending.blocks.keys()];
     if (files.length > 0) {
@@ -111,7 +111,8 @@ export class Scenario {
     this.emit({ kind: Kind.BaseNode, ino: node.ino, attr, flags: pending.flags, payload: encodeBaseNode((attr.mode & 0o170000) === S_IFLNK ? target : Buffer.alloc(0), xattrs) });
   }
 
-  private saveName(parent: ModelNode, name: string): void {
+  /** The walk names an object before it looks at it; a hook looks first. */
+  private saveName(parent: ModelNode, name: string, nameFirst = false): void {
     const { pending } = this;
     if (pending === null) return;
     const id = `${parent.ino}/${name}`;
@@ -122,7 +123,7 @@ export class Scenario {
       this.emit({ kind: Kind.BaseAbsent, parent: parent.ino, name, flags: pending.flags });
       return;
     }
-    this.saveNode(found.node);
+    if (!nameFirst) this.saveNode(found.node);
     this.saveNode(parent);
     this.emit({ kind: Kind.BaseName, parent: parent.ino, name, ino: found.node.ino, flags: pending.flags });
   }
@@ -147,6 +148,8 @@ export class Scenario {
     if (child !== undefined) {
       this.saveNode(child);
       if (child.nlink === 1 && isFile(child)) this.saveBlocks(child, 0, MAX_FILE * 2);
+      // A directory that may go takes along what the mount found missing in it.
+      for (const pended of [...pending.names.values()]) if (pended.parent === child && child.children.size === 0) this.saveName(child, pended.name);
     } else if (!pending.present.has(`${parent.ino}/${name}`) && !pending.names.has(`${parent.ino}/${name}`) && this.random.chance(0.3)) {
       this.emit({ kind: Kind.BaseAbsent, parent: parent.ino, name });
       return;
@@ -413,7 +416,7 @@ export class Scenario {
   changeUnmounted(steps: number): { nodes: Set<ModelNode>; names: Set<string>; data: Set<ModelNode>; gone: { parent: ModelNode; name: string }[] } {
     for (const node of this.handles.splice(0)) if (node.nlink === 0) this.model.release(node);
     const { model } = this;
-    const before = new Map(model.names().map((entry) => [`${entry.parent.ino}/${entry.name}`, { ...entry, birth: entry.node.btime, parentBirth: entry.parent.btime }]));
+    const before = new Map(model.names().map((entry) => [`${entry.parent.ino}/${entry.name}`, entry]));
     const nodes = new Map([model.root, ...model.names().map((entry) => entry.node)].map((node) => [node, { attr: JSON.stringify(attrOf(node), stringify), data: node.data, xattrs: JSON.stringify([...node.xattrs]) }]));
     const { records, states } = this;
     const [count, seq] = [records.length, this.seq];
@@ -424,14 +427,17 @@ export class Scenario {
     for (const node of this.handles.splice(0)) if (node.nlink === 0) this.model.release(node);
     const changed = { nodes: new Set<ModelNode>(), names: new Set<string>(), data: new Set<ModelNode>(), gone: [] as { parent: ModelNode; name: string }[] };
     const after = new Set<string>();
-    const living = new Set(model.directories());
+    const living = new Map(model.directories().map((directory) => [directory.ino, directory]));
     for (const { parent, name, node } of model.names()) {
       const id = `${parent.ino}/${name}`;
       after.add(id);
       const old = before.get(id);
-      if (old?.node !== node || old.parent !== parent) changed.names.add(id);
+      if (old?.node.ino !== node.ino) changed.names.add(id);
     }
-    for (const [id, { parent, name }] of before) if (!after.has(id) && living.has(parent)) changed.gone.push({ parent, name });
+    for (const [id, { parent: then, name }] of before) {
+      const parent = living.get(then.ino);
+      if (!after.has(id) && parent !== undefined) changed.gone.push({ parent, name });
+    }
     for (const node of [model.root, ...model.names().map((entry) => entry.node)]) {
       const old = nodes.get(node);
       if (old === undefined || old.attr !== JSON.stringify(attrOf(node), stringify) || old.xattrs !== JSON.stringify([...node.xattrs])) changed.nodes.add(node);
