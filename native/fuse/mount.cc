@@ -16,15 +16,23 @@ extern char** environ;
 namespace rewindfs::fuse {
 namespace {
 
-int run(const std::vector<std::string>& words, const std::vector<std::string>& extra_environment) {
+constexpr int kHelperFd = 3;
+
+// Runs a program to its end: its exit code, or a negative errno. comm (if not -1) becomes its descriptor kHelperFd.
+int run(const std::vector<std::string>& words, const std::vector<std::string>& extra_environment, int comm = -1) {
   std::vector<char*> argv, env;
   for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   for (char** entry = environ; *entry != nullptr; ++entry) env.push_back(*entry);
   for (const auto& entry : extra_environment) env.push_back(const_cast<char*>(entry.c_str()));
   env.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  if (comm >= 0) posix_spawn_file_actions_adddup2(&actions, comm, kHelperFd);
   pid_t pid = 0;
-  if (const int error = posix_spawnp(&pid, argv[0], nullptr, nullptr, argv.data(), env.data()); error != 0) return -error;
+  const int error = posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), env.data());
+  posix_spawn_file_actions_destroy(&actions);
+  if (error != 0) return -error;
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
@@ -73,14 +81,13 @@ std::string escaped(const std::string& text) {
 
 Outcome<UniqueFd> mount_by_helper(const MountOptions& options) {
   int pair[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0) return Failure{errno, "socketpair"};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) return Failure{errno, "socketpair"};
   const UniqueFd ours(pair[0]), theirs(pair[1]);
-  fcntl(ours.get(), F_SETFD, FD_CLOEXEC);
   std::string words = flag_words(options) + ",default_permissions,fsname=" + escaped(options.source) +
                       ",subtype=" + options.subtype;
   if (options.max_read != 0) words += ",max_read=" + std::to_string(options.max_read);
   const int status = run({"fusermount3", "-o", words, "--", options.mountpoint},
-                         {"_FUSE_COMMFD=" + std::to_string(theirs.get())});
+                         {"_FUSE_COMMFD=" + std::to_string(kHelperFd)}, theirs.get());
   if (status == -ENOENT) return no_helper();
   if (status != 0) return Failure{EPERM, "fusermount3", options.mountpoint, "ERR_MOUNT_FAILED"};
   return receive_fd(ours.get());

@@ -35,13 +35,20 @@ std::optional<gid_t> supplementary_group(std::span<const std::byte> extensions) 
   return {};
 }
 
-// Leaving fsuid 0 drops the file capabilities; what the kernel has already decided must not be decided again.
-void keep_override() {
+// Of this thread.
+void change_effective(void (*change)(__user_cap_data_struct*)) {
   __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2];
   if (syscall(SYS_capget, &head, data) != 0) return;
-  data[0].effective |= data[0].permitted & (CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_MKNOD));
+  change(data);
   syscall(SYS_capset, &head, data);
+}
+
+// Leaving fsuid 0 drops the file capabilities; what the kernel has already decided must not be decided again.
+void keep_override() {
+  change_effective([](__user_cap_data_struct* data) {
+    data[0].effective |= data[0].permitted & (CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_MKNOD));
+  });
 }
 
 // Only asked for the rare file with S_ISGID that its group may not execute.
@@ -80,6 +87,7 @@ void detach_thread() {
   unshare(CLONE_FS);
   umask(0);
   current_umask = 0;
+  change_effective([](__user_cap_data_struct* data) { data[0].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE); });
 }
 
 AsCaller::AsCaller(const fuse::Call& call, uint32_t umask_bits) {

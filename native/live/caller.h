@@ -10,7 +10,8 @@
 
 namespace rewindfs::live {
 
-// Once on each thread that serves requests.
+// Once on each thread that serves requests. The thread gives up CAP_SYS_RESOURCE, so that quotas and a file system's
+// reserved blocks count as they do for the caller.
 void detach_thread();
 
 class AsCaller {

@@ -54,19 +54,23 @@ Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
     const AsCaller as_caller(call, making.umask);
     if (const int error = making.make(dir->path().get()); error != 0) return Errno{error};
   }
-  const auto stat = stat_at(dir->path().get(), making.name);
-  if (!stat.ok()) return Errno{stat.error()};
-  tree.baseline.born(stat->stx_ino, S_ISDIR(stat->stx_mode));
-  recording.object(stat->stx_ino, *stat);
-  if (auto after = recording.parent(*dir, making.name); !after.ok()) return Errno{after.error()};
+  struct statx stat;
+  const auto inode = tree.enter(*dir, making.name, stat);
+  if (!inode.ok()) {  // no descriptor is left: nothing may stay that is not recorded
+    unlinkat(dir->path().get(), making.name.data(), making.kind == journal::Kind::kMkdir ? AT_REMOVEDIR : 0);
+    return Errno{inode.error()};
+  }
+  tree.baseline.born(stat.stx_ino, S_ISDIR(stat.stx_mode));
+  recording.object(stat.stx_ino, stat);
   recording.draft.payload = making.payload;
   recording.draft.flags = making.flags;
-  const auto seq = recording.append();
-  if (!seq.ok()) return Errno{seq.error()};
-  auto inode = tree.child(*dir, making.name, *stat, true);
-  if (!inode.ok()) return Errno{inode.error()};
-  if (auto said = record_inherited(tree, recording, stat->stx_ino, (*inode)->path().proc()); !said.ok()) return Errno{said.error()};
-  return Made{*inode, *stat, *seq, recording.draft.writer};
+  auto after = recording.parent(*dir, making.name);
+  const auto seq = after.ok() ? append_with(tree, recording, inherited_xattrs((*inode)->path().proc())) : Errno{after.error()};
+  if (!seq.ok()) {
+    tree.inodes.forget((*inode)->id, 1);
+    return Errno{seq.error()};
+  }
+  return Made{*inode, stat, *seq, recording.draft.writer};
 }
 
 void answer_entry(Tree& tree, Call& call, const Result<Made>& made) {
@@ -84,14 +88,10 @@ struct EntryAndOpen {
 };
 static_assert(sizeof(EntryAndOpen) == 144);
 
-HandlePtr created_handle(UniqueFd fd, const Made& made, uint32_t flags) {
-  auto handle = std::make_shared<Handle>();
-  handle->inode = made.inode;
-  handle->fd = std::move(fd);
-  handle->writable = (flags & O_ACCMODE) != O_RDONLY;
-  handle->writer = made.writer;
-  handle->save = handle->writable ? made.seq : 0;
-  return handle;
+void fill_handle(Handle& handle, const Made& made) {
+  handle.inode = made.inode;
+  handle.writer = made.writer;
+  handle.save = handle.writable ? made.seq : 0;
 }
 
 uint16_t opened_flag(uint32_t flags) {
@@ -131,14 +131,19 @@ void op_create(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::CreateIn>();
   const std::string_view name = call.take_string();
   if (in == nullptr) return call.fail(EINVAL);
-  UniqueFd fd;
+  auto handle = std::make_shared<Handle>();
+  handle->writable = (in->flags & O_ACCMODE) != O_RDONLY;
+  if (handle->writable) {
+    if (auto room = reserve_close(tree, call, *handle); !room.ok()) return call.fail(room.error());
+  }
   const auto made = make_object(tree, call, {journal::Kind::kCreate, name, in->umask, {}, opened_flag(in->flags), [&](int dir) {
-    fd.reset(openat(dir, name.data(), backing_flags(in->flags) | O_CREAT | O_EXCL | O_NOFOLLOW, in->mode & 07777));
-    return fd.valid() ? 0 : errno;
+    handle->fd.reset(openat(dir, name.data(), backing_flags(in->flags) | O_CREAT | O_EXCL | O_NOFOLLOW, in->mode & 07777));
+    return handle->fd.valid() ? 0 : errno;
   }});
   if (!made.ok()) return call.fail(made.error());
+  fill_handle(*handle, *made);
   EntryAndOpen out{tree.entry(*made->inode, made->stat), {}};
-  out.open = register_handle(tree, created_handle(std::move(fd), *made, in->flags));
+  out.open = register_handle(tree, std::move(handle));
   call.ok(out);
 }
 
@@ -149,7 +154,10 @@ void op_tmpfile(Tree& tree, Call& call) {
   if (in == nullptr || !dir) return call.fail(in == nullptr ? EINVAL : ESTALE);
   Recording recording(tree, call, journal::Kind::kTmpfile);
   if (auto reserved = recording.reserve(kInheritedBytes, 3); !reserved.ok()) return call.fail(reserved.error());
-  UniqueFd fd;
+  auto handle = std::make_shared<Handle>();
+  handle->writable = true;  // O_TMPFILE is always for writing
+  if (auto room = reserve_close(tree, call, *handle); !room.ok()) return call.fail(room.error());
+  UniqueFd& fd = handle->fd;
   {
     const AsCaller as_caller(call, in->umask);
     fd.reset(open(dir->path().proc().c_str(), (backing_flags(in->flags) & ~(O_CREAT | O_EXCL)) | O_TMPFILE | (in->flags & O_EXCL),
@@ -168,12 +176,11 @@ void op_tmpfile(Tree& tree, Call& call) {
   recording.object(inode->ino, *stat);
   recording.draft.parent = dir->ino;
   recording.draft.flags = opened_flag(in->flags);
-  const auto seq = recording.append();
+  const auto seq = append_with(tree, recording, inherited_xattrs(path));
   if (!seq.ok()) return call.fail(seq.error());
-  if (auto said = record_inherited(tree, recording, inode->ino, path); !said.ok()) return call.fail(said.error());
-  const Made made{inode, *stat, *seq, recording.draft.writer};
+  fill_handle(*handle, Made{inode, *stat, *seq, recording.draft.writer});
   EntryAndOpen out{tree.entry(*inode, *stat), {}};
-  out.open = register_handle(tree, created_handle(std::move(fd), made, in->flags));
+  out.open = register_handle(tree, std::move(handle));
   call.ok(out);
 }
 

@@ -37,12 +37,14 @@ void op_write(Tree& tree, Call& call) {
   if (auto reserved = recording.reserve(data.size(), 2); !reserved.ok()) return call.fail(reserved.error());
 
   const StateLock lock{&inode};
+  inode.assert_state();
   if (auto saved = tree.baseline.before_data(inode.ino, handle->fd.get(), in->offset, data.size()); !saved.ok()) {
     return call.fail(saved.error());
   }
   if (in->write_flags & fuse::kWriteKillSuidgid) {  // before the data, so that the write's own record shows the mode without them
     if (const int error = drop_lost_bits(call, handle->fd.get()); error != 0) return call.fail(error);
   }
+  const bool had = had_capability(inode);
   ssize_t written = 0;
   do {
     written = pwrite(handle->fd.get(), data.data(), data.size(), static_cast<off_t>(in->offset));
@@ -54,13 +56,8 @@ void op_write(Tree& tree, Call& call) {
   recording.draft.length = static_cast<uint64_t>(written);
   recording.draft.payload = data.first(static_cast<size_t>(written));
   if (const auto after = recording.object(inode); !after.ok()) return call.fail(after.error());
-  if (const auto appended = recording.append(); !appended.ok()) return call.fail(appended.error());
-  if (handle->drops_capability) {
-    handle->drops_capability = false;
-    if (const auto said = record_present(tree, recording.draft, inode.path().proc(), "security.capability"); !said.ok()) {
-      return call.fail(said.error());
-    }
-  }
+  const auto appended = append_with(tree, recording, capability_lost(inode, had));
+  if (!appended.ok()) return call.fail(appended.error());
   call.ok(fuse::WriteOut{static_cast<uint32_t>(written), 0});
 }
 

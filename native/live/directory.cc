@@ -50,10 +50,9 @@ void put_dirent(std::byte* at, const DirectoryEntry& entry, uint64_t next) {
 // The entry with its attributes counts as a lookup; one that is gone meanwhile is listed without.
 fuse::EntryOut plus_entry(Tree& tree, const Inode& dir, const DirectoryEntry& entry) {
   if (is_dots(entry.name)) return {};
-  const auto stat = stat_at(dir.path().get(), entry.name);
-  if (!stat.ok()) return {};
-  const auto inode = tree.child(dir, entry.name, *stat, true);
-  return inode.ok() ? tree.entry(**inode, *stat) : fuse::EntryOut{};
+  struct statx stat;
+  const auto inode = tree.enter(dir, entry.name, stat);
+  return inode.ok() ? tree.entry(**inode, stat) : fuse::EntryOut{};
 }
 
 void read_stream(Tree& tree, Call& call, bool plus) {

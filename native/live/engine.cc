@@ -2,7 +2,12 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include <fstream>
 
 #include "fuse/mount.h"
 #include "live/caller.h"
@@ -22,8 +27,8 @@ constexpr unsigned kPatienceMs = 20'000;    // for the kernel to end a connectio
 void raise_descriptor_limit() {
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  rlimit most{1u << 20, 1u << 20};
-  if (geteuid() == 0 && setrlimit(RLIMIT_NOFILE, &most) == 0) return;
+  const rlimit most{1u << 20, 1u << 20};
+  if (limit.rlim_max < most.rlim_max && setrlimit(RLIMIT_NOFILE, &most) == 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
 }
@@ -43,6 +48,25 @@ std::string quoted(const std::string& text) {
     }
   }
   return out + "\"";
+}
+
+// What the mount that holds the backing directory forbids stays forbidden.
+Result<void> take_limits(const Tree& tree, fuse::MountOptions& how) {
+  struct statvfs below;
+  if (fstatvfs(tree.root_fd(), &below) != 0) return last_errno();
+  how.read_only = below.f_flag & ST_RDONLY;
+  how.nosuid = below.f_flag & ST_NOSUID;
+  how.nodev = below.f_flag & ST_NODEV;
+  how.noexec = below.f_flag & ST_NOEXEC;
+  return {};
+}
+
+// The kernel reads 128 KiB ahead unless it is told otherwise, which only root may. Without it reading is slower, no more.
+void raise_read_ahead(const std::string& mountpoint) {
+  struct stat root;
+  if (::stat(mountpoint.c_str(), &root) != 0) return;
+  std::ofstream("/sys/class/bdi/" + std::to_string(major(root.st_dev)) + ":" + std::to_string(minor(root.st_dev)) + "/read_ahead_kb")
+      << fuse::kMaxWriteBytes / 1024;
 }
 
 }  // namespace
@@ -71,6 +95,7 @@ Outcome<Started> Engine::start() {
   how.mountpoint = options_.mountpoint;
   how.source = options_.fsname;
   how.subtype = "rewindfs";
+  if (auto limited = take_limits(*tree_, how); !limited.ok()) return Failure{limited.error(), "statvfs", options_.backing};
   auto connection = fuse::mount(how);
   if (!connection.ok()) return connection.failure();
   session_ = std::make_unique<fuse::Session>(
@@ -90,6 +115,7 @@ Outcome<Started> Engine::start() {
     return Failure{seq.error(), "append"};
   }
   session_->start();
+  raise_read_ahead(options_.mountpoint);
   return Started{*seq, tree_->root_ino()};
 }
 

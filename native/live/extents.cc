@@ -17,7 +17,8 @@ constexpr uint64_t kMaxCopyBytes = 16u << 20;  // one request's part; the kernel
 unsigned chunks(uint64_t bytes) { return static_cast<unsigned>(bytes / journal::kMaxPayloadBytes + 2); }
 
 // What the file holds in [offset, end) now, as kWrite records; all but the last say that the call goes on.
-int record_content(Recording& recording, const Inode& inode, int fd, uint64_t offset, uint64_t end) {
+int record_content(Tree& tree, Recording& recording, const Inode& inode, int fd, uint64_t offset, uint64_t end,
+                   std::span<const XattrChange> with) {
   std::vector<std::byte> buffer(journal::kMaxPayloadBytes);
   recording.draft.kind = journal::Kind::kWrite;
   recording.draft.aux = 0;
@@ -31,7 +32,9 @@ int record_content(Recording& recording, const Inode& inode, int fd, uint64_t of
     recording.draft.length = bytes;
     recording.draft.payload = std::span(buffer).first(bytes);
     if (const auto after = recording.object(inode); !after.ok()) return after.error();
-    if (const auto appended = recording.append(); !appended.ok()) return appended.error();
+    const bool last = offset + bytes == end;
+    const auto appended = append_with(tree, recording, last ? with : std::span<const XattrChange>{});
+    if (!appended.ok()) return appended.error();
     offset += bytes;
   }
   recording.draft.payload = {};
@@ -55,6 +58,7 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   const uint64_t moved = moves_content(in.mode) ? unlocked->stx_size + in.length : 0;
   if (auto reserved = recording.reserve(moved, chunks(moved)); !reserved.ok()) return reserved.error();
   const StateLock lock{&inode};
+  inode.assert_state();
   const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), in.offset, changed_bytes(in, before->stx_size)); !saved.ok()) {
@@ -63,6 +67,7 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   if (!is_privileged(call)) {  // the kernel leaves it to us, and does not say
     if (const int error = drop_lost_bits(call, handle.fd.get()); error != 0) return error;
   }
+  const bool had = had_capability(inode);
   if (fallocate(handle.fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) != 0) return errno;
   const auto after = recording.object(inode);
   if (!after.ok()) return after.error();
@@ -73,8 +78,10 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   recording.draft.offset = in.offset;
   recording.draft.length = in.length;
   recording.draft.flags = rewritten ? static_cast<uint16_t>(journal::kMore) : uint16_t{0};
-  if (const auto appended = recording.append(); !appended.ok()) return appended.error();
-  return rewritten ? record_content(recording, inode, handle.fd.get(), in.offset, end) : 0;
+  const auto lost = capability_lost(inode, had);
+  const auto appended = rewritten ? recording.append() : append_with(tree, recording, lost);
+  if (!appended.ok() || !rewritten) return appended.error();
+  return record_content(tree, recording, inode, handle.fd.get(), in.offset, end, lost);
 }
 
 // Bytes copied. Under the target's lock only: what is recorded is read back from the target.
@@ -89,16 +96,19 @@ Result<uint64_t> copy_range(Tree& tree, Call& call) {
   Recording recording(tree, call, journal::Kind::kWrite);
   if (auto reserved = recording.reserve(length, chunks(length)); !reserved.ok()) return Errno{reserved.error()};
   const StateLock lock{&inode};
+  inode.assert_state();
   if (auto saved = tree.baseline.before_data(inode.ino, to->fd.get(), in->offset_out, length); !saved.ok()) return Errno{saved.error()};
   if (!is_privileged(call)) {
     if (const int error = drop_lost_bits(call, to->fd.get()); error != 0) return Errno{error};
   }
   auto offset_in = static_cast<off64_t>(in->offset_in), offset_out = static_cast<off64_t>(in->offset_out);
+  const bool had = had_capability(inode);
   const ssize_t copied = copy_file_range(from->fd.get(), &offset_in, to->fd.get(), &offset_out, length, 0);
   if (copied < 0) return last_errno();
   recording.draft.save = to->save;
   const auto bytes = static_cast<uint64_t>(copied);
-  if (const int error = record_content(recording, inode, to->fd.get(), in->offset_out, in->offset_out + bytes); error != 0) return Errno{error};
+  const int error = record_content(tree, recording, inode, to->fd.get(), in->offset_out, in->offset_out + bytes, capability_lost(inode, had));
+  if (error != 0) return Errno{error};
   return bytes;
 }
 

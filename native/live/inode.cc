@@ -46,6 +46,12 @@ InodePtr InodeTable::intern(UniqueFd fd, const struct statx& stat, bool counted)
   return inode;
 }
 
+void InodeTable::count(const InodePtr& inode) {
+  const MutexLock lock(mutex_);
+  ++inode->lookups_;
+  by_id_.emplace(inode->id, inode);
+}
+
 void InodeTable::forget(uint64_t id, uint64_t lookups) {
   InodePtr last;  // its descriptor is closed after the lock is released
   const MutexLock lock(mutex_);

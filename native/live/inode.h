@@ -17,12 +17,16 @@
 #include <unordered_map>
 #include <vector>
 
+#include "journal/recorder.h"
 #include "os/mutex.h"
 #include "os/result.h"
 #include "live/path_cache.h"
 #include "os/unique_fd.h"
 
 namespace rewindfs::live {
+
+// Something about an object that costs a system call to find out, and that every change to it passes by.
+enum class Known : uint8_t { kNot, kNo, kYes };
 
 struct Inode {
   Inode(uint64_t nodeid, uint64_t number, dev_t device, mode_t mode, PathCache& paths, UniqueFd fd)
@@ -40,6 +44,11 @@ struct Inode {
   Path path() const { return paths_.open(holder_); }
   // Its last name is going: only a descriptor keeps it now.
   void keep_path() const { paths_.keep(holder_); }
+
+  // For clang, where the lock was taken through a LockSet.
+  void assert_state() const REWINDFS_TSA(assert_capability(state)) {}
+
+  Known capability GUARDED_BY(state) = Known::kNot;  // security.capability
 
   bool is_directory() const { return type == S_IFDIR; }
   bool is_regular() const { return type == S_IFREG; }
@@ -68,6 +77,8 @@ class InodeTable {
   // The Inode of the object behind fd (made when it is new), counted as one lookup by the kernel when `counted`.
   // An Inode that is not counted is forgotten with its last pointer.
   InodePtr intern(UniqueFd fd, const struct statx& stat, bool counted) EXCLUDES(mutex_);
+  // One more lookup of an object that the kernel knows already.
+  void count(const InodePtr& inode) EXCLUDES(mutex_);
   void forget(uint64_t id, uint64_t lookups) EXCLUDES(mutex_);
   size_t size() EXCLUDES(mutex_);
 
@@ -101,7 +112,7 @@ struct Handle {
   bool readable = true;
   uint64_t writer = 0;
   uint64_t save = 0;                        // seq of the record that opened it for writing
-  bool drops_capability = false;            // the file has security.capability, which the first write takes away; guarded by inode->state
+  journal::Reservation room_to_close;       // the record that ends the save must not fail for want of room
 
   Mutex mutex;                              // of a directory stream
   bool listed GUARDED_BY(mutex) = false;

@@ -46,16 +46,15 @@ void op_lookup(Tree& tree, Call& call) {
   const InodePtr dir = tree.inodes.find(call.head.nodeid);
   if (!dir) return call.fail(ESTALE);
   if (tree.is_snapshots(*dir, name)) return answer_snapshots(tree, call);
-  const auto stat = stat_at(dir->path().get(), name);
-  if (stat.error() == ENOENT) {  // an entry without a node: the kernel remembers that there is nothing
+  struct statx stat;
+  const auto inode = tree.enter(*dir, name, stat);
+  if (inode.error() == ENOENT) {  // an entry without a node: the kernel remembers that there is nothing
     fuse::EntryOut none{};
     none.entry_valid = kForeverSeconds;
     return call.ok(none);
   }
-  if (!stat.ok()) return call.fail(stat.error());
-  const auto inode = tree.child(*dir, name, *stat, true);
   if (!inode.ok()) return call.fail(inode.error());
-  call.ok(tree.entry(**inode, *stat));
+  call.ok(tree.entry(**inode, stat));
 }
 
 void op_forget(Tree& tree, Call& call) {

@@ -17,7 +17,12 @@ struct Place {
   InodePtr child;
   struct statx stat{};
 
-  bool goes() const { return child->is_directory() || stat.stx_nlink <= 1; }
+  // Under the child's lock: another of its names may have gone since the look at this one.
+  bool goes() const {
+    if (child->is_directory()) return true;
+    const auto now = stat_fd(child->path().get());
+    return !now.ok() || now->stx_nlink <= 1;
+  }
 };
 
 int look(Tree& tree, Place& place) {
@@ -51,8 +56,9 @@ int remove(Tree& tree, Call& call, journal::Kind kind, int flags) {
   const NamesLock names{place.dir.get()};
   if (const int error = look(tree, place); error != 0) return error;
   const StateLock state{place.dir.get(), place.child.get()};
-  if (auto saved = before_name(tree, place, place.goes()); !saved.ok()) return saved.error();
-  if (place.goes()) place.child->keep_path();
+  const bool goes = place.goes();
+  if (auto saved = before_name(tree, place, goes); !saved.ok()) return saved.error();
+  if (goes) place.child->keep_path();
   if (unlinkat(place.dir->path().get(), place.name.data(), flags) != 0) return errno;
   if (const auto after = recording.object(*place.child); !after.ok()) return after.error();
   if (const auto after = recording.parent(*place.dir, place.name); !after.ok()) return after.error();
@@ -91,8 +97,9 @@ int rename(Tree& tree, Call& call, uint64_t new_dir, unsigned flags) {
   const StateLock state{from.dir.get(), to.dir.get(), from.child.get(), to.child.get()};
   if (auto saved = before_name(tree, from, false); !saved.ok()) return saved.error();
   const bool replaced = to.child && to.child != from.child && !(flags & (RENAME_EXCHANGE | RENAME_NOREPLACE));
-  if (auto saved = before_name(tree, to, replaced && to.goes()); !saved.ok()) return saved.error();
-  if (replaced && to.goes()) to.child->keep_path();
+  const bool goes = replaced && to.goes();
+  if (auto saved = before_name(tree, to, goes); !saved.ok()) return saved.error();
+  if (goes) to.child->keep_path();
   if (renameat2(from.dir->path().get(), from.name.data(), to.dir->path().get(), to.name.data(), flags) != 0) return errno;
   if (is_no_change(from, to, flags)) return 0;
   return record_rename(recording, from, to, flags);
@@ -119,9 +126,8 @@ void op_link(Tree& tree, Call& call) {
   if (!stat.ok()) return call.fail(stat.error());
   if (const auto after = recording.parent(*place.dir, place.name); !after.ok()) return call.fail(after.error());
   if (const auto appended = recording.append(); !appended.ok()) return call.fail(appended.error());
-  const auto counted = tree.child(*place.dir, place.name, *stat, true);
-  if (!counted.ok()) return call.fail(counted.error());
-  call.ok(tree.entry(**counted, *stat));
+  tree.inodes.count(inode);
+  call.ok(tree.entry(*inode, *stat));
 }
 
 void op_unlink(Tree& tree, Call& call) { call.fail(remove(tree, call, journal::Kind::kUnlink, 0)); }

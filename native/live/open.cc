@@ -1,6 +1,5 @@
 // Opening files, ending a save, and making things durable.
 #include <fcntl.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "live/caller.h"
@@ -27,21 +26,24 @@ int truncate_opened(Tree& tree, Call& call, Handle& handle, bool kill_bits) {
   if (auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
   Inode& inode = *handle.inode;
   const StateLock lock{&inode};
+  inode.assert_state();
   const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), 0, before->stx_size); !saved.ok()) return saved.error();
   if (kill_bits) {
     if (const int error = drop_lost_bits(call, handle.fd.get()); error != 0) return error;
   }
+  const bool had = had_capability(inode);
   if (ftruncate(handle.fd.get(), 0) != 0) return errno;
   recording.draft.save = handle.save;
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  return recording.append().error();
+  return append_with(tree, recording, capability_lost(inode, had)).error();
 }
 
 int record_open(Tree& tree, Call& call, Handle& handle, uint32_t flags) {
   Recording recording(tree, call, journal::Kind::kOpen);
   if (auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
+  if (auto room = reserve_close(tree, call, handle); !room.ok()) return room.error();
   const StateLock lock{handle.inode.get()};
   recording.draft.aux = flags;
   if (const auto after = recording.object(*handle.inode); !after.ok()) return after.error();
@@ -52,15 +54,13 @@ int record_open(Tree& tree, Call& call, Handle& handle, uint32_t flags) {
   return 0;
 }
 
-// The end of a save. A store without room loses this record only: what was written is in the journal already.
-void record_close(Tree& tree, Call& call, const Handle& handle) {
-  Recording recording(tree, call, journal::Kind::kClose);
-  if (!recording.reserve(0).ok()) return;
+// The end of a save, in the room that was kept for it at the open.
+void record_close(Tree& tree, const Handle& handle) {
+  Recording recording(tree, journal::Kind::kClose, handle.writer);
   const StateLock lock{handle.inode.get()};
   recording.draft.save = handle.save;
-  recording.draft.writer = handle.writer;
   if (!recording.object(*handle.inode).ok()) return;
-  (void)recording.append();
+  (void)recording.append();  // a journal that fails now fails every change from here on: nobody waits for this answer
 }
 
 int sync_handle(Tree& tree, Call& call) {
@@ -82,7 +82,12 @@ int backing_flags(uint32_t flags) {
   return kept | (reads_only ? O_RDONLY : O_RDWR) | O_CLOEXEC;
 }
 
-bool has_capability(int fd) { return fgetxattr(fd, "security.capability", nullptr, 0) > 0; }
+Result<void> reserve_close(Tree& tree, Call& call, Handle& handle) {
+  auto room = tree.recorder.reserve(0, 1, call.interrupted);
+  if (!room.ok()) return Errno{room.error()};
+  handle.room_to_close = std::move(*room);
+  return {};
+}
 
 fuse::OpenOut register_handle(Tree& tree, HandlePtr handle) {
   fuse::OpenOut out{};
@@ -99,15 +104,17 @@ void op_open(Tree& tree, Call& call) {
   if (!inode->is_regular()) return call.fail(inode->is_directory() ? EISDIR : EINVAL);
   auto handle = std::make_shared<Handle>();
   handle->inode = inode;
-  handle->fd = open_backing(*inode, in->flags);
-  if (!handle->fd.valid()) return call.fail(errno);
   handle->writable = wants_write(in->flags);
+  // Truncating needs a writable descriptor, also of a file that is opened to be read (O_RDONLY | O_TRUNC).
+  const bool truncates = in->flags & O_TRUNC;
+  handle->fd = open_backing(*inode, truncates && !handle->writable ? in->flags | O_RDWR : in->flags);
+  if (!handle->fd.valid()) return call.fail(errno);
   if (handle->writable) {
-    handle->drops_capability = has_capability(handle->fd.get());
     if (const int error = record_open(tree, call, *handle, in->flags); error != 0) return call.fail(error);
   }
-  if (in->flags & O_TRUNC && handle->writable) {
+  if (truncates) {
     if (const int error = truncate_opened(tree, call, *handle, in->open_flags & fuse::kOpenKillSuidgid); error != 0) {
+      if (handle->save != 0) record_close(tree, *handle);
       return call.fail(error);
     }
   }
@@ -118,7 +125,7 @@ void op_release(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::ReleaseIn>();
   if (in == nullptr) return call.fail(EINVAL);
   const HandlePtr handle = tree.handles.remove(in->fh);
-  if (handle && handle->save != 0) record_close(tree, call, *handle);
+  if (handle && handle->save != 0) record_close(tree, *handle);
   call.ok();
 }
 

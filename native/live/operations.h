@@ -1,6 +1,9 @@
 // The operations by family, and the one table that says for each its handler and whether it is recorded.
 #pragma once
+#include <optional>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "fuse/dispatcher.h"
 #include "live/tree.h"
@@ -57,15 +60,26 @@ void op_listxattr(Tree&, Call&);
 
 std::span<const fuse::Operation<Tree>> operations();
 
+// open.cc: keeps room for the record that ends the save of a handle.
+Result<void> reserve_close(Tree& tree, Call& call, Handle& handle);
 // open.cc: a handle for an open that was made, with its record when it is for writing.
 fuse::OpenOut register_handle(Tree& tree, HandlePtr handle);
 // The flags for the backing file: what the kernel does itself is taken out, reading is added for before-images.
 int backing_flags(uint32_t flags);
-// Does the file have a capability that its first write takes away?
-bool has_capability(int fd);
 
-// xattr.cc: the extended attributes that a new object got from its directory, as records.
-Result<void> record_inherited(Tree& tree, const Recording& made, uint64_t ino, const std::string& path);
+// xattr.cc: extended attributes that a change of something else made, changed or took away.
+struct XattrChange {
+  std::string name;
+  std::optional<std::string> value;  // as it is now; none: it is gone
+};
+// What a new object got from its directory (path: to the object itself).
+std::vector<XattrChange> inherited_xattrs(const std::string& path);
+// Appends the recording and, as parts of the same call, the changes of extended attributes. Answers the seq of the first.
+Result<uint64_t> append_with(Tree& tree, Recording& recording, std::span<const XattrChange> with);
+// Does the file have security.capability? Its next change of content or owner takes that away.
+bool had_capability(Inode& inode) REQUIRES(inode.state);
+// After such a change: what is to be recorded with it.
+std::vector<XattrChange> capability_lost(Inode& inode, bool had) REQUIRES(inode.state);
 // The present value of one attribute, as a record: kSetxattr, or kRemovexattr when it is gone.
 Result<void> record_present(Tree& tree, const journal::Draft& like, const std::string& path, std::string_view name);
 

@@ -32,9 +32,16 @@ int change_times(const Inode& inode, const SetattrIn& in) {
   return utimensat(inode.path().get(), "", times, AT_EMPTY_PATH) == 0 ? 0 : errno;
 }
 
+constexpr uint32_t kAttributes = fuse::kValidMode | fuse::kValidUid | fuse::kValidGid | fuse::kValidAtime | fuse::kValidMtime;
+
+// A request for nothing is chown(2) with neither owner nor group, which still drops setuid and changes ctime.
+bool changes_owner(const SetattrIn& in) {
+  return (in.valid & (fuse::kValidUid | fuse::kValidGid)) || !(in.valid & (kAttributes | fuse::kValidSize | fuse::kValidKillSuidgid));
+}
+
 // Mode after owner: changing the owner clears setuid and setgid.
 int change_attributes(const Call& call, const Inode& inode, const SetattrIn& in) {
-  if (in.valid & (fuse::kValidUid | fuse::kValidGid)) {
+  if (changes_owner(in)) {
     if (const int error = change_owner(inode, in); error != 0) return error;
   }
   if (in.valid & fuse::kValidMode) {
@@ -69,7 +76,7 @@ Result<int> file_for_truncate(Tree& tree, const Inode& inode, const SetattrIn& i
   return opened.get();
 }
 
-int truncate(Tree& tree, Call& call, const Inode& inode, const SetattrIn& in) {
+int truncate(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
   HandlePtr handle;
   UniqueFd opened;
   const auto fd = file_for_truncate(tree, inode, in, handle, opened);
@@ -77,7 +84,8 @@ int truncate(Tree& tree, Call& call, const Inode& inode, const SetattrIn& in) {
   if (in.size > INT64_MAX) return EFBIG;
   Recording recording(tree, call, journal::Kind::kTruncate);
   if (const auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
-  const StateLock lock{const_cast<Inode*>(&inode)};
+  const StateLock lock{&inode};
+  inode.assert_state();
   const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   const uint64_t old_size = before->stx_size;
@@ -89,31 +97,27 @@ int truncate(Tree& tree, Call& call, const Inode& inode, const SetattrIn& in) {
   if (in.valid & fuse::kValidKillSuidgid) {
     if (const int error = drop_lost_bits(call, inode.path().get()); error != 0) return error;
   }
+  const bool had = had_capability(inode);
   if (ftruncate(*fd, static_cast<off_t>(in.size)) != 0) return errno;
   recording.draft.length = in.size;
   if (handle) recording.draft.save = handle->save;
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  if (const auto appended = recording.append(); !appended.ok()) return appended.error();
-  return 0;
+  return append_with(tree, recording, capability_lost(inode, had)).error();
 }
 
-constexpr uint32_t kAttributes = fuse::kValidMode | fuse::kValidUid | fuse::kValidGid | fuse::kValidAtime | fuse::kValidMtime;
-
-int set_attributes(Tree& tree, Call& call, const Inode& inode, const SetattrIn& in) {
+int set_attributes(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
   Recording recording(tree, call, journal::Kind::kSetattr);
   if (const auto reserved = recording.reserve(4096, 3); !reserved.ok()) return reserved.error();
-  const StateLock lock{const_cast<Inode*>(&inode)};
+  const StateLock lock{&inode};
+  inode.assert_state();
   if (const auto saved = tree.baseline.before_attr(inode.ino, inode.path().get()); !saved.ok()) return saved.error();
-  const bool capability = (in.valid & (fuse::kValidUid | fuse::kValidGid)) && inode.is_regular() &&
-                          getxattr(inode.path().proc().c_str(), "security.capability", nullptr, 0) > 0;
+  const bool had = changes_owner(in) && had_capability(inode);
   const int error = change_attributes(call, inode, in);
   // A request for several things that failed in the middle still did the first: what is there now is recorded.
   recording.draft.aux = recorded_mask(in);
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  if (const auto appended = recording.append(); !appended.ok()) return appended.error();
-  if (capability) {
-    if (const auto said = record_present(tree, recording.draft, inode.path().proc(), "security.capability"); !said.ok()) return said.error();
-  }
+  const auto appended = append_with(tree, recording, capability_lost(inode, had));
+  if (!appended.ok()) return appended.error();
   if ((in.valid & fuse::kValidMode) && getxattr(inode.path().proc().c_str(), "system.posix_acl_access", nullptr, 0) > 0) {
     if (const auto said = record_present(tree, recording.draft, inode.path().proc(), "system.posix_acl_access"); !said.ok()) return said.error();
   }
@@ -135,7 +139,7 @@ void op_setattr(Tree& tree, Call& call) {
     // "now" beside a size is what ftruncate did.
     if (rest.valid & fuse::kValidMtimeNow) rest.valid &= ~(fuse::kValidMtime | fuse::kValidMtimeNow);
   }
-  if (rest.valid & kAttributes || rest.valid & fuse::kValidKillSuidgid) {
+  if (!(in->valid & fuse::kValidSize) || (rest.valid & (kAttributes | fuse::kValidKillSuidgid))) {
     if (const int error = set_attributes(tree, call, *inode, rest); error != 0) return call.fail(error);
   }
   const auto stat = stat_fd(inode->path().get());

@@ -1,8 +1,11 @@
 #include "live/tree.h"
 
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 namespace rewindfs::live {
 namespace {
@@ -30,22 +33,34 @@ Result<std::unique_ptr<Tree>> Tree::open(UniqueFd root, journal::Recorder& recor
   return tree;
 }
 
-Result<InodePtr> Tree::child(const Inode& dir, std::string_view name, const struct statx& stat, bool counted) {
-  const dev_t dev = makedev(stat.stx_dev_major, stat.stx_dev_minor);
-  if (dev != dir.dev) return Errno{EXDEV};
-  if (!counted) {
-    if (InodePtr known = inodes.find_object(dev, stat.stx_ino)) return known;
-  }
-  UniqueFd fd(openat(dir.path().get(), name.data(), O_PATH | O_NOFOLLOW | O_CLOEXEC));
+// What it is comes from the descriptor, never from a second look at the name, which may lead elsewhere by then.
+Result<UniqueFd> Tree::open_child(const Inode& dir, std::string_view name, struct statx& stat) {
+  open_how how{};
+  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.resolve = RESOLVE_NO_XDEV;
+  UniqueFd fd(static_cast<int>(syscall(SYS_openat2, dir.path().get(), name.data(), &how, sizeof how)));
   if (!fd.valid()) return last_errno();
-  return inodes.intern(std::move(fd), stat, counted);
+  const auto found = stat_fd(fd.get());
+  if (!found.ok()) return Errno{found.error()};
+  if (makedev(found->stx_dev_major, found->stx_dev_minor) != dir.dev) return Errno{EXDEV};  // a subvolume is no mount
+  stat = *found;
+  return fd;
+}
+
+Result<InodePtr> Tree::enter(const Inode& dir, std::string_view name, struct statx& stat) {
+  Result<UniqueFd> fd = open_child(dir, name, stat);
+  if (!fd.ok()) return Errno{fd.error()};
+  return inodes.intern(std::move(*fd), stat, true);
 }
 
 Result<InodePtr> Tree::child(const Inode& dir, std::string_view name, struct statx& stat) {
   const auto found = stat_at(dir.path().get(), name);
   if (!found.ok()) return Errno{found.error()};
   stat = *found;
-  return child(dir, name, stat, false);
+  if (InodePtr known = inodes.find_object(makedev(stat.stx_dev_major, stat.stx_dev_minor), stat.stx_ino)) return known;
+  Result<UniqueFd> fd = open_child(dir, name, stat);
+  if (!fd.ok()) return Errno{fd.error()};
+  return inodes.intern(std::move(*fd), stat, false);
 }
 
 fuse::EntryOut Tree::entry(const Inode& inode, const struct statx& stat) const {
@@ -56,13 +71,19 @@ fuse::EntryOut Tree::entry(const Inode& inode, const struct statx& stat) const {
   return out;
 }
 
-Recording::Recording(Tree& tree, const fuse::Call& call, journal::Kind kind) : tree_(tree), call_(call) {
+Recording::Recording(Tree& tree, const fuse::Call& call, journal::Kind kind)
+    : tree_(tree), interrupted_(call.interrupted) {
   draft.kind = kind;
   draft.writer = tree.writers.resolve(call.head.pid, call.head.uid, call.head.gid);
 }
 
+Recording::Recording(Tree& tree, journal::Kind kind, uint64_t writer) : tree_(tree), interrupted_(nullptr) {
+  draft.kind = kind;
+  draft.writer = writer;
+}
+
 Result<void> Recording::reserve(uint64_t payload_bytes, unsigned records) {
-  auto reserved = tree_.recorder.reserve(payload_bytes, records, call_.interrupted);
+  auto reserved = tree_.recorder.reserve(payload_bytes, records, interrupted_);
   if (!reserved.ok()) return Errno{reserved.error()};
   reservation_ = std::move(*reserved);
   return {};

@@ -44,20 +44,24 @@ class Tree final : public TreeAccess {
   bool is_snapshots(const Inode& dir, std::string_view name) const {
     return dir.id == fuse::kRootId && name == snapshots.name;
   }
-  // The object at dir/name, made known when it is new. EXDEV where another file system begins.
-  Result<InodePtr> child(const Inode& dir, std::string_view name, const struct statx& stat, bool counted);
+  // The object at dir/name, counted as one lookup by the kernel. EXDEV where another file system, or a bind mount, begins.
+  Result<InodePtr> enter(const Inode& dir, std::string_view name, struct statx& stat);
+  // The same, not counted: for an operation that holds dir.names.
   Result<InodePtr> child(const Inode& dir, std::string_view name, struct statx& stat);
 
   fuse::EntryOut entry(const Inode& inode, const struct statx& stat) const;
 
  private:
   Tree(journal::Recorder& to, Snapshots of);
+  Result<UniqueFd> open_child(const Inode& dir, std::string_view name, struct statx& stat);
 };
 
 // One record in the making: what it says is filled in as the change is made.
 class Recording {
  public:
   Recording(Tree& tree, const fuse::Call& call, journal::Kind kind);
+  // For what nobody waits for: no reserving.
+  Recording(Tree& tree, journal::Kind kind, uint64_t writer);
 
   // Before any lock is taken: it may wait for the backlog. ENOSPC, EIO, EINTR: answer that and change nothing.
   Result<void> reserve(uint64_t payload_bytes, unsigned records = 1);
@@ -74,7 +78,7 @@ class Recording {
 
  private:
   Tree& tree_;
-  const fuse::Call& call_;
+  const volatile bool* const interrupted_;
   journal::Reservation reservation_;
   journal::Attr attr_{}, parent_{};
   journal::InoAttr parent2_{}, target_{};

@@ -13,12 +13,14 @@ namespace {
 
 constexpr size_t kMaxValueBytes = 64 << 10;  // XATTR_SIZE_MAX
 constexpr std::string_view kAclPrefix = "system.posix_acl_";
+constexpr char kCapability[] = "security.capability";
 constexpr std::string_view kTrustedPrefix = "trusted.";  // listed to nobody but root (xattr(7))
 
-int change(Tree& tree, Call& call, const Inode& inode, std::string_view name, bool drop_setgid, const auto& apply) {
+int change(Tree& tree, Call& call, Inode& inode, std::string_view name, bool drop_setgid, const auto& apply) {
   Recording recording(tree, call, journal::Kind::kSetxattr);
   if (auto reserved = recording.reserve(kMaxValueBytes + 4096, 3); !reserved.ok()) return reserved.error();
-  const StateLock lock{const_cast<Inode*>(&inode)};
+  const StateLock lock{&inode};
+  inode.assert_state();
   if (auto saved = tree.baseline.before_attr(inode.ino, inode.path().get()); !saved.ok()) return saved.error();
   if (apply() != 0) return errno;
   const auto stat = stat_fd(inode.path().get());
@@ -27,7 +29,21 @@ int change(Tree& tree, Call& call, const Inode& inode, std::string_view name, bo
     if (chmod(inode.path().proc().c_str(), stat->stx_mode & 07777 & ~S_ISGID) != 0) return errno;
   }
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
+  if (name == kCapability) inode.capability = Known::kNot;
   return record_present(tree, recording.draft, inode.path().proc(), name).error();
+}
+
+// None: it is not there, or cannot be read.
+std::optional<std::string> read_xattr(const std::string& path, const char* name) {
+  char small[512];
+  ssize_t size = getxattr(path.c_str(), name, small, sizeof small);
+  if (size >= 0) return std::string(small, static_cast<size_t>(size));
+  if (errno != ERANGE) return std::nullopt;
+  std::string value(kMaxValueBytes, '\0');
+  size = getxattr(path.c_str(), name, value.data(), value.size());
+  if (size < 0) return std::nullopt;
+  value.resize(static_cast<size_t>(size));
+  return value;
 }
 
 }  // namespace
@@ -47,18 +63,50 @@ Result<void> record_present(Tree& tree, const journal::Draft& like, const std::s
   return Result<void>(Errno{tree.recorder.append(draft).error()});
 }
 
-Result<void> record_inherited(Tree& tree, const Recording& made, uint64_t ino, const std::string& path) {
+Result<uint64_t> append_with(Tree& tree, Recording& recording, std::span<const XattrChange> with) {
+  if (!with.empty()) recording.draft.flags |= journal::kMore;
+  const auto seq = recording.append();
+  for (size_t i = 0; seq.ok() && i < with.size(); ++i) {
+    journal::Draft draft;
+    draft.kind = with[i].value ? journal::Kind::kSetxattr : journal::Kind::kRemovexattr;
+    draft.flags = i + 1 < with.size() ? static_cast<uint16_t>(journal::kMore) : uint16_t{0};
+    draft.writer = recording.draft.writer;
+    draft.save = recording.draft.save;
+    draft.ino = recording.draft.ino;
+    draft.attr = recording.draft.attr;
+    draft.name = with[i].name;
+    if (with[i].value) draft.payload = std::as_bytes(std::span(*with[i].value));
+    if (const auto appended = tree.recorder.append(draft); !appended.ok()) return appended;
+  }
+  return seq;
+}
+
+std::vector<XattrChange> inherited_xattrs(const std::string& path) {
   char names[4096];
   const ssize_t size = listxattr(path.c_str(), names, sizeof names);
   if (size <= 0) return {};
-  journal::Draft like = made.draft;
-  like.ino = ino;
+  std::vector<XattrChange> found;
   for (std::string_view rest(names, static_cast<size_t>(size)); !rest.empty();) {
-    const std::string_view name = rest.substr(0, rest.find('\0'));
-    if (auto said = record_present(tree, like, path, name); !said.ok()) return said;
+    std::string name(rest.substr(0, rest.find('\0')));
     rest.remove_prefix(name.size() + 1);
+    if (auto value = read_xattr(path, name.c_str())) found.push_back({std::move(name), std::move(value)});
   }
-  return {};
+  return found;
+}
+
+// Asked once for each object: afterwards every change of it passes by here.
+bool had_capability(Inode& inode) {
+  if (!inode.is_regular()) return false;
+  if (inode.capability == Known::kNot) {
+    inode.capability = read_xattr(inode.path().proc(), kCapability) ? Known::kYes : Known::kNo;
+  }
+  return inode.capability == Known::kYes;
+}
+
+std::vector<XattrChange> capability_lost(Inode& inode, bool had) {
+  if (!had || read_xattr(inode.path().proc(), kCapability)) return {};
+  inode.capability = Known::kNo;
+  return {{kCapability, std::nullopt}};
 }
 
 void op_setxattr(Tree& tree, Call& call) {
