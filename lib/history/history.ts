@@ -98,6 +98,7 @@ export class History implements HistoryReader {
   async attr(node: NodeId, seq: Seq): Promise<NodeAttr | null> { return (await this.tree.attrs([node], seq))[0]!; }
   attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> { return this.tree.attrs(nodes, seq); }
   xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> { return this.tree.xattrs(node, seq); }
+  xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> { return this.tree.xattrsOfAll(nodes, seq); }
   resolve(path: Name[], seq: Seq): Promise<NodeId | null> { return this.tree.resolve(path, seq); }
   pathOf(node: NodeId, seq: Seq): Promise<Name[] | null> { return this.tree.pathOf(node, seq); }
   linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]> { return this.tree.linksOf(node, seq); }

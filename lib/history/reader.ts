@@ -20,6 +20,8 @@ export interface HistoryReader {
   /** Attributes of many nodes at once, in their order. */
   attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]>;
   xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>>;
+  /** Extended attributes of many nodes at once, in their order. */
+  xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]>;
   /** Bytes of a file, holes as zeroes, cut at its size then. A caller who knows that size already may say it. */
   read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer>;
   /** Data ranges (not holes) of a file, in units of blocks, ascending. */

@@ -1,6 +1,6 @@
 /** The tree at an instant: names, attributes, extended attributes, paths. Nothing here waits for the live tree. */
 import { nameBounds, nameInKey, nameKey, nodeKey, getU64, seqInKey, u64Key, under } from './keys.js';
-import { newestAt, newestByName } from './newest.js';
+import { newestAt, newestByName, newestInRange } from './newest.js';
 import type { Rocks } from './rocks.js';
 import { ROOT, type Name, type NameEntry, type NodeAttr, type NodeId, type Seq } from './types.js';
 import { decodeAttr } from './values.js';
@@ -13,6 +13,8 @@ const MIN_RUN = 8;
 const MAX_HOLE = 8;
 /** Entries that a scan may pass for each node. */
 const PASSED_PER_NODE = 10;
+/** Runs that are scanned at the same time. */
+const PARALLEL_RUNS = 64;
 
 export class TreeReader {
   constructor(private readonly rocks: Rocks) {}
@@ -63,6 +65,24 @@ export class TreeReader {
   async xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> {
     const found = await newestByName(this.rocks, 'xattrs', node, seq);
     return new Map(found.map(({ name, value }) => [name, value.subarray(1)]));
+  }
+
+  /** Those of many nodes, in their order: nodes that lie side by side come from one scan. */
+  async xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> {
+    const found = new Map(nodes.map((node): [NodeId, Map<Name, Buffer>] => [node, new Map()]));
+    const sorted = [...found.keys()].sort((a, b) => a - b);
+    const runs: { first: NodeId; last: NodeId }[] = [];
+    for (const node of sorted) {
+      const run = runs.at(-1);
+      if (run && node - run.last <= MAX_HOLE) run.last = node;
+      else runs.push({ first: node, last: node });
+    }
+    for (let i = 0; i < runs.length; i += PARALLEL_RUNS) {
+      const entries = await Promise.all(runs.slice(i, i + PARALLEL_RUNS).map(({ first, last }) =>
+        newestInRange(this.rocks, 'xattrs', { gte: u64Key(first), lt: u64Key(last + 1) }, seq)));
+      for (const { node, name, value } of entries.flat()) found.get(node)?.set(name, value.subarray(1));
+    }
+    return nodes.map((node) => found.get(node)!);
   }
 
   async resolve(path: Name[], seq: Seq): Promise<NodeId | null> {

@@ -43,7 +43,7 @@ export interface ApplyOptions {
 export async function applyPlan(plan: Steps, history: HistoryReader, tree: TreeWriter, options: ApplyOptions = {}): Promise<ApplyProgress> {
   const batch = new Batch(plan, tree, options);
   const read = (piece: Piece): Promise<Buffer | null> =>
-    piece.length === 0 || piece.step.op !== 'content' ? Promise.resolve(null) : history.read(piece.step.node, piece.offset, piece.length, plan.to);
+    piece.length === 0 || piece.step.op !== 'content' ? Promise.resolve(null) : history.read(piece.step.node, piece.offset, piece.length, plan.to, piece.offset + piece.length);
   for await (const { item, answer } of askAhead(piecesOf(plan.ops), read, (piece) => piece.length + PIECE_COST, AHEAD_BYTES)) {
     if (batch.hopeless) break;
     await batch.add(item, answer);

@@ -114,7 +114,7 @@ async function contents(context: Context, nodes: Set<NodeId>, entries: DiffEntry
   const told = new Set(entries.filter((entry) => entry.toNode !== null).map((entry) => entry.path.join('/')));
   await mapParallel(nodes, async (node) => {
     const [fromAttr, toAttr] = await Promise.all([history.attr(node, from), history.attr(node, to)]);
-    if (!fromAttr || !toAttr || !(await isNamed(context.then, node)) || !(await isNamed(context.now, node))) return;
+    if (!fromAttr?.nlink || !toAttr?.nlink || !(await isNamed(context.then, node)) || !(await isNamed(context.now, node))) return;
     const what = await compareObjects(history, { node, seq: from, attr: fromAttr }, { node, seq: to, attr: toAttr });
     if (differs(what, true)) await modified(context, node, what, fromAttr, toAttr, told, entries);
   }, COMPARED);

@@ -7,6 +7,9 @@ import type { Name, NameEntry, NodeAttr, NodeId, Seq } from '../history/types.js
 import { mapParallel } from './parallel.js';
 import { slotKey } from './places.js';
 
+/** Objects that are asked about at a time. */
+const GROUP = 4096;
+
 type Memory<T> = Map<string, Promise<T>>;
 
 export class Remembered implements HistoryReader {
@@ -22,11 +25,26 @@ export class Remembered implements HistoryReader {
    * at both everything, of the others their attributes and, with `remake`, what it takes to make again those of `then`.
    */
   async warm(nodes: Iterable<NodeId>, then: Seq, now: Seq, remake: boolean): Promise<void> {
-    await mapParallel(nodes, async (node) => {
-      const [before, after] = await Promise.all([this.isLinked(node, then), this.isLinked(node, now)]);
-      if (before && (after || remake)) await this.xattrs(node, then);
-      if (before && after) await Promise.all([this.xattrs(node, now), this.linksOf(node, then), this.linksOf(node, now)]);
-    });
+    const list = [...nodes].sort((a, b) => a - b);
+    for (let i = 0; i < list.length; i += GROUP) {
+      const group = list.slice(i, i + GROUP);
+      const [olds, news] = await Promise.all([this.history.attrs(group, then), this.history.attrs(group, now)]);
+      group.forEach((node, j) => {
+        this.attributes.set(`${then} ${node}`, Promise.resolve(olds[j] ?? null));
+        this.attributes.set(`${now} ${node}`, Promise.resolve(news[j] ?? null));
+      });
+      const before = group.filter((_, j) => (olds[j]?.nlink ?? 0) > 0);
+      const both = group.filter((_, j) => (olds[j]?.nlink ?? 0) > 0 && (news[j]?.nlink ?? 0) > 0);
+      await Promise.all([
+        this.warmExtended(remake ? before : both, then), this.warmExtended(both, now),
+        mapParallel(both, (node) => this.linksOf(node, then)), mapParallel(both, (node) => this.linksOf(node, now)),
+      ]);
+    }
+  }
+
+  private async warmExtended(nodes: NodeId[], seq: Seq): Promise<void> {
+    const found = await this.history.xattrsOfAll(nodes, seq);
+    nodes.forEach((node, i) => this.extended.set(`${seq} ${node}`, Promise.resolve(found[i] ?? new Map())));
   }
 
   lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> {
@@ -49,6 +67,10 @@ export class Remembered implements HistoryReader {
   private async isLinked(node: NodeId, seq: Seq): Promise<boolean> {
     const attr = await this.attr(node, seq);
     return attr !== null && attr.nlink > 0;
+  }
+
+  xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> {
+    return Promise.all(nodes.map((node) => this.xattrs(node, seq)));
   }
 
   watermark: HistoryReader['watermark'] = () => this.history.watermark();

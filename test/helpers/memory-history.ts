@@ -192,6 +192,10 @@ export class MemoryHistory implements HistoryReader {
   async attrs(nodes: NodeId[], seq: Seq) {
     return Promise.all(nodes.map((node) => this.attr(node, seq)));
   }
+  async xattrsOfAll(nodes: NodeId[], seq: Seq) {
+    return Promise.all(nodes.map((node) => this.xattrs(node, seq)));
+  }
+
   async xattrs(node: NodeId, seq: Seq) {
     return newestAt(this.nodes.get(node), seq)?.xattrs ?? new Map<Name, Buffer>();
   }

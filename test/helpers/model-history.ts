@@ -107,6 +107,9 @@ export class ModelHistory implements HistoryReader {
   async xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> {
     return new Map(this.node(node, seq)?.xattrs ?? []);
   }
+  async xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> {
+    return Promise.all(nodes.map((node) => this.xattrs(node, seq)));
+  }
   async read(node: NodeId, offset: number, length: number, seq: Seq): Promise<Buffer> {
     return this.node(node, seq)?.data.subarray(offset, offset + length) ?? Buffer.alloc(0);
   }
