@@ -43,7 +43,7 @@ export class Tracks {
     return dir && { path: [...dir.path, name], inside: dir.inside };
   }
 
-  /** The places of an object at an instant. */
+  /** The places of an object at an instant, sorted by bytes. */
   async places(node: NodeId, seq: Seq): Promise<Place[]> {
     if (node === ROOT) return [{ path: [], inside: this.tops.has(ROOT) }];
     const known = this.objects.get(node);
@@ -56,6 +56,8 @@ export class Tracks {
       seen.add(key);
       if (place) places.push({ path: place.path, inside: place.inside || this.tops.has(node) });
     }
+    const text = ({ path }: Place): string => path.join('\0');
+    places.sort((a, b) => (text(a) < text(b) ? -1 : 1));
     this.objects.set(node, places);
     return places;
   }
