@@ -60,7 +60,7 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
   await nameEntries(draft);
   const lent = await lendModes(draft);
   await placer.run(gathering.placements);
-  draft.ops.push(...placer.ops);
+  for (const one of placer.ops) draft.ops.push(one);
   draft.bytes += placer.bytes;
   await keptObjects(draft, touched.nodes, lent);
   const entries = [...draft.entries.values()].sort((a, b) => (showPath(a.path) < showPath(b.path) ? -1 : 1));
@@ -132,7 +132,7 @@ async function keptObjects(draft: Draft, touched: Set<NodeId>, lent: Set<NodeId>
   }
   const depth = (path: string): number => (path === '' ? 0 : path.split('/').length);
   directories.sort((a, b) => depth(b.path) - depth(a.path));
-  for (const { ops } of directories) draft.ops.push(...ops);
+  for (const { ops } of directories) for (const one of ops) draft.ops.push(one);
 }
 
 async function keptObject(draft: Draft, node: NodeId, stirred: boolean, lent: boolean, directories: { path: string; ops: PlanOp[] }[]): Promise<void> {
@@ -148,14 +148,14 @@ async function keptObject(draft: Draft, node: NodeId, stirred: boolean, lent: bo
   let bytes = 0;
   if (what.content && isFile(old.attr)) {
     const steps = await changedContent(history, path, old, present);
-    ops.push(...steps.ops);
+    for (const one of steps.ops) ops.push(one);
     bytes = steps.bytes;
     disturbed.content = steps.ops.length > 0;
   }
   const [wanted, there] = await Promise.all([xattrsOf(history, old), xattrsOf(history, present)]);
   ops.push(...changedAttributes(path, what, old.attr, present.attr, wanted, there, disturbed));
   if (isDir(old.attr)) directories.push({ path, ops });
-  else draft.ops.push(...ops);
+  else for (const one of ops) draft.ops.push(one);
   draft.bytes += bytes;
   tell(draft, path, what, bytes, isDir(old.attr));
 }

@@ -78,7 +78,7 @@ class Builder {
       if (!isDir(item.attr)) this.made.set(item.node, item.path);
       if (there !== 'directory' && item.path !== '') {
         const steps = await makeObject(this.history, item.path, item.node, item.attr, this.at, true);
-        this.ops.push(...steps.ops);
+        for (const one of steps.ops) this.ops.push(one);
         this.bytes += steps.bytes;
       }
       if (!isDir(item.attr)) continue;
@@ -90,7 +90,7 @@ class Builder {
         if (attr) stack.push({ item: { node: entry.node, path: joinPath(item.path, entry.name), attr }, below: there === 'directory' });
       }
     }
-    for (const ops of last.reverse()) this.ops.push(...ops);
+    for (const ops of last.reverse()) for (const one of ops) this.ops.push(one);
   }
 
   /** What lies in the way. A file that may be replaced is removed by a step of its own. */

@@ -133,7 +133,7 @@ export class Gathering {
       if (!thing.isDir || thing.live || this.expanded.has(thing)) continue;
       this.expanded.add(thing);
       const children = await this.instants.history.list(next.node, this.instants.then);
-      stack.push(...children.reverse().map((child) => ({ parent: thing, name: child.name, node: child.node })));
+      for (const child of children.reverse()) stack.push({ parent: thing, name: child.name, node: child.node });
     }
   }
 
@@ -151,7 +151,7 @@ export class Gathering {
       if (!thing.isDir || this.expanded.has(thing) || await this.twins.stays(next.node)) continue;
       this.expanded.add(thing);
       const children = await this.instants.history.list(next.node, this.instants.now);
-      stack.push(...children.reverse().map((child) => ({ parent: thing, name: child.name, node: child.node })));
+      for (const child of children.reverse()) stack.push({ parent: thing, name: child.name, node: child.node });
     }
   }
 

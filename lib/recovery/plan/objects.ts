@@ -28,7 +28,7 @@ export async function makeObject(history: HistoryReader, path: string, node: Nod
   if (isFile(attr)) {
     steps.ops.push({ op: 'create', path, mode });
     const content = await freshContent(history, path, node, attr, seq);
-    steps.ops.push(...content.ops);
+    for (const one of content.ops) steps.ops.push(one);
     steps.bytes = content.bytes;
   } else if (isLink(attr)) {
     steps.ops.push({ op: 'symlink', path, target: (await history.readlink(node, seq)).toString('latin1') });

@@ -160,7 +160,7 @@ export class Placer {
     thing.made = { parent, name };
     thing.inheritsAcl = parent.inheritsAcl;
     const steps = await makeObject(this.instants.history, path, thing.node, thing.attr, this.instants.then, parent.inheritsAcl);
-    this.ops.push(...steps.ops);
+    for (const one of steps.ops) this.ops.push(one);
     this.bytes += steps.bytes;
   }
 

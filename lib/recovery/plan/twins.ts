@@ -58,7 +58,7 @@ export class Twins {
         if (both) both.is = node;
         else names.set(name, { thenParent: was, nowParent: is, name, was: null, is: node });
       }
-      stack.push(...names.values());
+      for (const one of names.values()) stack.push(one);
     }
     return below;
   }
