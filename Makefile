@@ -30,7 +30,7 @@ $(OUT)/%.o: %.cc Makefile
 
 # The tests of the native code that need neither JavaScript nor a mount.
 TEST_OBJECTS := $(patsubst %.cc,$(OUT)/%.o,$(sort $(wildcard test/native/units/*.cc)) $(filter native/os/% native/journal/% \
-  native/live/baseline% native/live/writers.cc native/live/process_info.cc,$(SOURCES)))
+  native/live/% native/fuse/%,$(SOURCES)))
 native-tests: $(OUT)/native-tests
 $(OUT)/native-tests: $(TEST_OBJECTS)
 	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
