@@ -41,6 +41,7 @@ class Expected {
 
   bool empty() const { return entries_.empty(); }
   std::span<ExpectedEntry> directory(uint64_t ino);  // sorted by name
+  std::span<const ExpectedEntry> all() const { return entries_; }
   ExpectedEntry* find(std::span<ExpectedEntry> directory, std::string_view name) const;
   const ExpectedEntry* find(uint64_t ino) const;  // any of its names
   std::string_view name(const ExpectedEntry& entry) const { return {names_.data() + entry.name_offset, entry.name_bytes}; }

@@ -65,7 +65,23 @@ Result<void> BaselineWalk::run(int root_fd, uint64_t root_ino) {
   for (int i = 1; i < kMaxPasses && moved_.size() > 0; ++i) {
     if (const auto done = pass(root_fd, root_ino, true); !done.ok()) return done;
   }
-  if (moved_.size() > 0) return reserved_gap("moved objects that were not found again", 0, ENOENT);
+  if (moved_.size() > 0) {
+    if (const auto told = reserved_gap("moved objects that were not found again", 0, ENOENT); !told.ok()) return told;
+  }
+  return absent_below();
+}
+
+// A directory that is gone took along what history expects in it; no visit came there to say so.
+Result<void> BaselineWalk::absent_below() {
+  for (const ExpectedEntry& gone : capture_.expected().all()) {
+    if (!S_ISDIR(gone.mode) || gone.seen || !states_.get(gone.ino)) continue;
+    for (const ExpectedEntry& entry : capture_.expected().directory(gone.ino)) {
+      if (stopping()) return Errno{ECANCELED};
+      const auto reservation = reserve();
+      if (!reservation.ok()) return Errno{reservation.error()};
+      if (const auto absent = capture_.absent(gone.ino, capture_.expected().name(entry)); !absent.ok()) return absent;
+    }
+  }
   return {};
 }
 

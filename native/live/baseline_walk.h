@@ -46,6 +46,7 @@ class BaselineWalk {
   Result<void> pass(int root_fd, uint64_t root_ino, bool search);
   Result<void> visit(Frame& frame, bool search);
   Result<void> visit_entry(Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected, const Entry& entry);
+  Result<void> absent_below();
   Result<void> visit_absent(const Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected);
   Result<void> search_entry(Frame& frame, const Entry& entry);
   Result<void> capture_object(const Frame& frame, const char* name, const struct statx& status);
