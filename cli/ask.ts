@@ -23,7 +23,7 @@ export async function withTree<T>(args: Arguments, path: string | undefined, out
   const found = await findTree({ path, tree: text(args, 'tree'), store: text(args, 'store') });
   const client = await connect(found.store);
   try {
-    if (client.kind === 'store' && found.mountpoint !== null) deadDaemon(found);
+    if (client.kind === 'store' && found.mountpoint !== null) deadDaemon(found, out);
     return await tellingOfTheWalk(client, out, () => use({ found, client }));
   } finally {
     await client.close();
@@ -52,8 +52,8 @@ async function tellingOfTheWalk<T>(client: Client, out: Output, use: () => Promi
   }
 }
 
-function deadDaemon(found: FoundTree): void {
-  process.stderr.write(`rewind: the daemon of ${safeForTerminal(found.mountpoint ?? '')} has died; \`rewind mount ${safeForTerminal(found.tree)}\` cleans up and goes on\n`);
+function deadDaemon(found: FoundTree, out: Output): void {
+  out.remark(`The daemon of ${safeForTerminal(found.mountpoint ?? '')} has died; \`rewind mount ${safeForTerminal(found.tree)}\` cleans up and goes on.`);
 }
 
 /**

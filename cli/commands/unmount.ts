@@ -1,6 +1,7 @@
 /** `rewind unmount`: ends the daemon of a tree, or a view. Returns when the daemon has ended. */
 import { readMounts, VIEW_MOUNT_TYPE } from '../../lib/store/mounts.js';
 import { realPath } from '../../lib/store/checks.js';
+import { cleanDead } from '../../lib/store/prepare.js';
 import { native } from '../../lib/native.js';
 import { RewindError } from '../../lib/errors.js';
 import { safeForTerminal } from '../../lib/paths.js';
@@ -20,6 +21,11 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     return;
   }
   await withTree(args, text(args, 'DIR'), out, async ({ client, found }) => {
+    if (client.kind === 'store' && found.mountpoint !== null) {
+      await cleanDead(found.mountpoint);
+      await tell(out, found.mountpoint, null);
+      return;
+    }
     let pid: number | null = null;
     for await (const status of client.call('status', {})) pid = status.pid;
     for await (const { seq } of client.call('unmount', { lazy: flag(args, 'lazy') })) {

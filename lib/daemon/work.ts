@@ -48,8 +48,14 @@ export async function* rollback(session: Session, args: Methods['rollback']['arg
     const before = await addMark(session, live, 'rollback', '', `before: ${scope} to #${at.seq}`);
     // What was changed between the plan that was shown and the point is undone, too, and kept in history as all else.
     plan = await planRollback(session.history, { paths, to: at.seq, now: before.seq });
-    const failure = yield* following((options) => applyPlan(plan, session.history, tree, options));
-    const after = await addMark(session, live, 'rollback', '', `after: ${scope} to #${at.seq}`);
+    let after = before;
+    const failure = yield* following(async (options) => {
+      try {
+        await applyPlan(plan, session.history, tree, options);
+      } finally {
+        after = await addMark(session, live, 'rollback', '', `after: ${scope} to #${at.seq}`);
+      }
+    });
     if (failure) throw failure;
     yield { ...done, counts: plan.counts, bytes: plan.bytes, before: before.seq, after: after.seq };
   } finally {
@@ -83,7 +89,10 @@ export async function* restore(session: Session, args: Methods['restore']['args'
   yield { type: 'restored', steps: totalOps, bytes: totalBytes, into: args.into };
 }
 
-/** Yields how far the work is until it ends; answers the error that it ended with, after what failed was yielded. */
+/**
+ * Yields how far the work is until it ends; answers the error that it ended with, after what failed was yielded. Who
+ * stops listening does not stop the work: half a rollback helps nobody.
+ */
 async function* following(start: (options: ApplyOptions) => Promise<unknown>): AsyncGenerator<WorkRow, Error | null> {
   let latest: ApplyProgress | null = null;
   let ended = false;
@@ -91,12 +100,16 @@ async function* following(start: (options: ApplyOptions) => Promise<unknown>): A
   const work = start({ onProgress: (progress) => { latest = { ...progress }; } })
     .catch((error: Error) => { failure = error; })
     .finally(() => { ended = true; });
-  while (!ended) {
-    let timer!: NodeJS.Timeout;
-    await Promise.race([work, new Promise((resolve) => { timer = setTimeout(resolve, PROGRESS_MS); })]);
-    clearTimeout(timer);
-    const shown = latest as ApplyProgress | null;
-    if (shown) yield { type: 'progress', done_ops: shown.doneOps, total_ops: shown.totalOps, done_bytes: shown.doneBytes, total_bytes: shown.totalBytes };
+  try {
+    while (!ended) {
+      let timer!: NodeJS.Timeout;
+      await Promise.race([work, new Promise((resolve) => { timer = setTimeout(resolve, PROGRESS_MS); })]);
+      clearTimeout(timer);
+      const shown = latest as ApplyProgress | null;
+      if (shown) yield { type: 'progress', done_ops: shown.doneOps, total_ops: shown.totalOps, done_bytes: shown.doneBytes, total_bytes: shown.totalBytes };
+    }
+  } finally {
+    await work;
   }
   const cause = (failure as Error | null)?.cause;
   for (const { op, path, errno } of Array.isArray(cause) ? cause as ApplyFailure[] : []) {

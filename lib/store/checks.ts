@@ -2,7 +2,7 @@
  * What must hold before a tree is mounted. Every check comes before the first change to anything, and names the path
  * concerned; order: from what the user typed to what the system lacks.
  */
-import { access, constants, lstat, readdir, realpath, stat } from 'node:fs/promises';
+import { access, constants, lstat, readdir, realpath, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { RewindError } from '../errors.js';
 import { isWithin, mountOf, mountsInside, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE, type Mount } from './mounts.js';
@@ -28,7 +28,8 @@ export async function realPath(path: string): Promise<string> {
 /** True when the mount at `point` is a FUSE mount whose server has died. */
 export async function isDeadMount(point: string): Promise<boolean> {
   try {
-    await stat(point);
+    // Not stat: attributes that the kernel keeps outlive the server.
+    await statfs(point);
     return false;
   } catch (error) {
     return ['ENOTCONN', 'ECONNABORTED'].includes((error as NodeJS.ErrnoException).code ?? '');

@@ -8,6 +8,7 @@ import {
   checkApart, checkDirectory, checkFileSystem, checkFuse, checkMountpoint, checkSnapshotsName, isDeadMount, realPath, treeMountAt,
 } from './checks.js';
 import { isWithin, readMounts } from './mounts.js';
+import { registryEntry } from './layout.js';
 import { checkBelongs, createStore, openStore, registerStore, setSnapshotsName, storePlaceOf, type Store } from './store.js';
 
 /** What `rewind mount` was asked for. */
@@ -45,8 +46,11 @@ export async function prepareMount(request: MountRequest): Promise<MountPlan> {
   const place = request.store === undefined ? await storePlaceOf(tree) : await realPath(request.store);
   await checkApart(place, tree, mountpoint);
   const existing = await openStore(place).catch((error: unknown) => {
-    if (error instanceof RewindError && error.code === 'ERR_NO_STORE') return null;
-    throw error;
+    if (!(error instanceof RewindError) || error.code !== 'ERR_NO_STORE') throw error;
+    if (request.store === undefined && place !== registryEntry(tree)) {
+      throw new RewindError('ERR_NO_STORE', `The history of ${tree} is kept in ${place}, which is not there`, 'Attach its disk, or name another place with --store to begin a new history.');
+    }
+    return null;
   });
   if (existing) checkBelongs(existing, tree);
   const snapshots = request.snapshots ?? existing?.description.snapshots ?? '.snapshots';
@@ -60,15 +64,18 @@ export async function prepareMount(request: MountRequest): Promise<MountPlan> {
 
 /**
  * Unmounts what a dead daemon left at a mount point. Detaching the tree takes its view along; by itself the view could
- * not be reached, for no path leads through a dead mount whose attributes the kernel has let go.
+ * not be reached, for no path leads through a dead mount whose attributes the kernel has let go. A user's view lies in
+ * the store, and is unmounted by itself.
  */
-async function cleanDead(mountpoint: string): Promise<string[]> {
+export async function cleanDead(mountpoint: string): Promise<string[]> {
   const mounts = await readMounts();
   const tree = treeMountAt(mounts, mountpoint);
   if (!tree || !await isDeadMount(mountpoint)) return [];
-  const points = mounts.filter((mount) => isWithin(mount.point, mountpoint) && mount.source === tree.source).map((mount) => mount.point);
-  await native.unmount(mountpoint, true).catch((cause: unknown) => {
-    throw new RewindError('ERR_DAEMON_DEAD', `The daemon of ${mountpoint} has died, and ${mountpoint} cannot be unmounted`, `Unmount it by hand: umount -l ${mountpoint}`, { cause });
-  });
-  return points;
+  const ours = mounts.filter((mount) => mount.source === tree.source).map((mount) => mount.point);
+  for (const point of [mountpoint, ...ours.filter((other) => !isWithin(other, mountpoint))]) {
+    await native.unmount(point, true).catch((cause: unknown) => {
+      throw new RewindError('ERR_DAEMON_DEAD', `The daemon of ${mountpoint} has died, and ${point} cannot be unmounted`, `Unmount it by hand: umount -l ${point}`, { cause });
+    });
+  }
+  return ours;
 }

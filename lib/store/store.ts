@@ -157,8 +157,18 @@ export async function registerStore(store: Store): Promise<void> {
   }
 }
 
-/** Takes away a store that a failed first mount has made. */
+/** Takes away a store that a failed first mount has made, unless somebody else has begun to use it. */
 export async function removeStore(store: Store): Promise<void> {
+  const lock = await lockStore(store).catch(() => null);
+  if (!lock) return;
+  try {
+    await removeLocked(store);
+  } finally {
+    lock.release();
+  }
+}
+
+async function removeLocked(store: Store): Promise<void> {
   const entry = registryEntry(store.description.tree);
   if ((await readlink(entry).catch(() => '')) === store.layout.root) await rm(entry, { force: true });
   await rm(store.layout.root, { recursive: true, force: true });

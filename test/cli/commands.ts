@@ -247,10 +247,10 @@ test('names that could steer a terminal, or are no text, are shown harmless and 
   t.is(await tree.rewind('cat', 'a\\x1b[2Jb\\x0ac', '--at', 'then'), 'evil');
 }));
 
-test('help is quick, and names examples and exit codes', async (t) => {
-  const help = await rewind(['--help']);
+test('help names examples, and loads nothing that it does not need', async (t) => {
+  const help = await rewind(['--help'], { env: { ...process.env, REWIND_ADDON: '/nowhere' } });
   t.is(help.code, 0);
-  t.true(help.ms < 3000, `${help.ms} ms`);
+  t.regex(help.stdout, /rewind rollback/);
   const log = await rewind(['log', '--help']);
   t.regex(log.stdout, /Examples:/);
   t.regex((await rewind(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
