@@ -157,6 +157,10 @@ Outcome<uint64_t> Journal::cut_tail(Segment& newest, uint64_t end) {
   const std::vector<std::byte> zeroes(buffer.size());
   uint64_t last_used = end;
   for (uint64_t at = end; at < kSegmentBytes;) {
+    const Result<uint64_t> data = io_.next_data(newest.fd.get(), at);
+    if (!data.ok()) return fail(data.error(), "lseek", at);
+    if (*data >= kSegmentBytes) break;
+    at = std::max(at, *data);
     const size_t bytes = std::min<uint64_t>(buffer.size(), kSegmentBytes - at);
     if (const auto got = read_all(io_, newest.fd.get(), buffer.data(), bytes, at); !got.ok()) {
       return fail(got.error(), "read", at);

@@ -71,8 +71,10 @@ struct Baseline::Impl {
   }
   Result<void> node(uint64_t ino, int fd);
   Result<void> content(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) REQUIRES(inode.mutex);
-  Result<void> name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino, int child_fd);
-  Result<void> child(uint64_t ino, int fd, bool goes);
+  // How an object at the mount compares with what history expects of it.
+  enum class Compared { kNothingThere, kUnknown, kSame, kDiffers };
+  Result<void> name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino, Compared child);
+  Result<Compared> child(uint64_t ino, int fd, bool goes);
   Result<void> child_content(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
   Result<void> child_directory_goes(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
   void settle(BaseInode& inode, uint64_t ino) REQUIRES(inode.mutex);
@@ -166,14 +168,17 @@ Result<void> Baseline::before_name(uint64_t dir_ino, int dir_fd, std::string_vie
   const Impl::Inside inside(*impl_);
   if (!inside.needed()) return {};
   // The child first: from the moment the name counts as touched, the walk leaves it to what is known of the child.
+  auto child = Impl::Compared::kNothingThere;
   if (child_fd >= 0) {
-    if (const auto known = impl_->child(child_ino, child_fd, child_goes); !known.ok()) return known;
+    const Result<Impl::Compared> compared = impl_->child(child_ino, child_fd, child_goes);
+    if (!compared.ok()) return Errno{compared.error()};
+    child = *compared;
   }
-  return impl_->name(dir_ino, dir_fd, name, child_ino, child_fd);
+  return impl_->name(dir_ino, dir_fd, name, child_ino, child);
 }
 
 Result<void> Baseline::Impl::name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino,
-                                  int child_fd) {
+                                  Compared child) {
   const std::shared_ptr<BaseInode> state = states.get(dir_ino);
   if (!state) return {};
   const auto reservation = reserve();
@@ -184,39 +189,48 @@ Result<void> Baseline::Impl::name(uint64_t dir_ino, int dir_fd, std::string_view
   if (const auto known = capture.node(directory, dir_ino, dir_fd); !known.ok()) return known;
   const auto [touched, first] = directory.touched.emplace(name);
   if (!first) return {};
-  const bool exists = child_fd >= 0;
   const bool loading = !capture.started();
   Expected& expected = capture.expected();
   const ExpectedEntry* entry = loading ? nullptr : expected.find(expected.directory(dir_ino), name);
   Result<void> recorded;
-  if (exists && (!entry || entry->ino != child_ino)) recorded = capture.name(dir_ino, name, child_ino);
-  if (!exists && (loading || entry)) recorded = capture.absent(dir_ino, name);
+  if (child == Compared::kNothingThere) {
+    if (loading || entry) recorded = capture.absent(dir_ino, name);
+  } else {
+    const bool same_inode = entry && entry->ino == child_ino;
+    const bool differs = !same_inode || child == Compared::kDiffers;
+    if (differs || child == Compared::kUnknown) recorded = capture.name(dir_ino, name, child_ino, differs);
+  }
   if (!recorded.ok()) directory.touched.erase(touched);
   return recorded;
 }
 
-Result<void> Baseline::Impl::child(uint64_t ino, int fd, bool goes) {
-  if (const auto known = node(ino, fd); !known.ok()) return known;
+Result<Baseline::Impl::Compared> Baseline::Impl::child(uint64_t ino, int fd, bool goes) {
   const std::shared_ptr<BaseInode> state = states.get(ino);
-  if (!state) return {};
+  if (!state) return Compared::kUnknown;
+  if (const auto known = node(ino, fd); !known.ok()) return Errno{known.error()};
   BaseInode& inode = *state;
   const MutexLock lock(inode.mutex);
-  if (inode.settled || !inode.node_known) return {};
+  if (!inode.node_known) return Compared::kUnknown;
+  const Compared compared = inode.history_has_it ? Compared::kSame : Compared::kDiffers;
+  if (inode.settled) return compared;
   if (S_ISDIR(inode.attr.mode)) {
-    // The call is going to fail with ENOTEMPTY: the directory stays, under a name that the walk will skip as touched.
-    if (goes && is_empty(fd)) return child_directory_goes(inode, ino, fd);
-    moved.add(ino);
-    return {};
+    // A call that is going to fail with ENOTEMPTY: the directory stays, under a name that the walk will skip as touched.
+    if (!goes || !is_empty(fd)) {
+      moved.add(ino);
+    } else if (const auto gone = child_directory_goes(inode, ino, fd); !gone.ok()) {
+      return Errno{gone.error()};
+    }
+    return compared;
   }
   if (S_ISREG(inode.attr.mode) && inode.attr.size > 0) {
     if (!goes) {
       moved.add(ino);
-      return {};
+      return compared;
     }
-    if (const auto captured = child_content(inode, ino, fd); !captured.ok()) return captured;
+    if (const auto captured = child_content(inode, ino, fd); !captured.ok()) return Errno{captured.error()};
   }
   settle(inode, ino);
-  return {};
+  return compared;
 }
 
 Result<void> Baseline::Impl::child_content(BaseInode& inode, uint64_t ino, int fd) {

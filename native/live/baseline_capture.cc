@@ -104,15 +104,19 @@ void BaselineCapture::start() {
   started_.store(true, std::memory_order_release);
 }
 
-void BaselineCapture::count_difference() {
-  if (remount()) differences_.fetch_add(1, std::memory_order_relaxed);
-}
-
-Result<void> BaselineCapture::append(journal::Draft& draft) {
-  if (draft.kind != journal::Kind::kBaseEnd && draft.kind != journal::Kind::kGap) draft.flags = flags();
+Result<void> BaselineCapture::append(const journal::Draft& draft) {
   const Result<uint64_t> appended = recorder_.append(draft);
   if (!appended.ok()) return Errno{appended.error()};
   return {};
+}
+
+// At a remount it is a change of the time between.
+Result<void> BaselineCapture::append_difference(journal::Draft& draft) {
+  if (remount()) {
+    draft.flags = journal::kUnmounted;
+    if (draft.kind != journal::Kind::kBaseData) differences_.fetch_add(1, std::memory_order_relaxed);
+  }
+  return append(draft);
 }
 
 Result<void> BaselineCapture::node(BaseInode& inode, uint64_t ino, int fd) {
@@ -132,11 +136,10 @@ Result<void> BaselineCapture::node(BaseInode& inode, uint64_t ino, int fd) {
     draft.ino = ino;
     draft.attr = &attr;
     draft.payload = std::as_bytes(std::span(payload));
-    if (const auto appended = append(draft); !appended.ok()) return appended;
+    if (const auto appended = append_difference(draft); !appended.ok()) return appended;
     if (!whole) {
       if (const auto told = gap("xattrs", ino, EIO); !told.ok()) return told;
     }
-    count_difference();
   }
   inode.attr = attr;
   inode.node_known = true;
@@ -159,7 +162,7 @@ Result<uint64_t> BaselineCapture::content_step(BaseInode& inode, uint64_t ino, i
       draft.ino = ino;
       draft.offset = from;
       draft.length = first_data - from;
-      if (const auto appended = append(draft); !appended.ok()) return Errno{appended.error()};
+      if (const auto appended = append_difference(draft); !appended.ok()) return Errno{appended.error()};
     }
     inode.captured.add(from, first_data);
     return first_data;
@@ -183,21 +186,20 @@ Result<void> BaselineCapture::data(BaseInode& inode, uint64_t ino, int fd, uint6
     draft.offset = begin;
     draft.length = bytes;
     draft.payload = {buffer, bytes};
-    if (const auto appended = append(draft); !appended.ok()) return appended;
+    if (const auto appended = append_difference(draft); !appended.ok()) return appended;
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
   inode.captured.add(begin, end);
   return {};
 }
 
-Result<void> BaselineCapture::name(uint64_t directory, std::string_view name, uint64_t ino) {
+Result<void> BaselineCapture::name(uint64_t directory, std::string_view name, uint64_t ino, bool differs) {
   journal::Draft draft;
   draft.kind = journal::Kind::kBaseName;
   draft.ino = ino;
   draft.parent = directory;
   draft.name = name;
-  count_difference();
-  return append(draft);
+  return differs ? append_difference(draft) : append(draft);
 }
 
 Result<void> BaselineCapture::absent(uint64_t directory, std::string_view name) {
@@ -205,8 +207,7 @@ Result<void> BaselineCapture::absent(uint64_t directory, std::string_view name) 
   draft.kind = journal::Kind::kBaseAbsent;
   draft.parent = directory;
   draft.name = name;
-  count_difference();
-  return append(draft);
+  return append_difference(draft);
 }
 
 Result<void> BaselineCapture::gap(std::string_view what, uint64_t ino, int error, uint64_t directory,

@@ -32,7 +32,9 @@ class BaselineCapture {
   // begin is a multiple of kBlockBytes. Resolves to where to go on.
   Result<uint64_t> content_step(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end)
       REQUIRES(inode.mutex);
-  Result<void> name(uint64_t directory, std::string_view name, uint64_t ino);
+  // differs: history is known to hold something else there. After the child's node(): the name may lead to a new object
+  // of an old inode number.
+  Result<void> name(uint64_t directory, std::string_view name, uint64_t ino, bool differs);
   Result<void> absent(uint64_t directory, std::string_view name);
   // Something that could not be captured, and why.
   Result<void> gap(std::string_view what, uint64_t ino, int error, uint64_t directory = 0, std::string_view name = {});
@@ -42,10 +44,9 @@ class BaselineCapture {
   uint64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  Result<void> append(journal::Draft& draft);
+  Result<void> append(const journal::Draft& draft);
+  Result<void> append_difference(journal::Draft& draft);
   Result<void> data(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) REQUIRES(inode.mutex);
-  uint16_t flags() const { return remount() ? journal::kUnmounted : 0; }
-  void count_difference();
 
   journal::Recorder& recorder_;
   Expected expected_;

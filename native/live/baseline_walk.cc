@@ -22,9 +22,10 @@ uint64_t device_of(const struct statx& status) {
   return (uint64_t{status.stx_dev_major} << 32) | status.stx_dev_minor;
 }
 
-bool same_inode(int fd, uint64_t ino) {
-  struct stat status {};
-  return fstat(fd, &status) == 0 && status.st_ino == ino;
+// Still the object that was listed, and not one that took its name.
+bool is_object(int fd, uint64_t ino, uint64_t device) {
+  const Result<struct statx> status = statx_fd(fd);
+  return status.ok() && status->stx_ino == ino && device_of(*status) == device;
 }
 
 // Without changing its atime where we may.
@@ -108,7 +109,7 @@ Result<void> BaselineWalk::pass(int root_fd, uint64_t root_ino, bool search) {
       if (const auto told = reserved_gap("directory", child.ino, errno, frame.ino, child.name); !told.ok()) return told;
       continue;
     }
-    if (!same_inode(next.fd.get(), child.ino)) continue;
+    if (!is_object(next.fd.get(), child.ino, device_)) continue;
     if (const auto visited = visit(next, search); !visited.ok()) return visited;
     if (!next.directories.empty()) stack.push_back(std::move(next));
   }
@@ -169,31 +170,47 @@ Result<void> BaselineWalk::visit_entry(Frame& frame, BaseInode& directory, std::
   }
   if (device_of(status) != device_) return reserved_gap("another file system", status.stx_ino, EXDEV, frame.ino, entry.name);
 
+  const uint64_t ino = status.stx_ino;
   ExpectedEntry* const wanted = capture_.expected().find(expected, entry.name);
+  if (wanted) wanted->seen = true;
+  {
+    // A touched name: what it leads to was made in this session, or was moved here and is ours.
+    const MutexLock lock(directory.mutex);
+    if (directory.touched.contains(entry.name) && !moved_.contains(ino)) return {};
+  }
+  const bool is_directory = S_ISDIR(status.stx_mode);
+  if (!is_directory) files_.fetch_add(1, std::memory_order_relaxed);
+  const bool same = wanted && wanted->ino == ino && wanted->same(to_attr(status));
+  if (same && (is_directory || states_.settle_untouched(ino))) {
+    if (is_directory) frame.directories.push_back({entry.name, ino});
+    return {};
+  }
+  // The object before the name: what history has under this inode number may be another object.
+  auto object = capture_node(frame, entry.name, status);
+  if (!object.ok()) return Errno{object.error()};
+  const bool expected_here = wanted && wanted->ino == ino;
+  if (const auto named = visit_name(frame, directory, entry.name, ino, expected_here, *object); !named.ok()) return named;
+  if (is_directory) {
+    frame.directories.push_back({entry.name, ino});
+    return {};
+  }
+  return capture_content(*object, ino);
+}
+
+Result<void> BaselineWalk::visit_name(const Frame& frame, BaseInode& directory, const char* name, uint64_t ino,
+                                      bool expected, const Object& object) {
+  bool differs = !expected;
+  if (expected && object.state) {
+    BaseInode& inode = *object.state;
+    const MutexLock lock(inode.mutex);
+    if (inode.history_has_it) return {};
+    differs = true;
+  }
   const auto reservation = reserve();
   if (!reservation.ok()) return Errno{reservation.error()};
-  {
-    const MutexLock lock(directory.mutex);
-    if (directory.touched.contains(entry.name)) {
-      // Made in this session, or brought here: only what was moved is ours.
-      if (!moved_.contains(status.stx_ino)) return {};
-    } else {
-      if (wanted) wanted->seen = true;
-      if (!wanted || wanted->ino != status.stx_ino) {
-        const auto named = capture_.name(frame.ino, entry.name, status.stx_ino);
-        if (!named.ok()) return named;
-      }
-    }
-  }
-  if (S_ISDIR(status.stx_mode)) {
-    frame.directories.push_back({entry.name, status.stx_ino});
-    return {};
-  }
-  files_.fetch_add(1, std::memory_order_relaxed);
-  if (wanted && wanted->ino == status.stx_ino && wanted->same(to_attr(status)) && states_.settle_untouched(status.stx_ino)) {
-    return {};
-  }
-  return capture_object(frame, entry.name, status);
+  const MutexLock lock(directory.mutex);
+  if (directory.touched.contains(name)) return {};
+  return capture_.name(frame.ino, name, ino, differs);
 }
 
 Result<void> BaselineWalk::visit_absent(const Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected) {
@@ -221,36 +238,46 @@ Result<void> BaselineWalk::search_entry(Frame& frame, const Entry& entry) {
     frame.directories.push_back({entry.name, status.stx_ino});
     return {};
   }
-  return moved_.contains(status.stx_ino) ? capture_object(frame, entry.name, status) : Result<void>();
+  if (!moved_.contains(status.stx_ino)) return {};
+  const auto object = capture_node(frame, entry.name, status);
+  return object.ok() ? capture_content(*object, status.stx_ino) : Result<void>(Errno{object.error()});
 }
 
-Result<void> BaselineWalk::capture_object(const Frame& frame, const char* name, const struct statx& status) {
+Result<BaselineWalk::Object> BaselineWalk::capture_node(const Frame& frame, const char* name,
+                                                        const struct statx& status) {
   const uint64_t ino = status.stx_ino;
-  const std::shared_ptr<BaseInode> state = states_.get(ino);
-  if (!state) return {};
-  BaseInode& inode = *state;
-  const bool regular = S_ISREG(status.stx_mode);
+  Object object{states_.get(ino), UniqueFd()};
+  if (!object.state) return object;
   UniqueFd fd;
-  if (regular) fd = open_for_reading(frame.fd.get(), name, 0);
-  const int open_error = regular && !fd.valid() ? errno : 0;
-  if (!fd.valid()) fd.reset(openat(frame.fd.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
-  if (!fd.valid()) return went_away(errno) ? Result<void>() : reserved_gap("object", ino, errno, frame.ino, name);
-  if (!same_inode(fd.get(), ino)) return {};
-  {
-    const auto reservation = reserve();
-    if (!reservation.ok()) return Errno{reservation.error()};
-    const MutexLock lock(inode.mutex);
-    if (inode.settled) return {};
-    if (const auto known = capture_.node(inode, ino, fd.get()); !known.ok()) return known;
-    if (open_error != 0 && !inode.history_has_it) {
-      if (const auto told = capture_.gap("content", ino, open_error, frame.ino, name); !told.ok()) return told;
-    }
+  int open_error = 0;
+  if (S_ISREG(status.stx_mode)) {
+    object.content = open_for_reading(frame.fd.get(), name, 0);
+    if (!object.content.valid()) open_error = errno;
   }
-  return capture_content(inode, ino, regular && open_error == 0 ? fd.get() : -1);
+  if (!object.content.valid()) fd.reset(openat(frame.fd.get(), name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const int any_fd = object.content.valid() ? object.content.get() : fd.get();
+  if (any_fd < 0 && !went_away(errno)) {
+    if (const auto told = reserved_gap("object", ino, errno, frame.ino, name); !told.ok()) return Errno{told.error()};
+  }
+  if (any_fd < 0 || !is_object(any_fd, ino, device_)) return Object{};
+
+  const auto reservation = reserve();
+  if (!reservation.ok()) return Errno{reservation.error()};
+  BaseInode& inode = *object.state;
+  const MutexLock lock(inode.mutex);
+  if (inode.settled) return Object{};
+  if (const auto known = capture_.node(inode, ino, any_fd); !known.ok()) return Errno{known.error()};
+  if (open_error != 0 && !inode.history_has_it) {
+    const auto told = capture_.gap("content", ino, open_error, frame.ino, name);
+    if (!told.ok()) return Errno{told.error()};
+  }
+  return object;
 }
 
-// In steps, so that a writer that meets the walk here waits for one step and no longer. fd -1: nothing to read.
-Result<void> BaselineWalk::capture_content(BaseInode& inode, uint64_t ino, int fd) {
+// In steps, so that a writer that meets the walk here waits for one step and no longer.
+Result<void> BaselineWalk::capture_content(const Object& object, uint64_t ino) {
+  if (!object.state) return {};
+  BaseInode& inode = *object.state;
   uint64_t at = 0;
   while (true) {
     const auto reservation = reserve();
@@ -258,13 +285,13 @@ Result<void> BaselineWalk::capture_content(BaseInode& inode, uint64_t ino, int f
     if (stopping()) return Errno{ECANCELED};
     const MutexLock lock(inode.mutex);
     if (inode.settled) return {};
-    if (fd < 0 || inode.history_has_it || at >= inode.attr.size) {
+    if (!object.content.valid() || inode.history_has_it || at >= inode.attr.size) {
       inode.settled = true;
       states_.settle(ino);
       moved_.remove(ino);
       return {};
     }
-    const Result<uint64_t> next = capture_.content_step(inode, ino, fd, at, inode.attr.size);
+    const Result<uint64_t> next = capture_.content_step(inode, ino, object.content.get(), at, inode.attr.size);
     if (!next.ok()) return Errno{next.error()};
     at = *next;
   }

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,8 +50,15 @@ class BaselineWalk {
   Result<void> absent_below();
   Result<void> visit_absent(const Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected);
   Result<void> search_entry(Frame& frame, const Entry& entry);
-  Result<void> capture_object(const Frame& frame, const char* name, const struct statx& status);
-  Result<void> capture_content(BaseInode& inode, uint64_t ino, int fd);
+  // The object that a name leads to, after its attributes were captured; no state when nothing is left to do for it.
+  struct Object {
+    std::shared_ptr<BaseInode> state;
+    UniqueFd content;  // open when there is something to read
+  };
+  Result<void> visit_name(const Frame& frame, BaseInode& directory, const char* name, uint64_t ino, bool expected,
+                          const Object& object);
+  Result<Object> capture_node(const Frame& frame, const char* name, const struct statx& status);
+  Result<void> capture_content(const Object& object, uint64_t ino);
   template <typename Visitor>
   Result<void> list(int fd, uint64_t ino, Visitor visitor);
   Result<journal::Reservation> reserve();

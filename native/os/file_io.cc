@@ -78,6 +78,12 @@ Result<uint64_t> FileIo::size(int fd) {
   return static_cast<uint64_t>(status.st_size);
 }
 
+Result<uint64_t> FileIo::next_data(int fd, uint64_t from) {
+  const off_t found = ::lseek(fd, static_cast<off_t>(from), SEEK_DATA);
+  if (found >= 0) return static_cast<uint64_t>(found);
+  return errno == ENXIO ? size(fd) : Result<uint64_t>(from);
+}
+
 Result<uint64_t> FileIo::free_bytes(const std::string& path) {
   struct statvfs status{};
   if (retry([&] { return ::statvfs(path.c_str(), &status); }) != 0) return last_errno();

@@ -27,6 +27,8 @@ class FileIo {
   virtual Result<void> rename(const std::string& from, const std::string& to);
   virtual Result<void> unlink(const std::string& path);
   virtual Result<uint64_t> size(int fd);
+  // The first offset at or after `from` that may hold anything but zeroes; the file's size when there is none.
+  virtual Result<uint64_t> next_data(int fd, uint64_t from);
   // Bytes free for this process on the file system of the path.
   virtual Result<uint64_t> free_bytes(const std::string& path);
   virtual Result<std::vector<std::string>> list(const std::string& directory);

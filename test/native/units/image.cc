@@ -5,6 +5,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -109,7 +110,17 @@ Image read_image(const std::string& root) {
 
 Image fold_base(Image image, const std::vector<Kept>& records) {
   using journal::Kind;
+  // As in history, a new object under an old inode number has no name until a record gives it one.
+  std::map<uint64_t, bool> reborn;
   for (const Kept& record : records) {
+    if (record.kind == Kind::kBaseNode && image.nodes.contains(record.ino) && !reborn.contains(record.ino)) {
+      const journal::Attr& before = image.nodes[record.ino].attr;
+      reborn[record.ino] = before.btime_s != record.attr.btime_s || before.btime_ns != record.attr.btime_ns;
+      if (reborn[record.ino]) {
+        image.nodes[record.ino] = {};
+        std::erase_if(image.names, [&](const auto& name) { return name.second == record.ino; });
+      }
+    }
     if (record.kind == Kind::kBaseNode) fold_node(image.nodes[record.ino], record);
     if (record.kind == Kind::kBaseName) image.names[{record.parent, record.name}] = record.ino;
     if (record.kind == Kind::kBaseAbsent) image.names.erase({record.parent, record.name});
@@ -136,7 +147,12 @@ Image fold_base(Image image, const std::vector<Kept>& records) {
 
 std::string pack_expected(const Image& image) {
   std::string packed;
-  for (const auto& [place, ino] : image.names) {
+  auto places = image.names;
+  for (const auto& [ino, node] : image.nodes) {
+    const bool named = std::any_of(image.names.begin(), image.names.end(), [&](const auto& name) { return name.second == ino; });
+    if (!named) places[{0, ""}] = ino;  // the root
+  }
+  for (const auto& [place, ino] : places) {
     const journal::Attr& attr = image.nodes.at(ino).attr;
     put(packed, place.first);
     put(packed, ino);

@@ -38,7 +38,7 @@ TEST("a tail torn at any byte of the last record is cut at the last whole one") 
   const TempDirectory store;
   make_small_journal(store, 3);
   const std::string path = segment_path(store);
-  const std::string good = read_file(path).substr(0, 64 + 3 * kSmallRecord);
+  const std::string good = read_file(path, 64 + 3 * kSmallRecord);
   for (size_t kept = 1; kept < kSmallRecord - 2; ++kept) {  // the last two bytes are padding: zero either way
     std::string torn = good.substr(0, 64 + 2 * kSmallRecord + kept) + std::string(kSmallRecord - kept, '\0');
     if (torn == good) continue;
@@ -51,7 +51,7 @@ TEST("any flipped byte of the last record is noticed") {
   const TempDirectory store;
   make_small_journal(store, 3);
   const std::string path = segment_path(store);
-  const std::string good = read_file(path).substr(0, 64 + 3 * kSmallRecord);
+  const std::string good = read_file(path, 64 + 3 * kSmallRecord);
   for (size_t at = 0; at < kSmallRecord - 2; ++at) {
     std::string flipped = good;
     flipped[64 + 2 * kSmallRecord + at] ^= 0x40;
@@ -75,17 +75,17 @@ TEST("a flipped byte of the segment's head is an error that changes nothing") {
   const TempDirectory store;
   make_small_journal(store, 2);
   const std::string path = segment_path(store);
-  const std::string good = read_file(path);
+  const std::string good = read_file(path, 4096);
   for (size_t at = 0; at < sizeof(journal::SegmentHead); ++at) {
     std::string flipped(1, static_cast<char>(good[at] ^ 1));
     overwrite(path, at, flipped);
-    const std::string before = read_file(path);
+    const std::string before = read_file(path, 4096);
     Journal journal(options_for(store / "journal"));
     auto opened = journal.open();
     CHECK(!opened.ok());
     CHECK_EQ(opened.failure().path, path);
     CHECK(opened.failure().code == "ERR_JOURNAL_CORRUPT" || (at >= 8 && at < 12 && opened.failure().code == "ERR_STORE_FORMAT"));
-    CHECK(read_file(path) == before);
+    CHECK(read_file(path, 4096) == before);
     overwrite(path, at, good.substr(at, 1));
   }
 }

@@ -74,9 +74,12 @@ inline std::vector<std::string> files_in(const std::string& directory) {
   return names;
 }
 
-inline std::string read_file(const std::string& path) {
+inline std::string read_file(const std::string& path, size_t limit = SIZE_MAX) {
+  std::string bytes(std::min<size_t>(limit, std::filesystem::file_size(path)), '\0');
   std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  CHECK(file.good());
+  return bytes;
 }
 
 inline void overwrite(const std::string& path, uint64_t offset, std::string_view bytes) {
