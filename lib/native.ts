@@ -94,7 +94,7 @@ export interface Engine {
   /**
    * What history holds as the live state: entries packed one after another, each u64 parent ino, u64 ino, u32 mode,
    * u32 uid, u32 gid, u32 nlink, u64 size, i64 mtime_s, u32 mtime_ns, i64 ctime_s, u32 ctime_ns, u32 name length, name (little-endian, no padding).
-   * May be called many times, before startBaseline.
+   * The root has parent 0 and no name. May be called many times, before startBaseline.
    */
   expect(entries: Buffer): Promise<void>;
   /** No more `expect`: the background walk starts. */

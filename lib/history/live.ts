@@ -1,6 +1,7 @@
 /**
- * The live state as history holds it, packed for the engine (Engine.expect in native.ts says the layout). Guarantee: every
- * name of the newest tree exactly once, directories before what lies in them; memory is bounded by one directory level.
+ * The live state as history holds it, packed for the engine (Engine.expect in native.ts says the layout). Guarantee: the
+ * root, then every name of the newest tree exactly once, directories before what lies in them; memory is bounded by one
+ * directory level.
  */
 import type { TreeReader } from './tree.js';
 import { ROOT, type NodeId, type Seq } from './types.js';
@@ -17,7 +18,7 @@ export async function* liveEntries(tree: TreeReader, seq: Seq): AsyncGenerator<B
   const [root] = await tree.nodeValues([ROOT], seq);
   if (root == null) return;
   pending.push({ node: ROOT, ino: inoOf(root) });
-  let parts: Buffer[] = [];
+  let parts: Buffer[] = [packEntry(0n, root, Buffer.alloc(0))];
   let bytes = 0;
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     const entries = await tree.list(directory.node, seq);
