@@ -20,6 +20,9 @@ const PROGRESS_MS = 200;
 /** New changes that a refusal names. */
 const NAMED_CHANGES = 3;
 
+/** Who applies the plans of this process. */
+const ourselves = () => ({ uid: process.geteuid!(), gid: process.getegid!() });
+
 /** Sessions with a rollback under way. */
 const working = new WeakSet<Session>();
 
@@ -30,7 +33,7 @@ export async function* rollback(session: Session, args: Methods['rollback']['arg
   yield { type: 'instant', at: instantRow(at) };
   await live?.walked();
   const now = await session.settle();
-  let plan = await planRollback(session.history, { paths, to: at.seq, now });
+  let plan = await planRollback(session.history, { paths, to: at.seq, now, maker: ourselves() });
   if (args.planned_at !== undefined) await checkNothingNew(session, plan, args.planned_at);
   for (const entry of plan.entries) yield { type: 'entry', ...planRow(entry) };
   yield { type: 'plan', now: plan.now, to: plan.to, counts: plan.counts, bytes: plan.bytes };
@@ -47,7 +50,7 @@ export async function* rollback(session: Session, args: Methods['rollback']['arg
     const scope = paths.length === 0 ? 'all' : paths.map((path) => safeForTerminal(showPath(path))).join(' ').slice(0, 200);
     const before = await addMark(session, live, 'rollback', '', `before: ${scope} to #${at.seq}`);
     // What was changed between the plan that was shown and the point is undone, too, and kept in history as all else.
-    plan = await planRollback(session.history, { paths, to: at.seq, now: before.seq });
+    plan = await planRollback(session.history, { paths, to: at.seq, now: before.seq, maker: ourselves() });
     let after = before;
     const failure = yield* following(async (options) => {
       try {

@@ -11,7 +11,7 @@ import { compareObjects, differs, isDir, isFile, noDifference, xattrsOf, type At
 import { neverExisted } from './nearest.js';
 import { touchedBetween } from './places.js';
 import { Remembered } from './remembered.js';
-import { changedAttributes } from './plan/attributes.js';
+import { changedAttributes, type Owner } from './plan/attributes.js';
 import { Gathering } from './plan/gather.js';
 import { changedContent, directoryAttributes, joinPath } from './plan/objects.js';
 import { Placer } from './plan/placer.js';
@@ -27,6 +27,8 @@ export interface RollbackOptions {
   to: Seq;
   /** The instant that the tree is at: the newest, after everything acknowledged is in history. */
   now: Seq;
+  /** Who will apply the plan: what belongs to them from birth is not given to them again. */
+  maker?: Owner;
 }
 
 interface Draft {
@@ -43,7 +45,7 @@ interface Draft {
 /** @throws ERR_NEVER_EXISTED for a path that no instant of history has, ERR_NOT_A_DIRECTORY when a path's parent is something else now. */
 export async function planRollback(reader: HistoryReader, options: RollbackOptions): Promise<Plan> {
   const history = new Remembered(reader);
-  const instants: Instants = { history, then: options.to, now: options.now };
+  const instants: Instants = { history, then: options.to, now: options.now, maker: options.maker ?? null };
   const scope = await Scope.of(history, options.paths, options.to, options.now);
   for (const root of scope.roots) {
     if (root.then === null && root.now === null) {
@@ -118,7 +120,7 @@ async function keptObjects(draft: Draft, touched: Set<NodeId>, lent: Set<NodeId>
   for (const { thing } of gathering.placements) {
     if (thing.live || !thing.isDir) continue;
     const path = await placer.pathOf(thing);
-    directories.push({ path, ops: await directoryAttributes(instants.history, path, thing.node, thing.attr, instants.then, thing.inheritsAcl) });
+    directories.push({ path, ops: await directoryAttributes(instants.history, path, thing.node, thing.attr, instants.then, { owner: thing.owner, acl: thing.inheritsAcl }) });
   }
   const stirred = new Set([...placer.stirred].filter((thing) => thing.live).map((thing) => thing.node));
   const { twins } = gathering;

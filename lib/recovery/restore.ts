@@ -77,12 +77,12 @@ class Builder {
       }
       if (!isDir(item.attr)) this.made.set(item.node, item.path);
       if (there !== 'directory' && item.path !== '') {
-        const steps = await makeObject(this.history, item.path, item.node, item.attr, this.at, true);
+        const steps = await makeObject(this.history, item.path, item.node, item.attr, this.at, { owner: null, acl: true });
         for (const one of steps.ops) this.ops.push(one);
         this.bytes += steps.bytes;
       }
       if (!isDir(item.attr)) continue;
-      last.push(await directoryAttributes(this.history, item.path, item.node, item.attr, this.at, true));
+      last.push(await directoryAttributes(this.history, item.path, item.node, item.attr, this.at, { owner: null, acl: true }));
       const entries = await this.history.list(item.node, this.at);
       const attrs = await this.history.attrs(entries.map((entry) => entry.node), this.at);
       for (const [i, entry] of [...entries.entries()].reverse()) {

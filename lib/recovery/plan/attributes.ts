@@ -7,15 +7,29 @@ const SET_ID = 0o6000;
 
 const times = (path: string, attr: NodeAttr): PlanOp => ({ op: 'times', path, atimeNs: attr.atime, mtimeNs: attr.mtime });
 
+/** Who owns what is made. */
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** What a new object has before its attributes are set. */
+export interface Born {
+  /** null: not known. */
+  owner: Owner | null;
+  /** Its directory may have handed it an ACL. */
+  acl: boolean;
+}
+
 /**
  * For an object that the plan has just made with the permission bits of `attr` (a directory: with any).
- * `inherited`: its directory may have handed it an ACL.
+ * `born`: what its directory and its maker give it before.
  */
-export function freshAttributes(path: string, attr: NodeAttr, xattrs: ReadonlyMap<Name, Buffer>, inherited: boolean): PlanOp[] {
+export function freshAttributes(path: string, attr: NodeAttr, xattrs: ReadonlyMap<Name, Buffer>, born: Born): PlanOp[] {
   const ops: PlanOp[] = [];
-  const acls = inherited && !isLink(attr) ? (isDir(attr) ? [ACL_ACCESS, ACL_DEFAULT] : [ACL_ACCESS]).filter((name) => !xattrs.has(name)) : [];
+  const acls = born.acl && !isLink(attr) ? (isDir(attr) ? [ACL_ACCESS, ACL_DEFAULT] : [ACL_ACCESS]).filter((name) => !xattrs.has(name)) : [];
   for (const name of acls) ops.push({ op: 'removexattr', path, name, maybe: true });
-  ops.push({ op: 'chown', path, uid: attr.uid, gid: attr.gid });
+  if (born.owner?.uid !== attr.uid || born.owner.gid !== attr.gid) ops.push({ op: 'chown', path, uid: attr.uid, gid: attr.gid });
   if (!isLink(attr) && (isDir(attr) || acls.length > 0 || (attr.mode & SET_ID) !== 0)) ops.push({ op: 'chmod', path, mode: attr.mode & MODE_BITS });
   for (const [name, value] of xattrs) ops.push({ op: 'setxattr', path, name, value });
   ops.push(times(path, attr));

@@ -48,7 +48,7 @@ export class Gathering {
     const attr = await this.twins.attr(node, 'now');
     const inheritsAcl = isDir(attr) && (await this.instants.history.xattrs(node, this.instants.now)).has(ACL_DEFAULT);
     const was = this.twins.then.get(node) ?? node;
-    const thing: Thing = { node, was, live: true, isDir: isDir(attr), attr, at: null, placement: null, made: null, inheritsAcl, bare: false };
+    const thing: Thing = { node, was, live: true, isDir: isDir(attr), attr, at: null, placement: null, made: null, inheritsAcl, owner: null, bare: false };
     this.live.set(node, thing);
     return thing;
   }
@@ -74,7 +74,7 @@ export class Gathering {
     const known = this.fresh.get(node);
     if (known) return known;
     const attr = await this.twins.attr(node, 'then');
-    const thing: Thing = { node, was: node, live: false, isDir: isDir(attr), attr, at: null, placement: null, made: null, inheritsAcl: false, bare };
+    const thing: Thing = { node, was: node, live: false, isDir: isDir(attr), attr, at: null, placement: null, made: null, inheritsAcl: false, owner: null, bare };
     this.fresh.set(node, thing);
     return thing;
   }

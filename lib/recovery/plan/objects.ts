@@ -3,7 +3,7 @@ import type { HistoryReader } from '../../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../../history/types.js';
 import { differingRanges, isDir, isFile, isLink, MODE_BITS, xattrsOf, type At } from '../compare.js';
 import type { ByteRange, PlanOp } from '../types.js';
-import { freshAttributes } from './attributes.js';
+import { freshAttributes, type Born } from './attributes.js';
 
 /** Up to this size a file is read whole, and its holes are found by looking at the bytes. */
 const SMALL_BYTES = 64 << 10;
@@ -21,7 +21,7 @@ export const sumOf = (ranges: readonly ByteRange[]): number => ranges.reduce((su
 /**
  * Makes an object, complete but for a directory's content and attributes (`directoryAttributes` come when it is filled).
  */
-export async function makeObject(history: HistoryReader, path: string, node: NodeId, attr: NodeAttr, seq: Seq, inheritsAcl: boolean): Promise<Steps> {
+export async function makeObject(history: HistoryReader, path: string, node: NodeId, attr: NodeAttr, seq: Seq, born: Born): Promise<Steps> {
   const mode = attr.mode & MODE_BITS;
   if (isDir(attr)) return { ops: [{ op: 'mkdir', path, mode: FILL_MODE }], bytes: 0 };
   const steps: Steps = { ops: [], bytes: 0 };
@@ -35,13 +35,13 @@ export async function makeObject(history: HistoryReader, path: string, node: Nod
   } else {
     steps.ops.push({ op: 'mknod', path, mode: attr.mode, rdev: attr.rdev });
   }
-  steps.ops.push(...freshAttributes(path, attr, await xattrsOf(history, { node, seq, attr }), inheritsAcl));
+  steps.ops.push(...freshAttributes(path, attr, await xattrsOf(history, { node, seq, attr }), born));
   return steps;
 }
 
 /** The attributes of a directory that was made and is filled. */
-export async function directoryAttributes(history: HistoryReader, path: string, node: NodeId, attr: NodeAttr, seq: Seq, inheritsAcl: boolean): Promise<PlanOp[]> {
-  return freshAttributes(path, attr, await xattrsOf(history, { node, seq, attr }), inheritsAcl);
+export async function directoryAttributes(history: HistoryReader, path: string, node: NodeId, attr: NodeAttr, seq: Seq, born: Born): Promise<PlanOp[]> {
+  return freshAttributes(path, attr, await xattrsOf(history, { node, seq, attr }), born);
 }
 
 async function freshContent(history: HistoryReader, path: string, node: NodeId, attr: NodeAttr, seq: Seq): Promise<Steps> {

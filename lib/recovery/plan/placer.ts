@@ -6,8 +6,17 @@
 import { ROOT, type Name } from '../../history/types.js';
 import { slotKey } from '../places.js';
 import type { PlanOp } from '../types.js';
+import type { Owner } from './attributes.js';
 import { joinPath, makeObject } from './objects.js';
 import { samePlace, type Instants, type Placement, type Thing, type Vacancy } from './things.js';
+
+/** Who owns what is made in a directory: its maker, but a set-gid directory gives its group. A new one has no such bit yet. */
+function ownerIn(parent: Thing, maker: Owner | null): Owner | null {
+  if (!maker || !parent.live || (parent.attr.mode & S_ISGID) === 0) return maker;
+  return { uid: maker.uid, gid: parent.attr.gid };
+}
+
+const S_ISGID = 0o2000;
 
 /** How many moves may wait for each other before one of them goes by a temporary name. */
 const MAX_WAITING = 200;
@@ -159,7 +168,8 @@ export class Placer {
     if (thing.isDir) thing.at = { parent, name };
     thing.made = { parent, name };
     thing.inheritsAcl = parent.inheritsAcl;
-    const steps = await makeObject(this.instants.history, path, thing.node, thing.attr, this.instants.then, parent.inheritsAcl);
+    thing.owner = ownerIn(parent, this.instants.maker);
+    const steps = await makeObject(this.instants.history, path, thing.node, thing.attr, this.instants.then, { owner: thing.owner, acl: thing.inheritsAcl });
     for (const one of steps.ops) this.ops.push(one);
     this.bytes += steps.bytes;
   }

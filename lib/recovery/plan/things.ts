@@ -1,6 +1,7 @@
 /** The parts that a plan is made of, before they become steps. */
 import type { HistoryReader } from '../../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../../history/types.js';
+import type { Owner } from './attributes.js';
 
 /**
  * An object of the tree that is to be. Live: it is there now and stays the same object, wherever it goes. New: it is not
@@ -22,6 +23,8 @@ export interface Thing {
   made: { parent: Thing; name: Name } | null;
   /** Objects made in it get an ACL of its. */
   inheritsAcl: boolean;
+  /** Of what is made: who owns it from birth; null when that is not known. */
+  owner: Owner | null;
   /** A parent that is only made so that a named path can be: not its other content. */
   readonly bare: boolean;
 }
@@ -51,6 +54,8 @@ export interface Instants {
   history: HistoryReader;
   then: Seq;
   now: Seq;
+  /** Who will make what is missing; null when that is not known. */
+  maker: Owner | null;
 }
 
 export const samePlace = (thing: Thing): string => `${thing.live ? '' : '+'}${thing.node}`;

@@ -64,7 +64,7 @@ test('a copy is what history says, and a directory rolled back is the copy of th
       await restoreInto(tree.history, { ...common, at: to, dest: then });
       t.deepEqual(await compare(tree, ROOT, to, Buffer.from(then)), [], `${name}: copy of #${to}`);
       const writer = await native.openTree(live);
-      const plan = await planRollback(tree.history, { paths: [], to, now });
+      const plan = await planRollback(tree.history, { paths: [], to, now, maker: { uid: process.geteuid!(), gid: process.getegid!() } });
       await t.notThrowsAsync(applyPlan(plan, tree.history, writer), `${name}: #${now} to #${to}`);
       writer.close();
       t.deepEqual(differences(await snapshot(driver, then), await snapshot(driver, live), EXACT), [], `${name}: #${now} to #${to}`);
