@@ -87,6 +87,13 @@ function replaced(state: FoldState, record: Record, old: NodeId, bound: Bound): 
     if (state.basedNames.has(id)) state.basedNames.set(id, { parent, name, node: bound.node });
     else state.looked.names.set(id, { atMount: stated, node: bound.node });
   }
+  // The directory that it was is gone, and what lay in it.
+  for (const { name, node } of state.looked.entries.get(old) ?? []) {
+    const id = nameId(old, name);
+    if (state.basedNames.has(id)) continue;
+    nameOff(state, old, name, state.looked.names.get(id)?.node ?? node, mount);
+    state.basedNames.set(id, { parent: old, name, node: null });
+  }
   const [place] = links;
   if (place !== undefined) changed(state, record, 'create', bound, { parent: place.parent, name: place.name, target: old });
 }

@@ -164,7 +164,10 @@ async function bases(history: History, state: FoldState, looked: Looked, records
     baseNodes(rocks, looked, [...nodes.keys()], mount, firstMount),
     baseNames(rocks, looked, [...names], mount, firstMount),
     baseBlocks(rocks, looked, [...blocks], mount),
-    ...replaced.map(async (node) => { looked.links.set(node, await linksAt(history, node, mount)); }),
+    ...replaced.map(async (node) => {
+      looked.links.set(node, await linksAt(history, node, mount));
+      looked.entries.set(node, await history.list(node, mount));
+    }),
   ]);
 }
 

@@ -47,12 +47,14 @@ export interface Looked {
   blocks: Set<string>;
   /** Names of nodes whose inode number, as the mount found it, stands for another object now. */
   links: Map<NodeId, Link[]>;
+  /** What lay in such a node, when it was a directory. */
+  entries: Map<NodeId, { name: string; node: NodeId }[]>;
 }
 
 /** `stated`: a base-name record of this session says so. */
 export interface Link { parent: NodeId; name: string; stated: boolean }
 
-export const emptyLooked = (): Looked => ({ pieces: new Map(), contents: new Map(), names: new Map(), nodes: new Map(), blocks: new Set(), links: new Map() });
+export const emptyLooked = (): Looked => ({ pieces: new Map(), contents: new Map(), names: new Map(), nodes: new Map(), blocks: new Set(), links: new Map(), entries: new Map() });
 
 export const blockId = (node: NodeId, block: number): string => `${node}/${block}`;
 export const nameId = (parent: NodeId, name: string): string => `${parent}/${name}`;

@@ -189,6 +189,33 @@ test('an inode number that comes back after a remount with another birth is anot
   });
 });
 
+test('an object made anew while unmounted under the same name and inode number is another node, and names left alone follow it', async (t) => {
+  const named = (name: string) => ({ kind: Kind.BaseName, ino: 101, parent: 100, name });
+  await withRecords([
+    MOUNT, { kind: Kind.BaseNode, ino: 100, attr: directoryAttr }, { kind: Kind.BaseNode, ino: 101, attr: fileAttr(3, 5) }, named('a'), named('b'),
+    { kind: Kind.BaseData, ino: 101, length: 3, payload: Buffer.from('old') }, { kind: Kind.BaseEnd },
+    MOUNT, { kind: Kind.BaseNode, ino: 101, attr: fileAttr(4, 6), flags: Flag.Unmounted }, { kind: Kind.BaseData, ino: 101, length: 4, payload: Buffer.from('new!'), flags: Flag.Unmounted },
+    { kind: Kind.BaseAbsent, parent: 100, name: 'b', flags: Flag.Unmounted }, { kind: Kind.BaseEnd },
+  ], async (history) => {
+    t.deepEqual([await text(history, 'a', 7), await text(history, 'b', 7)], ['old', 'old']);
+    t.deepEqual([await text(history, 'a', 8), await text(history, 'b', 8)], ['new!', null]);
+    const [before, after] = await Promise.all([history.lookup(ROOT, 'a', 7), history.lookup(ROOT, 'a', 8)]);
+    t.not(before!.node, after!.node);
+    t.deepEqual(await history.linksOf(after!.node, 8), [{ parent: ROOT, name: 'a' }]);
+    t.deepEqual(await history.linksOf(before!.node, 8), []);
+  }, 1);
+});
+
+test('a mount that finds all as history has it changes nothing and leaves no gap', async (t) => {
+  await withRecords([
+    MOUNT, { kind: Kind.BaseNode, ino: 100, attr: directoryAttr }, { kind: Kind.BaseEnd }, { kind: Kind.Unmount, payload: {} },
+    MOUNT, { kind: Kind.BaseNode, ino: 100, attr: { ...directoryAttr, atime: 77n }, flags: Flag.Unmounted }, { kind: Kind.BaseEnd },
+  ], async (history) => {
+    for await (const change of history.changes(0, 7)) t.fail(`a change of kind ${change.kind}`);
+    t.deepEqual(await history.gaps(), []);
+  });
+});
+
 test('a first walk that was not complete leaves a gap at the next mount', async (t) => {
   await withRecords([MOUNT, create(101, 'a'), MOUNT], async (history) => {
     t.deepEqual((await history.gaps()).map((gap) => [gap.seq, gap.reason, gap.detail]), [[3, 'baseline-incomplete', { since: 1 }]]);
