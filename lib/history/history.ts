@@ -99,6 +99,7 @@ export class History implements HistoryReader {
   attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> { return this.tree.attrs(nodes, seq); }
   xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> { return this.tree.xattrs(node, seq); }
   xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> { return this.tree.xattrsOfAll(nodes, seq); }
+  xattrNodes(from: NodeId, until: NodeId): Promise<Set<NodeId> | null> { return this.tree.xattrNodes(from, until); }
   resolve(path: Name[], seq: Seq): Promise<NodeId | null> { return this.tree.resolve(path, seq); }
   pathOf(node: NodeId, seq: Seq): Promise<Name[] | null> { return this.tree.pathOf(node, seq); }
   linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]> { return this.tree.linksOf(node, seq); }

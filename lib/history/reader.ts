@@ -22,6 +22,8 @@ export interface HistoryReader {
   xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>>;
   /** Extended attributes of many nodes at once, in their order. */
   xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]>;
+  /** Nodes in [from, until) that have, or ever had, extended attributes; null when they are too many to tell cheaply. */
+  xattrNodes?(from: NodeId, until: NodeId): Promise<Set<NodeId> | null>;
   /** Bytes of a file, holes as zeroes, cut at its size then. A caller who knows that size already may say it. */
   read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer>;
   /** Data ranges (not holes) of a file, in units of blocks, ascending. */

@@ -7,6 +7,8 @@ import { decodeAttr } from './values.js';
 
 /** A deeper path than this is a loop, which only damage can make. */
 const MAX_DEPTH = 4096;
+/** Keys that are passed at most to tell which of many nodes have extended attributes. */
+const MAX_XATTR_KEYS = 4096;
 
 /** Fewer nodes side by side than this are sought one by one; so are those behind a longer hole of ids. */
 const MIN_RUN = 8;
@@ -83,6 +85,16 @@ export class TreeReader {
       for (const { node, name, value } of entries.flat()) found.get(node)?.set(name, value.subarray(1));
     }
     return nodes.map((node) => found.get(node)!);
+  }
+
+  async xattrNodes(from: NodeId, until: NodeId): Promise<Set<NodeId> | null> {
+    const nodes = new Set<NodeId>();
+    let keys = 0;
+    for await (const { key } of this.rocks.scan('xattrs', { gte: u64Key(from), lt: u64Key(until) }, { values: false })) {
+      if (++keys > MAX_XATTR_KEYS) return null;
+      nodes.add(getU64(key, 0));
+    }
+    return nodes;
   }
 
   async resolve(path: Name[], seq: Seq): Promise<NodeId | null> {

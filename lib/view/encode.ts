@@ -27,6 +27,12 @@ function putNumber(out: Buffer, value: number, at: number): void {
   out.writeUInt32LE(Math.floor(value / 2 ** 32), at + 4);
 }
 
+/** A time for which the kernel may believe: whole seconds, and nanoseconds elsewhere. */
+function putValid(out: Buffer, seconds: number, at: number, nanosAt: number): void {
+  putNumber(out, Math.floor(seconds), at);
+  out.writeUInt32LE(Math.round((seconds % 1) * 1e9), nanosAt);
+}
+
 /** Seconds (rounded down, also before 1970) and nanoseconds of a time. */
 function split(ns: bigint): { seconds: bigint; nanos: number } {
   const nanos = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
@@ -64,8 +70,8 @@ function putAttr(out: Buffer, attr: NodeAttr, ino: U64, at: number): void {
 function putEntry(out: Buffer, entry: Entry, at: number): void {
   putU64(out, entry.nodeid, at);
   out.fill(0, at + 8, at + 40);
-  putNumber(out, entry.nameSeconds, at + 16);
-  putNumber(out, entry.attrSeconds, at + 24);
+  putValid(out, entry.nameSeconds, at + 16, at + 32);
+  putValid(out, entry.attrSeconds, at + 24, at + 36);
   putAttr(out, entry.attr, entry.ino, at + 40);
 }
 
@@ -79,15 +85,15 @@ export function entryOut(entry: Entry): Buffer {
 /** A name that leads to nothing, for as long as the kernel may believe it. */
 export function noEntryOut(seconds: number): Buffer {
   const out = Buffer.alloc(Size.entry_out);
-  putNumber(out, seconds, 16);
+  putValid(out, seconds, 16, 32);
   return out;
 }
 
 /** fuse_attr_out. */
 export function attrOut(attr: NodeAttr, ino: U64, seconds: number): Buffer {
   const out = Buffer.allocUnsafe(Size.attr_out);
-  putNumber(out, seconds, 0);
   out.fill(0, 8, 16);
+  putValid(out, seconds, 0, 8);
   putAttr(out, attr, ino, 16);
   return out;
 }
@@ -96,7 +102,7 @@ export function attrOut(attr: NodeAttr, ino: U64, seconds: number): Buffer {
 export function statxOut(attr: NodeAttr, ino: U64, seconds: number): Buffer {
   const out = Buffer.alloc(Size.statx_out);
   const stat = 32;
-  putNumber(out, seconds, 0);
+  putValid(out, seconds, 0, 8);
   out.writeUInt32LE(0xfff, stat); // STATX_BASIC_STATS | STATX_BTIME
   out.writeUInt32LE(BLKSIZE, stat + 4);
   out.writeUInt32LE(attr.nlink, stat + 16);

@@ -4,12 +4,14 @@
  */
 import type { Name, Seq } from '../history/types.js';
 import { formatTimeUtc } from '../time/format.js';
+import { parseStrict } from '../time/parse.js';
 import { FOREVER, NAME_MAX } from './wire.js';
 import type { View } from './view.js';
 
-const SEQ = /^#\d+$/;
 /** RFC 3339 with a zone: all that is left open is whether later records still fall at or before it. */
 const ABSOLUTE = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|z|[+-]\d{2}:?\d{2})$/;
+/** For how long the kernel may believe a name that can come to mean another instant. */
+const SLIDING_SECONDS = 1;
 
 /** An instant found by its name, and for how many seconds the name stands for it. */
 export interface Found {
@@ -22,17 +24,23 @@ export async function instantNamed(view: View, name: Name): Promise<Found | null
   if (!name.startsWith('@')) return null;
   const expression = Buffer.from(name.slice(1), 'latin1').toString('utf8');
   await view.source.settle();
-  let seq: Seq;
+  let found: { seq: Seq; timeNs: bigint };
   try {
-    ({ seq } = await view.source.resolveTime(expression));
+    found = await view.source.resolveTime(expression);
   } catch {
     return null;
   }
-  if (view.provisional(seq)) return { seq, seconds: 0 };
-  const newest = seq >= view.history.watermark();
-  if (SEQ.test(expression) || (ABSOLUTE.test(expression) && !newest)) return { seq, seconds: FOREVER };
-  // `@now` must show what was acknowledged a moment ago; what slides behind it need not slide within a second.
-  return { seq, seconds: newest ? 0 : 1 };
+  return { seq: found.seq, seconds: view.provisional(found.seq) ? 0 : secondsOf(view, expression, found) };
+}
+
+function secondsOf(view: View, expression: string, { seq, timeNs }: { seq: Seq; timeNs: bigint }): number {
+  const nowNs = BigInt(Date.now()) * 1_000_000n;
+  const form = parseStrict(expression, nowNs)?.form;
+  if (form === 'seq') return FOREVER;
+  if (ABSOLUTE.test(expression) && seq < view.history.watermark()) return FOREVER;
+  // What was acknowledged a moment ago must be in `@now`; what is named or lies further back need not slide at once.
+  const present = form === 'now' || (form === 'time' && timeNs + BigInt(SLIDING_SECONDS) * 1_000_000_000n >= nowNs);
+  return present ? 0 : SLIDING_SECONDS;
 }
 
 /** The names that the root lists: each point once, by its name, else by its time. Each is found by instantNamed. */

@@ -39,6 +39,8 @@ export class View {
   /** Sizes of files that the kernel was told of and may read next. */
   readonly sizes = new LruMap<string, number>(4096);
   readonly xattrs = new LruMap<string, Promise<Map<string, Buffer>>>(256);
+  /** Which of many neighbouring nodes may have any, at an instant: see ops/xattrs.ts. */
+  readonly xattrNodes = new LruMap<string, ReadonlySet<NodeId> | 'many'>(256);
   readonly dataRanges = new LruMap<string, Promise<{ offset: number; length: number }[]>>(16);
   /** Who owns the directories of the view itself. */
   readonly owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };

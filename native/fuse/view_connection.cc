@@ -17,14 +17,16 @@ namespace rewindfs::fuse {
 namespace {
 
 constexpr size_t kBufferBytes = 64 << 10;  // no request of a read-only mount is longer, but for batches of forgets
-constexpr uint32_t kMaxWrite = 4096;       // the least that the kernel takes
-constexpr uint16_t kPagesPerRead = 256;        // 1 MiB a read
+constexpr uint32_t kMaxWrite = 4096;  // the least that the kernel takes
+constexpr uint16_t kPagesPerRead = 256;  // 1 MiB a read
 constexpr uint16_t kMaxBackground = 64;
 constexpr uint16_t kCongestion = 48;
 
 // What is asked for, where the kernel has it. POSIX_ACL: the kernel checks ACLs itself. AUTO_INVAL_DATA: it drops its
-// copy of a listing when the directory's mtime changes. Not asked for: EXPORT_SUPPORT, no handle outlives the kernel's memory.
-constexpr uint64_t kWanted = kAsyncRead | kBigWrites | kAutoInvalData | kDoReaddirplus | kReaddirplusAuto | kParallelDirops |
+// copy of a listing when the directory's mtime changes. Not EXPORT_SUPPORT: no handle outlives the kernel's memory. Not
+// READDIRPLUS_AUTO: attributes are at hand when names are listed (their types come from them), and whoever stats a
+// listing that the kernel keeps would ask for each name again.
+constexpr uint64_t kWanted = kAsyncRead | kBigWrites | kAutoInvalData | kDoReaddirplus | kParallelDirops |
                              kPosixAcl | kMaxPages | kCacheSymlinks | kNoOpenSupport | kNoOpendirSupport | kInitExt;
 
 MountOptions read_only(MountOptions options) {

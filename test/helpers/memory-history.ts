@@ -199,6 +199,10 @@ export class MemoryHistory implements HistoryReader {
   async xattrs(node: NodeId, seq: Seq) {
     return newestAt(this.nodes.get(node), seq)?.xattrs ?? new Map<Name, Buffer>();
   }
+  async xattrNodes(from: NodeId, until: NodeId) {
+    const had = [...this.nodes].filter(([, states]) => states.some(({ value }) => (value?.xattrs.size ?? 0) > 0));
+    return new Set(had.map(([node]) => node).filter((node) => node >= from && node < until));
+  }
   async read(node: NodeId, offset: number, length: number, seq: Seq) {
     return newestAt(this.nodes.get(node), seq)?.content.subarray(offset, offset + length) ?? Buffer.alloc(0);
   }

@@ -6,6 +6,9 @@ import type { View } from '../view.js';
 import { FOREVER, S_IFDIR, type U64 } from '../wire.js';
 import { ENOENT, EINVAL, type Operation } from './answer.js';
 
+/** Every path through the view asks for its root: so long a listing of points may be out of date. */
+const SYNTHETIC_SECONDS = 0.1;
+
 /** An object's attributes, its inode number, and the seconds for which they hold. */
 export interface Status {
   attr: NodeAttr;
@@ -22,7 +25,7 @@ export async function syntheticStatus(view: View, directory: Synthetic): Promise
   const time = (await view.history.range())?.last.timeNs ?? 0n;
   const mode = S_IFDIR | (directory.path ? 0o500 : 0o555);
   const attr = { mode, ...view.owner, nlink: 2, size: 0, rdev: 0n, atime: time, mtime: time, ctime: time, btime: time };
-  return { attr, ino: syntheticIno(directory.key), seconds: 0 };
+  return { attr, ino: syntheticIno(directory.key), seconds: SYNTHETIC_SECONDS };
 }
 
 /** What is known of a place, or null when history has nothing there. */

@@ -35,7 +35,9 @@ test('a name that can mean nothing else is kept for ever, a sliding one is not',
   t.is((await kernel.must('@#2')).nameSeconds, forever);
   t.is((await kernel.must(`@${formatTimeUtc(FIRST_NS + SECOND)}`)).nameSeconds, forever);
   t.is((await kernel.must('@now')).nameSeconds, 0n);
-  t.is((await kernel.must('@done')).nameSeconds, 0n);
+  t.is((await kernel.must('@0s')).nameSeconds, 0n);
+  t.is((await kernel.must('@done')).nameSeconds, 1n);
+  t.is((await kernel.must('@2h')).nameSeconds, 1n);
   t.is((await kernel.must('@#2/foo')).nameSeconds, forever);
   t.is((await kernel.must('@now/foo')).attrSeconds, forever);
 });
