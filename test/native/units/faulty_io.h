@@ -1,5 +1,8 @@
 // FileIo that fails on demand, and one that drops what was not synced.
 #pragma once
+#include <unistd.h>
+
+#include <algorithm>
 #include <atomic>
 #include <functional>
 #include <string>
@@ -16,6 +19,7 @@ class FaultyIo final : public FileIo {
   std::atomic<int> fail_sync{0};
   std::atomic<uint64_t> short_write{0};  // at most so many bytes a call, 0 = all
   std::atomic<uint64_t> free{UINT64_MAX};
+  std::atomic<unsigned> sync_delay_us{0};
   std::atomic<unsigned> writes{0}, syncs{0};
 
   Result<size_t> pwritev(int fd, const iovec* parts, int count, uint64_t offset) override {
@@ -36,6 +40,7 @@ class FaultyIo final : public FileIo {
   }
   Result<void> fdatasync(int fd) override {
     ++syncs;
+    if (const unsigned delay = sync_delay_us.load()) usleep(delay);
     if (const int error = fail_sync.load()) return Errno{error};
     return FileIo::fdatasync(fd);
   }
