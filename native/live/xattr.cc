@@ -12,7 +12,7 @@ namespace rewindfs::live {
 namespace {
 
 constexpr size_t kMaxValueBytes = 64 << 10;  // XATTR_SIZE_MAX
-constexpr std::string_view kAclPrefix = "system.posix_acl_";
+constexpr std::string_view kAccessAcl = "system.posix_acl_access";
 constexpr char kCapability[] = "security.capability";
 constexpr std::string_view kTrustedPrefix = "trusted.";  // listed to nobody but root (xattr(7))
 
@@ -115,7 +115,8 @@ void op_setxattr(Tree& tree, Call& call) {
   if (in == nullptr || name.empty() || call.rest().size() < in->size) return call.fail(EINVAL);
   const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return call.fail(call.head.nodeid == Tree::kSnapshotsId ? EROFS : ESTALE);
-  const bool drop_setgid = in->setxattr_flags & fuse::kSetxattrAclKillSgid && name.starts_with(kAclPrefix);
+  // The kernel asks for it with default ACLs too, which change no mode.
+  const bool drop_setgid = in->setxattr_flags & fuse::kSetxattrAclKillSgid && name == kAccessAcl;
   const Path held = inode->path();
   const std::string path = held.proc();
   call.fail(change(tree, call, *inode, name, drop_setgid, [&] {

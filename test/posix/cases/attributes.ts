@@ -287,6 +287,19 @@ export const attributeCases: Case[] = [
     },
   },
   {
+    name: 'an access ACL set by an owner outside of the group clears setgid; a default ACL does not',
+    async run(c) {
+      await c.ok('mkdir', 'd', 0o700);
+      await c.ok('chown', 'd', 1000, 2000);
+      await c.ok('chmod', 'd', 0o2700);
+      await c.as(1000);
+      await c.ok('setxattr', 'd', 'system.posix_acl_default', defaultAcl, 0);
+      await c.stat('d');
+      await c.ok('setxattr', 'd', 'system.posix_acl_access', defaultAcl, 0);
+      await c.stat('d');
+    },
+  },
+  {
     name: 'statfs is that of the file system below; birth time exists and is kept',
     async run(c) {
       await c.ok('statfs', '.');
