@@ -1,78 +1,110 @@
 /**
- * `npm run bench [-- --quick] [--rounds N] [--where memory,disk] [--only rewindfs,directory] [--json FILE]`: the directory itself,
- * fuse-native and bindfs pass-throughs and rewindfs in one run, as figures and as ratios; medians of the rounds, the
- * subjects taking turns so that a slow minute of the machine does not fall on one of them alone.
+ * `npm run bench`: the directory itself, pass-through file systems and rewindfs in one run, the subjects taking turns so that
+ * a slow minute of the machine does not fall on one of them alone. What fails is said and counts as a failure; the rest
+ * is measured all the same.
  */
 import fs from 'node:fs';
-import { parseArgs } from 'node:util';
+import os from 'node:os';
+import path from 'node:path';
+import { projectRoot } from '../test/helpers/run.js';
 import { scoped } from '../test/helpers/scope.js';
-import { archive, columns, round, type Scale } from './columns.js';
-import { history } from './history.js';
-import { machine, subjects, type Where } from './subjects.js';
+import { Material } from './material.js';
+import { FULL, join, QUICK, type Result, type Where } from './model.js';
+import { help, parse, type Options } from './options.js';
+import { document, report } from './report.js';
+import { Run, type Workload } from './run.js';
+import { peer, subjects as known, type SubjectKind } from './subjects.js';
+import { calls } from './workloads/calls.js';
+import { clients } from './workloads/clients.js';
+import { extractor } from './workloads/extractor.js';
+import { history } from './workloads/history.js';
+import { programs } from './workloads/programs.js';
+import { trees } from './workloads/trees.js';
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-    where: { type: 'string', default: 'memory,disk' },
-    only: { type: 'string' },
-    json: { type: 'string' },
-    'no-history': { type: 'boolean', default: false },
-  },
-});
-const scale: Scale = values.quick ? { writes: 10_000, files: 2_000, sequentialMiB: 128 } : { writes: 200_000, files: 10_000, sequentialMiB: 512 };
-const rounds = Number(values.rounds ?? (values.quick ? 1 : 3));
-const chosen = subjects.filter((one) => !values.only || values.only.split(',').includes(one.name));
+const WORKLOADS: readonly Workload[] = [...calls, ...programs, ...clients, ...extractor, ...history, ...trees];
+/** When time is short, the peers show that they mount, not what they do with programs. */
+const BOTH_ALWAYS = new Set(['raw', 'rewindfs']);
+
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
-type Figures = Record<string, Record<string, number>>;
+/** The machine that the figures belong to. */
+const machine = (): Record<string, unknown> => ({ cpus: os.cpus().length, model: os.cpus()[0]?.model.trim(), kernel: os.release(), memory_gib: Math.round(os.totalmem() / 2 ** 30), node: process.version });
 
-const median = (numbers: number[]): number => numbers.sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? NaN;
+function suits({ on, where }: Workload, { role }: SubjectKind, options: Options): boolean {
+  if (on === 'rewindfs') return role === 'rewindfs';
+  if (on === 'raw-and-rewindfs') return BOTH_ALWAYS.has(role);
+  if (options.quick && on === 'no-script' && where.length === 1) return BOTH_ALWAYS.has(role);
+  return on === 'all' || role !== 'script';
+}
 
-async function measure(where: Where): Promise<Figures> {
-  const taken: Record<string, Record<string, number[]>> = {};
+function chosenWorkloads({ rows }: Options): Workload[] {
+  const wanted = (name: string): boolean => rows!.some((text) => name.includes(text));
+  return WORKLOADS.filter((workload) => rows === undefined || wanted(workload.name) || workload.rows.some(({ name }) => wanted(name)));
+}
+
+async function measure(options: Options, save: (result: Result) => void): Promise<Result> {
+  const all = [...known, ...(options.peer ?? []).map(peer)];
+  for (const name of options.only ?? []) if (!all.some((kind) => kind.name === name)) throw new TypeError(`--only ${name}: the subjects are ${all.map((kind) => kind.name).join('; ')}`);
+  const subjects = all.filter(({ name }) => options.only?.includes(name) ?? true);
+  const workloads = chosenWorkloads(options);
+  const scale = options.quick ? QUICK : FULL;
+  const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
+  const result: Result = { dates: [new Date().toISOString()], machine: machine(), rounds, scale, subjects: subjects.map(({ name }) => name), rows: workloads.flatMap(({ rows }) => rows), figures: {}, counts: {}, failures: [] };
   await scoped(async (scope) => {
-    const tarball = await archive(scope.temporary('memory'));
-    for (let i = 1; i <= rounds; i++) {
-      for (const kind of chosen) {
-        await scoped(async (inner) => {
-          const subject = await kind.start(inner, where);
-          const figures = await round(subject.directory, tarball, scale);
-          await subject.end();
-          for (const [name, figure] of Object.entries(figures)) ((taken[kind.name] ??= {})[name] ??= []).push(figure);
-        });
-        say(`${where}, round ${i} of ${rounds}: ${kind.name}`);
+    const material = new Material(scope, scale);
+    for (const workload of workloads) {
+      for (const where of workload.where.filter((place) => (options.where ?? place) === place)) {
+        for (let round = 1; round <= (workload.once ? 1 : rounds); round++) {
+          for (const kind of subjects.filter((one) => suits(workload, one, options))) {
+            const started = performance.now();
+            await one(workload, kind, where, { scale, material, result });
+            say(`${workload.name}, ${where}, round ${round}: ${kind.name} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
+          }
+        }
+        save(result);
       }
     }
   });
-  return Object.fromEntries(Object.entries(taken).map(([name, byColumn]) => [name, Object.fromEntries(Object.entries(byColumn).map(([column, all]) => [column, median(all)]))]));
+  return result;
 }
 
-function table(title: string, figures: Figures): string {
-  const names = chosen.map((one) => one.name);
-  const ours = figures['rewindfs'];
-  const lines = [`\n### ${title}`, `| | ${names.join(' | ')} | rewindfs : fuse-native | rewindfs : directory |`, `|---|${'---|'.repeat(names.length + 2)}`];
-  for (const column of columns) {
-    const figure = (name: string): number => figures[name]?.[column.name] ?? NaN;
-    const ratio = (peer: string): string => {
-      const quotient = column.lessIsBetter ? figure(peer) / (ours?.[column.name] ?? NaN) : (ours?.[column.name] ?? NaN) / figure(peer);
-      return Number.isFinite(quotient) ? quotient.toFixed(2) : '-';
-    };
-    lines.push(`| ${column.name}, ${column.unit} | ${names.map((name) => (Number.isFinite(figure(name)) ? figure(name).toFixed(column.digits) : '-')).join(' | ')} | ${ratio('fuse-native')} | ${ratio('directory')} |`);
+/** One workload on a subject of its own. */
+async function one(workload: Workload, kind: SubjectKind, where: Where, { scale, material, result }: { scale: Result['scale']; material: Material; result: Result }): Promise<void> {
+  try {
+    await scoped(async (scope) => {
+      const subject = await kind.start(scope, where);
+      await workload.run(new Run(kind, subject, where, scale, material, scope, result));
+      await subject.end();
+    });
+  } catch (error) {
+    const text = `${workload.name}, ${where}, ${kind.name}: ${(error as Error).message.trim().split('\n').slice(0, 4).join(' / ')}`;
+    result.failures.push(text);
+    say(`FAILED: ${text}`);
   }
-  return lines.join('\n');
 }
 
-const result: Record<string, unknown> = { date: new Date().toISOString(), machine: machine(), rounds, scale };
-for (const where of values.where.split(',') as Where[]) {
-  const figures = await measure(where);
-  result[where] = figures;
-  process.stdout.write(`${table(where === 'memory' ? 'On tmpfs' : 'On disk', figures)}\n`);
+function writeDocs(result: Result): void {
+  fs.writeFileSync(path.join(projectRoot, 'bench/performance.json'), `${JSON.stringify(result)}\n`);
+  fs.writeFileSync(path.join(projectRoot, 'docs/performance.md'), document(result));
 }
-if (!values['no-history'] && chosen.some((one) => one.name === 'rewindfs')) {
-  const figures = await history(values.quick, say);
-  result['history'] = figures;
-  process.stdout.write(`\n### History\n| | |\n|---|---|\n${Object.entries(figures).map(([name, figure]) => `| ${name} | ${figure} |`).join('\n')}\n`);
+
+async function main(options: Options): Promise<number> {
+  if (options.help) {
+    process.stdout.write(help(known.map(({ name }) => name), WORKLOADS));
+    return 0;
+  }
+  const save = (result: Result): void => { if (options.json) fs.writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`); };
+  const result = options.from ? join(options.from.map((file) => JSON.parse(fs.readFileSync(file, 'utf8')) as Result)) : await measure(options, save);
+  save(result);
+  process.stdout.write(`${report(result)}\n`);
+  if (options['write-docs']) writeDocs(result);
+  return result.failures.length > 0 ? 1 : 0;
 }
-if (values.json) fs.writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
-else process.stdout.write(`\n${JSON.stringify(result)}\n`);
+
+try {
+  process.exitCode = await main(parse(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error;
+  say(`bench: ${error.message}\n--help says more`);
+  process.exitCode = 2;
+}

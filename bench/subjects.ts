@@ -1,13 +1,11 @@
-/** What is measured: the directory itself, two pass-through file systems over it, and rewindfs. */
+/** What is measured: the directory itself, pass-through file systems over it, and rewindfs over each transport. */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { MountedTree, baselineDone } from '../test/helpers/mount.js';
-import { must, projectRoot, sleep, until } from '../test/helpers/run.js';
+import { must, projectRoot, run, sleep, until } from '../test/helpers/run.js';
 import { mountsUnder, type Scope } from '../test/helpers/scope.js';
-
-export type Where = 'memory' | 'disk';
+import type { Where } from './model.js';
 
 /** A mounted subject: `directory` is where the work is done. */
 export interface Subject {
@@ -19,37 +17,87 @@ export interface Subject {
 
 export interface SubjectKind {
   name: string;
+  role: 'raw' | 'script' | 'peer' | 'rewindfs';
   start(scope: Scope, where: Where): Promise<Subject>;
 }
 
 const mountedAt = (directory: string): boolean => mountsUnder(directory).includes(directory);
 
-async function passThrough(scope: Scope, where: Where, command: (backing: string, mountpoint: string) => [string, string[]], stop: (pid: number, mountpoint: string) => Promise<void>): Promise<Subject> {
+type Command = (backing: string, mountpoint: string) => [string, string[]];
+
+/** A program that mounts, in the foreground or not. What it says on stderr is in the error when it does not mount. */
+async function passThrough(scope: Scope, where: Where, command: Command, stop: (pid: number, mountpoint: string) => Promise<void>): Promise<Subject> {
   const base = scope.temporary(where);
   const [backing, mountpoint] = [path.join(base, 'backing'), path.join(base, 'mount')];
   fs.mkdirSync(backing);
   fs.mkdirSync(mountpoint);
   const [program, args] = command(backing, mountpoint);
-  const child = spawn(program, args, { stdio: 'ignore' });
-  await until(`${program} mounts`, () => mountedAt(mountpoint));
+  const said = path.join(base, 'said');
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', fs.openSync(said, 'w')] });
+  let exit: number | null = null;
+  child.on('error', () => (exit = -1)).on('exit', (code) => (exit = code ?? -1));
   const end = async (): Promise<void> => {
-    if (!mountedAt(mountpoint)) return;
-    await stop(child.pid!, mountpoint);
+    if (mountedAt(mountpoint)) await stop(child.pid!, mountpoint);
     await until(`${program} unmounts`, () => !mountedAt(mountpoint));
+    await until(`${program} ends`, () => exit !== null).catch(() => child.kill('SIGKILL'));
   };
   scope.defer(end);
+  await until(`${program} mounts`, () => mountedAt(mountpoint) || (exit ?? 0) !== 0, 10_000).catch(() => undefined);
+  if (!mountedAt(mountpoint)) throw new Error(`${program} ${args.join(' ')} did not mount: ${fs.readFileSync(said, 'utf8').trim()}`);
   return { directory: mountpoint, end };
 }
 
-export const subjects: SubjectKind[] = [
+/** Not at once: a peer may still have releases to answer. */
+async function unmount(_: number, mountpoint: string): Promise<void> {
+  await sleep(100);
+  const [program, args] = process.geteuid?.() === 0 ? ['umount', [mountpoint]] : ['fusermount3', ['-u', mountpoint]];
+  await until(`${mountpoint} is unmounted`, async () => (await run(program as string, args as string[])).code === 0, 10_000);
+}
+
+/**
+ * A peer of the user's: `NAME=CMD`, run by the shell as `CMD SRC MNT`.
+ * @throws Error when it is not of that form
+ */
+export function peer(text: string): SubjectKind {
+  const [, name, command] = /^([^=]+)=(.+)$/s.exec(text) ?? [];
+  if (!name || !command) throw new Error(`--peer ${text}: NAME=CMD was expected; CMD is run with the directory and the mountpoint behind it`);
+  return { name, role: 'peer', start: (scope, where) => passThrough(scope, where, (backing, mountpoint) => ['sh', ['-c', `${command} "$0" "$1"`, backing, mountpoint]], unmount) };
+}
+
+/** rewindfs in each way that it is mounted: more arguments of `rewind mount`, and whether this machine offers it. */
+const MOUNTS: readonly { name: string; args: string[]; offered?: () => boolean }[] = [
+  { name: 'rewindfs', args: [] },
+];
+
+function rewindfs({ name, args }: (typeof MOUNTS)[number]): SubjectKind {
+  return {
+    name,
+    role: 'rewindfs',
+    async start(scope, where) {
+      const base = scope.temporary(where);
+      const directory = path.join(base, 'tree');
+      fs.mkdirSync(directory);
+      const tree = new MountedTree(scope, directory, path.join(base, 'store'), args);
+      scope.defer(() => tree.dispose());
+      await tree.mount();
+      await baselineDone(tree);
+      return { directory, tree, end: () => tree.dispose() };
+    },
+  };
+}
+
+/** All that this machine can measure without peers of the user's. */
+export const subjects: readonly SubjectKind[] = [
   {
     name: 'directory',
+    role: 'raw',
     async start(scope, where) {
       return { directory: scope.temporary(where), end: async () => undefined };
     },
   },
   {
     name: 'fuse-native',
+    role: 'script',
     start: (scope, where) =>
       passThrough(scope, where, (backing, mountpoint) => [process.execPath, [path.join(projectRoot, 'bench/peers/fuse-native.mjs'), backing, mountpoint]], async (pid) => {
         await sleep(200);
@@ -58,42 +106,15 @@ export const subjects: SubjectKind[] = [
   },
   {
     name: 'bindfs',
-    start: (scope, where) =>
-      passThrough(scope, where, (backing, mountpoint) => ['bindfs', ['-f', backing, mountpoint]], async (_, mountpoint) => {
-        await must('fusermount3', ['-u', mountpoint]);
-      }),
+    role: 'peer',
+    start: (scope, where) => passThrough(scope, where, (backing, mountpoint) => ['bindfs', ['-f', backing, mountpoint]], unmount),
   },
-  {
-    name: 'rewindfs',
-    async start(scope, where) {
-      const base = scope.temporary(where);
-      const directory = path.join(base, 'tree');
-      fs.mkdirSync(directory);
-      const tree = new MountedTree(scope, directory, path.join(base, 'store'));
-      scope.defer(() => tree.dispose());
-      await tree.mount();
-      await baselineDone(tree);
-      return { directory, tree, end: () => tree.dispose() };
-    },
-  },
+  ...MOUNTS.filter(({ offered }) => offered?.() ?? true).map(rewindfs),
 ];
 
-/** Forgets names and inodes that the kernel keeps, where we may: what is `cold` afterwards. */
-export function dropCaches(): boolean {
-  try {
-    fs.writeFileSync('/proc/sys/vm/drop_caches', '2');
-    return true;
-  } catch {
-    return false;
-  }
+/** Forgets names and inodes that the kernel keeps (2), or pages too (3), where we may: what is `cold` afterwards. */
+export async function dropCaches(what: 2 | 3 = 2): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  await must('sync', [], { timeoutMs: 300_000 });
+  fs.writeFileSync('/proc/sys/vm/drop_caches', String(what));
 }
-
-/** Peak and present resident memory of a process, in MiB. */
-export function memoryMiB(pid: number): { now: number; peak: number } {
-  const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
-  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024;
-  return { now: Math.round(field('VmRSS')), peak: Math.round(field('VmHWM')) };
-}
-
-/** The machine that the figures belong to. */
-export const machine = (): Record<string, unknown> => ({ cpus: os.cpus().length, model: os.cpus()[0]?.model, kernel: os.release(), memory_gib: Math.round(os.totalmem() / 2 ** 30), node: process.version });

@@ -1,10 +1,11 @@
-// The benchmark's client: one process, one thread, plain system calls. `bench-worker TEST DIR COUNT` does COUNT times
-// what TEST names in DIR, or as many as fit into its time, and prints operations (or bytes) a second.
+// The benchmark's client: plain system calls, one thread (`clients`: one process each). `bench-worker TEST DIR COUNT`
+// does COUNT times what TEST names in DIR, or as many as fit into its time, and prints how many (or how many MiB) a
+// second that was, and how many it did.
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,17 +14,13 @@
 #include <string_view>
 #include <vector>
 
-namespace {
+#include "worker.h"
 
-using Clock = std::chrono::steady_clock;
+namespace bench {
+namespace {
 
 constexpr double kSecondsAtMost = 3.0;
 constexpr int kFilesPerDirectory = 1000;
-
-[[noreturn]] void fail(const char* what, const std::string& path) {
-  fprintf(stderr, "%s %s: %s\n", what, path.c_str(), strerror(errno));
-  exit(1);
-}
 
 std::string file_name(const std::string& dir, long i, const char* prefix = "f") {
   return dir + "/d" + std::to_string(i / kFilesPerDirectory) + "/" + prefix + std::to_string(i);
@@ -31,34 +28,28 @@ std::string file_name(const std::string& dir, long i, const char* prefix = "f") 
 
 // How often `once` could be done: up to `count` times, and not longer than the limit.
 template <typename F>
-double rate(long count, F once) {
+Done rate(long count, F once) {
   auto start = Clock::now();
   long done = 0;
   double seconds = 0;
   while (done < count) {
     once(done++);
     if (done % 64 == 0 || done == count) {
-      seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      seconds = seconds_since(start);
       if (seconds > kSecondsAtMost) break;
     }
   }
-  return static_cast<double>(done) / seconds;
-}
-
-int open_or_fail(const std::string& path, int flags) {
-  int fd = open(path.c_str(), flags, 0644);
-  if (fd < 0) fail("open", path);
-  return fd;
+  return {static_cast<double>(done) / seconds, static_cast<double>(done)};
 }
 
 void make_directories(const std::string& dir, long count) {
   for (long i = 0; i < count; i += kFilesPerDirectory) mkdir((dir + "/d" + std::to_string(i / kFilesPerDirectory)).c_str(), 0755);
 }
 
-double small_writes(const std::string& dir, long count) {
+Done small_writes(const std::string& dir, long count) {
   std::vector<char> block(4096, 'w');
   int fd = open_or_fail(dir + "/written", O_RDWR | O_CREAT);
-  double result = rate(count, [&](long i) {
+  Done result = rate(count, [&](long i) {
     block[0] = static_cast<char>(i);
     if (pwrite(fd, block.data(), block.size(), (i % 4096) * 4096) != 4096) fail("pwrite", dir);
   });
@@ -67,7 +58,7 @@ double small_writes(const std::string& dir, long count) {
 }
 
 // COUNT writes of 100 bytes without a limit of time: what memory is measured after.
-double tiny_writes(const std::string& dir, long count) {
+Done tiny_writes(const std::string& dir, long count) {
   char block[100];
   memset(block, 't', sizeof block);
   int fd = open_or_fail(dir + "/tiny", O_RDWR | O_CREAT);
@@ -75,16 +66,17 @@ double tiny_writes(const std::string& dir, long count) {
   for (long i = 0; i < count; i++)
     if (pwrite(fd, block, sizeof block, (i % 10'000) * 100) != 100) fail("pwrite", dir);
   close(fd);
-  return static_cast<double>(count) / std::chrono::duration<double>(Clock::now() - start).count();
+  const auto done = static_cast<double>(count);
+  return {done / seconds_since(start), done};
 }
 
-double creates(const std::string& dir, long count) {
+Done creates(const std::string& dir, long count) {
   make_directories(dir, count);
   return rate(count, [&](long i) { close(open_or_fail(file_name(dir, i), O_CREAT | O_EXCL | O_WRONLY)); });
 }
 
 // Files with 4 KiB, for what follows; not measured.
-double prepare(const std::string& dir, long count) {
+Done prepare(const std::string& dir, long count) {
   std::vector<char> block(4096, 'p');
   make_directories(dir, count);
   for (long i = 0; i < count; i++) {
@@ -92,17 +84,17 @@ double prepare(const std::string& dir, long count) {
     if (write(fd, block.data(), block.size()) != 4096) fail("write", dir);
     close(fd);
   }
-  return static_cast<double>(count);
+  return {0, static_cast<double>(count)};
 }
 
-double stats(const std::string& dir, long count) {
+Done stats(const std::string& dir, long count) {
   struct stat st {};
   return rate(count, [&](long i) {
     if (lstat(file_name(dir, i).c_str(), &st) != 0) fail("lstat", file_name(dir, i));
   });
 }
 
-double reads(const std::string& dir, long count) {
+Done reads(const std::string& dir, long count) {
   std::vector<char> block(4096);
   return rate(count, [&](long i) {
     int fd = open_or_fail(file_name(dir, i), O_RDONLY);
@@ -111,13 +103,13 @@ double reads(const std::string& dir, long count) {
   });
 }
 
-double renames(const std::string& dir, long count) {
+Done renames(const std::string& dir, long count) {
   return rate(count, [&](long i) {
     if (rename(file_name(dir, i).c_str(), file_name(dir, i, "r").c_str()) != 0) fail("rename", file_name(dir, i));
   });
 }
 
-double unlinks(const std::string& dir, long count) {
+Done unlinks(const std::string& dir, long count) {
   return rate(count, [&](long i) {
     std::string path = file_name(dir, i);
     if (unlink(path.c_str()) != 0 && unlink(file_name(dir, i, "r").c_str()) != 0) fail("unlink", path);
@@ -125,7 +117,7 @@ double unlinks(const std::string& dir, long count) {
 }
 
 // COUNT MiB; `sync`: until it is on stable storage.
-double sequential(const std::string& dir, long count, bool sync) {
+Done sequential(const std::string& dir, long count, bool sync) {
   std::vector<char> block(1 << 20);
   unsigned x = 1;
   for (char& c : block) c = static_cast<char>((x = x * 1664525 + 1013904223) >> 24);
@@ -136,45 +128,64 @@ double sequential(const std::string& dir, long count, bool sync) {
     if (write(fd, block.data(), block.size()) != static_cast<ssize_t>(block.size())) fail("write", dir);
   }
   if (sync && fdatasync(fd) != 0) fail("fdatasync", dir);
-  double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  const double seconds = seconds_since(start);
   close(fd);
-  return static_cast<double>(count) / seconds;
+  return {static_cast<double>(count) / seconds, static_cast<double>(count)};
 }
 
-// Reads DIR (a file here) to its end: MiB a second.
-double read_all(const std::string& path) {
+// Reads DIR (a file here) to its end, COUNT times (once, when 0): MiB a second.
+Done read_all(const std::string& path, long count) {
   std::vector<char> block(1 << 20);
   int fd = open_or_fail(path, O_RDONLY);
   auto start = Clock::now();
   double bytes = 0;
-  while (ssize_t got = read(fd, block.data(), block.size())) {
-    if (got < 0) fail("read", path);
-    bytes += static_cast<double>(got);
+  for (long pass = 0; pass < std::max(count, 1L); pass++) {
+    lseek(fd, 0, SEEK_SET);
+    while (ssize_t got = read(fd, block.data(), block.size())) {
+      if (got < 0) fail("read", path);
+      bytes += static_cast<double>(got);
+    }
   }
+  const double seconds = seconds_since(start);
   close(fd);
-  return bytes / 1048576 / std::chrono::duration<double>(Clock::now() - start).count();
+  return {bytes / 1048576 / seconds, bytes / 1048576};
+}
+
+// Reads of 4 KiB all over DIR (a file here).
+Done preads(const std::string& path, long count) {
+  char block[4096];
+  int fd = open_or_fail(path, O_RDONLY);
+  const off_t blocks = lseek(fd, 0, SEEK_END) / 4096;
+  Done result = rate(count, [&](long i) {
+    if (pread(fd, block, sizeof block, (i * 7919 % blocks) * 4096) != sizeof block) fail("pread", path);
+  });
+  close(fd);
+  return result;
 }
 
 }  // namespace
+}  // namespace bench
 
 int main(int argc, char** argv) {
+  using namespace bench;
   if (argc != 4) {
     fprintf(stderr, "usage: bench-worker TEST DIR COUNT\n");
     return 2;
   }
   std::string dir = argv[2];
   long count = atol(argv[3]);
-  std::map<std::string_view, double (*)(const std::string&, long)> tests = {
+  std::map<std::string_view, Done (*)(const std::string&, long)> tests = {
       {"small-writes", small_writes}, {"tiny-writes", tiny_writes}, {"creates", creates}, {"prepare", prepare}, {"stats", stats},
-      {"reads", reads}, {"renames", renames}, {"unlinks", unlinks},
+      {"reads", reads}, {"renames", renames}, {"unlinks", unlinks}, {"read-all", read_all}, {"preads", preads},
+      {"paced", paced}, {"clients", clients},
       {"sequential", [](const std::string& d, long n) { return sequential(d, n, false); }},
-      {"sequential-synced", [](const std::string& d, long n) { return sequential(d, n, true); }},
-      {"read-all", [](const std::string& d, long) { return read_all(d); }}};
+      {"sequential-synced", [](const std::string& d, long n) { return sequential(d, n, true); }}};
   auto it = tests.find(argv[1]);
   if (it == tests.end()) {
     fprintf(stderr, "no such test: %s\n", argv[1]);
     return 2;
   }
-  printf("%.1f\n", it->second(dir, count));
+  const Done done = it->second(dir, count);
+  printf("%.1f %.0f %.4f\n", done.rate, done.done, done.evenness);
   return 0;
 }

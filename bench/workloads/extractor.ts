@@ -1,12 +1,13 @@
 /** The extractor by itself: records that are already there become history as fast as it can. */
 import { randomFillSync } from 'node:crypto';
 import path from 'node:path';
-import { Extractor } from '../lib/extractor/loop.js';
-import { Kind } from '../lib/extractor/record.js';
-import { History } from '../lib/history/history.js';
-import type { Journal } from '../lib/native.js';
-import { encodeRecord, type AttrDraft } from '../test/helpers/records.js';
-import { scoped } from '../test/helpers/scope.js';
+import { Extractor } from '../../lib/extractor/loop.js';
+import { Kind } from '../../lib/extractor/record.js';
+import { History } from '../../lib/history/history.js';
+import type { Journal } from '../../lib/native.js';
+import { encodeRecord, type AttrDraft } from '../../test/helpers/records.js';
+import { scoped } from '../../test/helpers/scope.js';
+import type { Workload } from '../run.js';
 
 const start = 1_800_000_000_000_000_000n;
 
@@ -72,14 +73,20 @@ async function extract(count: number, files: number, payloadBytes: number): Prom
   });
 }
 
-/** Figures by name. */
-export async function extractorRates(quick: boolean): Promise<Record<string, string>> {
-  const small = await extract(quick ? 50_000 : 300_000, 500, 100);
-  const page = await extract(quick ? 20_000 : 100_000, 500, 4096);
-  const large = await extract(quick ? 1_000 : 5_000, 20, 131_072);
-  return {
-    'extractor, 100-byte writes, records/s': small.records.toFixed(0),
-    'extractor, 4 KiB writes, records/s': page.records.toFixed(0),
-    'extractor, 128 KiB writes, MiB/s': large.mebibytes.toFixed(0),
-  };
-}
+const perSecond = (name: string) => ({ name, unit: 'records/s', digits: 0 });
+
+export const extractor: readonly Workload[] = [
+  {
+    name: 'extractor',
+    rows: [perSecond('extractor, 100-byte writes'), perSecond('extractor, 4 KiB writes'), { name: 'extractor, 128 KiB writes', unit: 'MiB/s', digits: 0 }],
+    where: ['disk'],
+    on: 'rewindfs',
+    once: true,
+    async run(run) {
+      const { records: most } = run.scale;
+      run.note('extractor, 100-byte writes', (await extract(Math.min(300_000, most), 500, 100)).records);
+      run.note('extractor, 4 KiB writes', (await extract(Math.min(100_000, most / 5), 500, 4096)).records);
+      run.note('extractor, 128 KiB writes', (await extract(Math.min(5_000, most / 100), 20, 131_072)).mebibytes);
+    },
+  },
+];
