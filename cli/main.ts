@@ -51,7 +51,7 @@ function addOption(sub: Argv, flag: string, option: OptionSpec, demandOption: bo
   sub.option(flag, {
     type: option.type, demandOption, requiresArg: option.type !== 'boolean',
     describe: option.value ? `${option.describe} [${option.value}]` : option.describe,
-    ...option.alias && { alias: option.alias },
+    ...option.alias && { alias: option.alias }, ...option.choices && { choices: option.choices },
   });
 }
 

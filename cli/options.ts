@@ -3,12 +3,16 @@
  * test/tidy/options.ts.
  */
 
+import { TRANSPORTS } from '../lib/transport.js';
+
 /** An option of a command. */
 export interface OptionSpec {
   type: 'boolean' | 'string' | 'number';
   describe: string;
   /** Shown in place of the value: DIR, TIME ... */
   value?: string;
+  /** The only values it takes. */
+  choices?: readonly string[];
   /** One letter. */
   alias?: string;
   /** When two commands mean different things by one flag: the flag of this one. */
@@ -42,6 +46,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   snapshots: { type: 'string', value: 'NAME', describe: 'Name of the directory that shows the past (.snapshots)' },
   foreground: { type: 'boolean', describe: 'Do not become a daemon; end with ^C' },
   'backlog-limit': { type: 'number', value: 'MIB', describe: 'Recorded changes not yet in history, above which writers wait (2048)' },
+  transport: { type: 'string', value: 'KIND', choices: TRANSPORTS, describe: 'How to speak with the kernel: auto (io_uring where the kernel offers it), io_uring, dev' },
   lazy: { type: 'boolean', describe: 'Unmount also when programs still use the tree' },
   since: { type: 'string', value: 'TIME', describe: 'Only what came after' },
   until: { type: 'string', value: 'TIME', describe: 'Only what came before' },
@@ -64,7 +69,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'mount', positionals: '<DIR>', describe: 'Protect a directory: from now on every change to it is kept',
     arguments: { DIR: 'The directory to protect' },
-    options: ['mountpoint', 'store', 'foreground', 'snapshots', 'backlog-limit'],
+    options: ['mountpoint', 'store', 'foreground', 'snapshots', 'backlog-limit', 'transport'],
     examples: [['rewind mount ~/project', 'mount over the directory itself'], ['rewind mount ~/project --store /big/disk/history', 'keep the history elsewhere']],
   },
   {

@@ -3,6 +3,7 @@
  * text. Every method that can wait returns a promise and runs off the JavaScript thread.
  * A failed call rejects with an Error that has `errno` (positive), `syscall` and, where there is one, `path`.
  */
+import type { Transport } from './transport.js';
 import { createRequire } from 'node:module';
 
 /** What `Journal.open` found. */
@@ -65,7 +66,9 @@ export interface EngineOptions {
   snapshotsName: string;
   /** Make it a symbolic link to this place instead. */
   snapshotsLink?: string;
-  /** Default 8. */
+  /** Default 'auto'. */
+  transport?: Transport;
+  /** Over /dev/fuse. Default 8. */
   threads?: number;
   /** Was the last session ended by an unmount record? Goes into the mount record, as do bootId and version. */
   clean: boolean;
@@ -82,6 +85,8 @@ export interface BaselineProgress {
 
 export interface EngineStats {
   transport: string;
+  /** Why it is /dev/fuse and not io_uring; empty when it is. */
+  transportReason: string;
   /** Requests answered, by opcode name. */
   requests: Record<string, number>;
   inodes: number; handles: number;

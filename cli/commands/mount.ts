@@ -2,13 +2,14 @@
 import { fileURLToPath } from 'node:url';
 import { flag, text, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
-import { Daemon } from '../../lib/daemon/daemon.js';
+import { Daemon, type DaemonOptions } from '../../lib/daemon/daemon.js';
 import { announce, launch, wasLaunched } from '../../lib/daemon/launch.js';
 import { RewindError } from '../../lib/errors.js';
 import { safeForTerminal } from '../../lib/paths.js';
 import { isWithin } from '../../lib/store/mounts.js';
 import { prepareMount, type MountPlan } from '../../lib/store/prepare.js';
 import { removeStore } from '../../lib/store/store.js';
+import type { Transport } from '../../lib/transport.js';
 import { packageVersion } from '../version.js';
 
 /** What a mount says when it is ready. */
@@ -22,10 +23,11 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   const plan = await prepareMount({ tree: text(args, 'DIR')!, mountpoint: text(args, 'at'), store: text(args, 'store'), snapshots: text(args, 'snapshots') });
   for (const point of plan.cleaned) out.remark(`Unmounted what a dead daemon had left at ${safeForTerminal(point)}.`);
   if (flag(args, 'foreground')) {
-    await serve(plan, limit, out);
+    await serve(plan, { backlogHardBytes: limit === undefined ? undefined : limit * MIB, transport: text(args, 'transport') as Transport | undefined }, out);
     return;
   }
-  const options = ['--foreground', '--store', plan.store.layout.root, '--at', plan.mountpoint, ...limit === undefined ? [] : ['--backlog-limit', String(limit)]];
+  const options = ['--foreground', '--store', plan.store.layout.root, '--at', plan.mountpoint];
+  for (const name of ['backlog-limit', 'transport']) if (args[name] !== undefined) options.push(`--${name}`, String(args[name]));
   try {
     const row = await launch([fileURLToPath(new URL('../main.js', import.meta.url)), 'mount', plan.tree, ...options], plan.store.layout.log) as MountRow;
     await tell(row, out);
@@ -37,11 +39,9 @@ export async function run(args: Arguments, out: Output): Promise<void> {
 }
 
 /** The daemon itself: until it is told to stop, or somebody unmounts the tree. */
-async function serve(plan: MountPlan, limit: number | undefined, out: Output): Promise<void> {
+async function serve(plan: MountPlan, how: Pick<DaemonOptions, 'backlogHardBytes' | 'transport'>, out: Output): Promise<void> {
   const launched = wasLaunched();
-  const starting = Daemon.start(plan, {
-      version: await packageVersion(), backlogHardBytes: limit === undefined ? undefined : limit * MIB, onFailure: note,
-  });
+  const starting = Daemon.start(plan, { ...how, version: await packageVersion(), onFailure: note });
   // From the very start: a signal that comes meanwhile ends what was just begun.
   const stop = (signal: string) => void starting.then((daemon) => daemon.stop({ lazy: true, reason: signal })).catch(() => null);
   process.removeAllListeners('SIGINT');

@@ -12,6 +12,7 @@ import type { Seq } from '../history/types.js';
 import { native, type Engine, type Journal } from '../native.js';
 import type { MountPlan } from '../store/prepare.js';
 import { lockStore } from '../store/store.js';
+import type { Transport } from '../transport.js';
 import { mountView, type MountedView } from '../view/mount.js';
 import { busyHint } from './busy.js';
 import { mountError } from './errors.js';
@@ -35,6 +36,8 @@ export interface DaemonOptions {
   version: string;
   /** Bytes of the journal not yet in history above which writers wait. */
   backlogHardBytes?: number;
+  /** How to speak with the kernel; 'auto' when not given. */
+  transport?: Transport;
   /** Told of every failure that nobody who asked would be told of. */
   onFailure?(what: string, error: unknown): void;
 }
@@ -110,7 +113,7 @@ export class Daemon implements LiveTree, Session {
     if (!nested) await mkdir(layout.view, { recursive: true, mode: 0o700 });
     const engine = new native.Engine({
       journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
-      snapshotsLink: nested ? undefined : layout.view,
+      snapshotsLink: nested ? undefined : layout.view, transport: options.transport,
       clean: await lastSessionEndedClean(history), bootId: await bootId(), version: options.version,
     });
     const daemon = new Daemon(plan, options, history, journal, engine, extractor);

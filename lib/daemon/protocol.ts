@@ -100,6 +100,8 @@ export interface StatusRow {
   backlog_bytes: number;
   baseline: BaselineProgress | null;
   transport: string | null;
+  /** Why it is not io_uring. */
+  transport_reason: string | null;
   inodes: number | null;
   handles: number | null;
   requests: EngineStats['requests'] | null;

@@ -27,6 +27,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     backlog_bytes: journal?.backlogBytes ?? 0,
     baseline: engine?.baseline ?? null,
     transport: engine?.transport ?? null,
+    transport_reason: engine?.transportReason || null,
     inodes: engine?.inodes ?? null,
     handles: engine?.handles ?? null,
     requests: engine?.requests ?? null,

@@ -21,6 +21,10 @@ live::EngineOptions parse_options(const Napi::Object& from) {
   options.boot_id = text(from, "bootId");
   options.version = text(from, "version");
   options.clean = from.Get("clean").ToBoolean();
+  if (from.Get("transport").IsString()) {
+    const std::string over = text(from, "transport");
+    options.over = over == "dev" ? fuse::Over::kDev : over == "io_uring" ? fuse::Over::kUring : fuse::Over::kAuto;
+  }
   if (from.Get("threads").IsNumber()) options.threads = from.Get("threads").As<Napi::Number>().Uint32Value();
   return options;
 }
@@ -102,6 +106,7 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
     baseline.Set("bytes", static_cast<double>(progress.bytes));
     baseline.Set("differences", static_cast<double>(progress.differences));
     result.Set("transport", engine_->transport());
+    result.Set("transportReason", engine_->transport_reason());
     result.Set("requests", requests);
     result.Set("inodes", static_cast<double>(tree.inodes.size()));
     result.Set("handles", static_cast<double>(tree.handles.size()));

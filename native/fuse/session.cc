@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <system_error>
 
 #include "fuse/dispatcher.h"
+#include "fuse/uring_transport.h"
 
 namespace rewindfs::fuse {
 namespace {
@@ -29,32 +31,48 @@ Session::Session(SessionOptions options, Answer answer, std::function<void()> th
 Session::~Session() { join(0); }
 
 Outcome<Done> Session::init(UniqueFd connection) {
-  const unsigned threads = std::clamp(options_.threads, 1u, kMaxThreads);
-  auto transport = DevTransport::open(std::move(connection), threads);
-  if (!transport.ok()) return Failure{transport.error(), "FUSE_DEV_IOC_CLONE", "/dev/fuse"};
-  transport_ = std::move(*transport);
-  transport_name_ = transport_->name();
-  std::vector<std::byte> buffer(kRequestBufferBytes);
-  const auto got = transport_->receive(0, buffer);
+  auto dev = DevTransport::open(std::move(connection), std::max(options_.threads, 1u));
+  if (!dev.ok()) return Failure{dev.error(), "FUSE_DEV_IOC_CLONE", "/dev/fuse"};
+  DevTransport& first = **dev;
+  const auto got = first.receive(0);
   if (!got.ok()) return Failure{got.error(), "read", "/dev/fuse"};
   std::span<const std::byte> body, extensions;
-  const InHeader* head = parse_frame(std::span(buffer).first(*got), body, extensions);
-  if (head == nullptr || head->opcode != static_cast<uint32_t>(Op::kInit) || body.size() < sizeof(InitIn)) {
-    return Failure{EPROTO, "FUSE_INIT", "/dev/fuse", "", "the kernel's FUSE protocol is older than 7.36"};
-  }
+  const InHeader* head = parse_frame(got->frame, body, extensions);
+  const Failure too_old{EPROTO, "FUSE_INIT", "/dev/fuse", "", "the kernel's FUSE protocol is older than 7.36"};
+  if (head == nullptr || head->opcode != static_cast<uint32_t>(Op::kInit) || body.size() < sizeof(InitIn)) return too_old;
   const auto& in = *reinterpret_cast<const InitIn*>(body.data());
+  const uint64_t unique = head->unique;
   if (in.major != kMajor || in.minor < 36) {
-    reply(0, head->unique, EPROTO, {});
-    return Failure{EPROTO, "FUSE_INIT", "/dev/fuse", "", "the kernel's FUSE protocol is older than 7.36"};
+    first.reply(0, unique, EPROTO, {});
+    return too_old;
+  }
+  choose_transport(std::move(*dev), in.flags | (in.flags & kInitExt ? uint64_t{in.flags2} << 32 : 0));
+  if (options_.over == Over::kUring && !reason_.empty()) {
+    transport_->reply(0, unique, EPROTO, {});
+    return Failure{ENOTSUP, "FUSE over io_uring", "/dev/fuse", "", reason_};
   }
   const InitOut out = answer_init(in);
-  reply(0, head->unique, 0, std::as_bytes(std::span(&out, 1)));
+  transport_->reply(0, unique, 0, std::as_bytes(std::span(&out, 1)));
   return Done{};
 }
 
-InitOut Session::answer_init(const InitIn& in) {
-  const uint64_t offered = in.flags | (in.flags & kInitExt ? uint64_t{in.flags2} << 32 : 0);
+void Session::choose_transport(std::unique_ptr<DevTransport> dev, uint64_t offered) {
   negotiated_ = offered & (options_.wanted | kInitExt | kMaxPages);
+  if (options_.over == Over::kDev) {
+    reason_ = "asked for";
+  } else if (!(offered & kOverIoUring)) {
+    reason_ = "the kernel does not offer io_uring: before 6.14, or /sys/module/fuse/parameters/enable_uring is N";
+  } else if (auto uring = UringTransport::prepare(dev); !uring.ok()) {
+    reason_ = "io_uring_setup: " + std::generic_category().message(uring.error());
+  } else {
+    negotiated_ |= kOverIoUring;
+    transport_ = std::move(*uring);
+  }
+  if (!transport_) transport_ = std::move(dev);
+  transport_name_ = transport_->name();
+}
+
+InitOut Session::answer_init(const InitIn& in) {
   InitOut out{};
   out.major = kMajor;
   out.minor = kMinor;
@@ -69,17 +87,24 @@ InitOut Session::answer_init(const InitIn& in) {
   return out;
 }
 
-void Session::start() {
+Outcome<Done> Session::start() {
   install_wake_signal();
   // Other signals are for the thread of JavaScript.
   sigset_t blocked, before;
   sigfillset(&blocked);
   sigdelset(&blocked, wake_signal());
   pthread_sigmask(SIG_SETMASK, &blocked, &before);
-  const unsigned threads = std::clamp(options_.threads, 1u, kMaxThreads);
-  running_ = threads;
+  const unsigned threads = transport_->workers();
+  current_ = std::make_unique<Current[]>(threads);
+  running_ = attaching_ = threads;
   for (unsigned worker = 0; worker < threads; ++worker) threads_.emplace_back([this, worker] { serve(worker); });
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  for (unsigned left = attaching_; left > 0; left = attaching_) attaching_.wait(left);
+  if (const int refused = refused_; refused != 0) {
+    join(0);
+    return Failure{refused, "FUSE_IO_URING_CMD_REGISTER", "/dev/fuse"};
+  }
+  return Done{};
 }
 
 void Session::join(unsigned patience_ms) {
@@ -99,29 +124,33 @@ void Session::join(unsigned patience_ms) {
 void Session::serve(unsigned worker) {
   pthread_setname_np(pthread_self(), ("rewind-" + std::to_string(worker)).c_str());
   if (thread_start_) thread_start_();
-  std::vector<std::byte> in(kRequestBufferBytes), out(kMaxWriteBytes + 4096);
-  for (;;) {
-    const auto got = transport_->receive(worker, in);
-    if (!got.ok()) break;
-    serve_frame(worker, std::span<const std::byte>(in).first(*got), out);
+  const auto attached = transport_->attach(worker);
+  if (!attached.ok()) refused_ = attached.error();
+  attaching_.fetch_sub(1);
+  attaching_.notify_all();
+  while (attached.ok()) {
+    const auto received = transport_->receive(worker);
+    if (!received.ok()) break;
+    serve_one(worker, *received);
   }
-  if (running_.fetch_sub(1) == 1 && ended_) ended_();
+  if (running_.fetch_sub(1) == 1 && ended_ && refused_ == 0) ended_();
 }
 
-void Session::serve_frame(unsigned worker, std::span<const std::byte> frame, std::span<std::byte> out) {
+void Session::serve_one(unsigned worker, const Received& received) {
   std::span<const std::byte> body, extensions;
-  const InHeader* head = parse_frame(frame, body, extensions);
+  const InHeader* head = parse_frame(received.frame, body, extensions);
   if (head == nullptr) return;  // not even an id to answer to
   Current& current = current_[worker];
   begin(current, head->unique);
-  Call call(*head, body, extensions, out, &current.interrupted);
+  Call call(*head, body, extensions, received.out, &current.interrupted);
   switch (static_cast<Op>(head->opcode)) {
     case Op::kInterrupt: interrupt(call); break;
     case Op::kDestroy: call.ok(); break;
     default: answer_(call);
   }
   current.unique.store(0, std::memory_order_release);
-  if (!call.silent()) reply(worker, head->unique, call.error(), call.answer());
+  if (call.silent()) return;
+  transport_->reply(worker, head->unique, call.error(), call.error() == 0 ? call.answer() : std::span<const std::byte>());
 }
 
 void Session::begin(Current& current, uint64_t unique) {
@@ -139,16 +168,10 @@ void Session::interrupt(Call& call) {
   const auto* in = call.take<InterruptIn>();
   if (in == nullptr) return;
   early_[interrupts_.fetch_add(1) % kEarly].store(in->unique, std::memory_order_seq_cst);
-  for (auto& current : current_) {
+  for (unsigned worker = 0; worker < transport_->workers(); ++worker) {
+    Current& current = current_[worker];
     if (current.unique.load(std::memory_order_seq_cst) == in->unique) current.interrupted = true;
   }
-}
-
-void Session::reply(unsigned worker, uint64_t unique, int error, std::span<const std::byte> body) {
-  if (error != 0) body = {};
-  OutHeader head{static_cast<uint32_t>(sizeof(OutHeader) + body.size()), -error, unique};
-  const iovec parts[2] = {{&head, sizeof head}, {const_cast<std::byte*>(body.data()), body.size()}};
-  (void)transport_->reply(worker, std::span(parts, body.empty() ? 1 : 2));
 }
 
 }  // namespace rewindfs::fuse

@@ -7,18 +7,22 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "fuse/call.h"
-#include "fuse/transport.h"
+#include "fuse/dev_transport.h"
 #include "os/failure.h"
 #include "os/mutex.h"
 
 namespace rewindfs::fuse {
 
+enum class Over { kAuto, kDev, kUring };
+
 struct SessionOptions {
-  unsigned threads = 8;
+  Over over = Over::kAuto;    // kAuto: io_uring where the machine offers it
+  unsigned threads = 8;       // over /dev/fuse; over io_uring the number of processors decides
   uint64_t wanted;            // INIT flags to ask for; what the kernel does not offer is left out
   uint32_t max_readahead = 1u << 20;
 };
@@ -32,17 +36,18 @@ class Session {
 
   // Negotiates INIT on a freshly mounted connection.
   Outcome<Done> init(UniqueFd connection);
-  // Starts the threads: from here on requests are answered.
-  void start();
+  // Starts the threads: from here on requests are answered. On failure none runs, and the connection is of no more use.
+  Outcome<Done> start();
   // Waits for the threads, which end by themselves once nobody uses the unmounted connection. Those that still wait for
   // requests after patience_ms (it was unmounted lazily, in use) are stopped, each after the answer it was working on.
   void join(unsigned patience_ms);
 
   uint64_t negotiated() const { return negotiated_; }
   const char* transport() const { return transport_name_; }
+  // Why it is /dev/fuse and not io_uring; empty when it is.
+  const std::string& transport_reason() const { return reason_; }
 
  private:
-  static constexpr unsigned kMaxThreads = 64;
   static constexpr unsigned kEarly = 16;
   struct Current {
     std::atomic<uint64_t> unique{0};
@@ -50,10 +55,10 @@ class Session {
   };
 
   void serve(unsigned worker);
-  void serve_frame(unsigned worker, std::span<const std::byte> frame, std::span<std::byte> out);
+  void serve_one(unsigned worker, const Received& received);
   void begin(Current& current, uint64_t unique);
   void interrupt(Call& call);
-  void reply(unsigned worker, uint64_t unique, int error, std::span<const std::byte> body);
+  void choose_transport(std::unique_ptr<DevTransport> dev, uint64_t offered);
   InitOut answer_init(const InitIn& in);
 
   const SessionOptions options_;
@@ -61,12 +66,15 @@ class Session {
   const std::function<void()> thread_start_, ended_;
   std::unique_ptr<Transport> transport_;
   const char* transport_name_ = "";
+  std::string reason_;
   std::vector<std::thread> threads_;
-  std::array<Current, kMaxThreads> current_;
+  std::unique_ptr<Current[]> current_;
   // The latest interrupts: one can be read by one thread before another has begun with the request that it names.
   std::array<std::atomic<uint64_t>, kEarly> early_{};
   std::atomic<unsigned> interrupts_{0};
   std::atomic<unsigned> running_{0};
+  std::atomic<unsigned> attaching_{0};
+  std::atomic<int> refused_{0};  // why a thread could not attach
   uint64_t negotiated_ = 0;
 };
 

@@ -1,48 +1,40 @@
-// How requests come from the kernel and answers go back: one small interface, so that another transport can take the
-// place of /dev/fuse. A worker is a thread; each calls receive and reply with its own number.
+// How requests come from the kernel and answers go back: one small interface over /dev/fuse and io_uring. A worker is a
+// thread; each calls attach, receive and reply with its own number, below workers().
 #pragma once
-#include <sys/uio.h>
-
-#include <atomic>
 #include <cstddef>
-#include <memory>
+#include <cstdint>
 #include <span>
-#include <vector>
 
 #include "os/result.h"
-#include "os/unique_fd.h"
 
 namespace rewindfs::fuse {
+
+// One whole request, and where the body of its answer is best built: room for the largest that it can have.
+struct Received {
+  std::span<const std::byte> frame;
+  std::span<std::byte> out;
+};
 
 class Transport {
  public:
   virtual ~Transport() = default;
   virtual const char* name() const = 0;
+  virtual unsigned workers() const = 0;
+  // The connection's descriptor, for ioctl.
+  virtual int fd() const = 0;
 
-  // Waits for one whole request. ENODEV: the connection has ended (unmounted or aborted), or close() was called.
-  virtual Result<size_t> receive(unsigned worker, std::span<std::byte> buffer) = 0;
+  // By the worker's own thread, once, before it receives.
+  virtual Result<void> attach(unsigned worker) = 0;
 
-  // parts: an OutHeader (its len set) and the body. ENOENT: the kernel does not wait for it any more. Any thread.
-  virtual Result<void> reply(unsigned worker, std::span<const iovec> parts) = 0;
+  // Waits for a request; what it answers is valid until the worker's next call. ENODEV: the connection has ended
+  // (unmounted or aborted), or close() was called.
+  virtual Result<Received> receive(unsigned worker) = 0;
+
+  // To what this worker received last, when it wants an answer. error: 0 or a positive errno, then without a body.
+  virtual void reply(unsigned worker, uint64_t unique, int error, std::span<const std::byte> body) = 0;
 
   // From now on receive() answers ENODEV; a worker that waits in it must be woken by a signal.
   virtual void close() = 0;
-};
-
-// /dev/fuse: a cloned descriptor for each worker, so that workers do not contend for one queue of replies.
-class DevTransport final : public Transport {
- public:
-  // fd: the descriptor of the mounted connection.
-  static Result<std::unique_ptr<DevTransport>> open(UniqueFd fd, unsigned workers);
-  const char* name() const override { return "/dev/fuse"; }
-  Result<size_t> receive(unsigned worker, std::span<std::byte> buffer) override;
-  Result<void> reply(unsigned worker, std::span<const iovec> parts) override;
-  void close() override { closed_.store(true, std::memory_order_relaxed); }
-
- private:
-  explicit DevTransport(std::vector<UniqueFd> fds) : fds_(std::move(fds)) {}
-  const std::vector<UniqueFd> fds_;
-  std::atomic<bool> closed_{false};
 };
 
 }  // namespace rewindfs::fuse

@@ -7,7 +7,7 @@
 namespace rewindfs::fuse {
 
 inline constexpr uint32_t kMajor = 7;
-inline constexpr uint32_t kMinor = 41;  // what we speak; the kernel's may be higher
+inline constexpr uint32_t kMinor = 42;  // what we speak; the kernel's may be higher
 inline constexpr uint64_t kRootId = 1;
 inline constexpr uint32_t kMaxWriteBytes = 1u << 20;
 inline constexpr size_t kRequestBufferBytes = kMaxWriteBytes + 4096;
@@ -152,6 +152,28 @@ struct Direntplus { EntryOut entry; Dirent dirent; };          // likewise
 struct ExtHeader { uint32_t size, type; };                     // size includes this header
 struct SuppGroups { uint32_t count; };                         // then count gids
 
+// Over io_uring: what a command's 80 bytes hold, and the memory in which a request comes and its answer goes.
+inline constexpr uint32_t kUringRegister = 1, kUringCommitAndFetch = 2;
+struct UringCommand {
+  uint64_t flags, commit_id;
+  uint16_t queue;
+  uint8_t padding[6];
+};
+struct UringEntry {
+  uint64_t flags, commit_id;
+  uint32_t payload_bytes, padding;
+  uint64_t reserved;
+};
+struct UringHeader {
+  union {
+    InHeader in;
+    OutHeader out;
+    std::byte head[128];
+  };
+  std::byte op[128];  // the operation's own arguments; names and data are in the payload
+  UringEntry entry;
+};
+
 inline constexpr size_t padded(size_t bytes) { return (bytes + 7) & ~size_t{7}; }
 
 static_assert(sizeof(InHeader) == 40 && sizeof(OutHeader) == 16 && sizeof(Attr) == 88 && sizeof(EntryOut) == 128);
@@ -159,6 +181,7 @@ static_assert(sizeof(AttrOut) == 104 && sizeof(Statx) == 256 && sizeof(StatxOut)
 static_assert(sizeof(SetattrIn) == 88 && sizeof(MknodIn) == 16 && sizeof(CreateIn) == 16 && sizeof(OpenOut) == 16);
 static_assert(sizeof(ReleaseIn) == 24 && sizeof(ReadIn) == 40 && sizeof(WriteIn) == 40 && sizeof(StatfsOut) == 80);
 static_assert(sizeof(FallocateIn) == 32 && sizeof(LseekIn) == 24 && sizeof(CopyFileRangeIn) == 56);
+static_assert(sizeof(UringCommand) == 24 && sizeof(UringEntry) == 32 && sizeof(UringHeader) == 288);
 static_assert(sizeof(InitIn) == 64 && sizeof(InitOut) == 64 && sizeof(Dirent) == 24 && sizeof(Direntplus) == 152);
 
 }  // namespace rewindfs::fuse

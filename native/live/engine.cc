@@ -89,8 +89,8 @@ Outcome<Done> Engine::open_tree() {
   return Done{};
 }
 
-Outcome<Started> Engine::start() {
-  if (auto opened = open_tree(); !opened.ok()) return opened.failure();
+// Mounts and negotiates; nothing is answered yet.
+Outcome<Done> Engine::connect(fuse::Over over) {
   fuse::MountOptions how;
   how.mountpoint = options_.mountpoint;
   how.source = options_.fsname;
@@ -99,24 +99,42 @@ Outcome<Started> Engine::start() {
   auto connection = fuse::mount(how);
   if (!connection.ok()) return connection.failure();
   session_ = std::make_unique<fuse::Session>(
-      fuse::SessionOptions{options_.threads, kWanted}, [this](Call& call) { dispatcher_->handle(call); }, detach_thread,
+      fuse::SessionOptions{over, options_.threads, kWanted}, [this](Call& call) { dispatcher_->handle(call); }, detach_thread,
       [this] { ended(); });
-  if (auto ready = session_->init(std::move(*connection)); !ready.ok()) {
-    (void)fuse::unmount(options_.mountpoint, true);
-    return ready.failure();
-  }
-  const auto seq = append_json(journal::Kind::kMount, tree_->root_ino(),
-                               "{\"boot_id\":" + quoted(options_.boot_id) + ",\"pid\":" + std::to_string(getpid()) +
-                                   ",\"mountpoint\":" + quoted(options_.mountpoint) +
-                                   ",\"root_ino\":\"" + std::to_string(tree_->root_ino()) + "\",\"clean\":" +
-                                   (options_.clean ? "true" : "false") + ",\"version\":" + quoted(options_.version) + "}");
+  auto ready = session_->init(std::move(*connection));
+  if (!ready.ok()) (void)fuse::unmount(options_.mountpoint, true);
+  return ready;
+}
+
+// Whoever asked for no transport in particular gets /dev/fuse when the kernel offers io_uring and then refuses it.
+Outcome<Done> Engine::serve() {
+  auto serving = session_->start();
+  if (serving.ok()) return serving;
+  (void)fuse::unmount(options_.mountpoint, true);
+  if (options_.over != fuse::Over::kAuto) return serving;
+  if (auto again = connect(fuse::Over::kDev); !again.ok()) return again;
+  return session_->start();
+}
+
+Outcome<Started> Engine::start() {
+  if (auto opened = open_tree(); !opened.ok()) return opened.failure();
+  if (auto connected = connect(options_.over); !connected.ok()) return connected.failure();
+  const auto seq = append_mount();
   if (!seq.ok()) {
     (void)fuse::unmount(options_.mountpoint, true);
     return Failure{seq.error(), "append"};
   }
-  session_->start();
+  if (auto serving = serve(); !serving.ok()) return serving.failure();
   raise_read_ahead(options_.mountpoint);
   return Started{*seq, tree_->root_ino()};
+}
+
+Result<uint64_t> Engine::append_mount() {
+  return append_json(journal::Kind::kMount, tree_->root_ino(),
+                     "{\"boot_id\":" + quoted(options_.boot_id) + ",\"pid\":" + std::to_string(getpid()) +
+                         ",\"mountpoint\":" + quoted(options_.mountpoint) + ",\"root_ino\":\"" +
+                         std::to_string(tree_->root_ino()) + "\",\"clean\":" + (options_.clean ? "true" : "false") +
+                         ",\"version\":" + quoted(options_.version) + "}");
 }
 
 Outcome<Done> Engine::stop(bool lazy, const std::string& reason) {

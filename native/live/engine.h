@@ -16,6 +16,7 @@ namespace rewindfs::live {
 struct EngineOptions {
   std::string backing, mountpoint, fsname, boot_id, version;
   Snapshots snapshots;
+  fuse::Over over = fuse::Over::kAuto;
   unsigned threads = 8;
   bool clean = true;
 };
@@ -38,10 +39,14 @@ class Engine {
 
   Tree* tree() { return tree_.get(); }
   const char* transport() const { return session_ ? session_->transport() : ""; }
+  std::string transport_reason() const { return session_ ? session_->transport_reason() : ""; }
   void count_requests(const std::function<void(const char*, uint64_t)>& visit) const;
 
  private:
   Outcome<Done> open_tree();
+  Outcome<Done> connect(fuse::Over over);
+  Outcome<Done> serve();
+  Result<uint64_t> append_mount();
   Result<uint64_t> append_json(journal::Kind kind, uint64_t ino, const std::string& json);
   void ended();
 

@@ -99,12 +99,6 @@ class InodeTable {
   std::unordered_map<Key, std::weak_ptr<Inode>, KeyHash> by_object_ GUARDED_BY(mutex_);
 };
 
-struct DirectoryEntry {
-  std::string name;
-  uint64_t ino;
-  uint32_t type;  // DT_*
-};
-
 struct Handle {
   InodePtr inode;
   UniqueFd fd;
@@ -115,8 +109,7 @@ struct Handle {
   journal::Reservation room_to_close;       // the record that ends the save must not fail for want of room
 
   Mutex mutex;                              // of a directory stream
-  bool listed GUARDED_BY(mutex) = false;
-  std::vector<DirectoryEntry> entries GUARDED_BY(mutex);  // as of the last read from offset 0: offsets are stable
+  int64_t position GUARDED_BY(mutex) = 0;   // the offset that its descriptor stands at
 };
 using HandlePtr = std::shared_ptr<Handle>;
 

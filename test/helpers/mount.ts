@@ -15,6 +15,9 @@ const state = fs.mkdtempSync(path.join(os.tmpdir(), 'rewindfs-state-'));
 process.env['XDG_STATE_HOME'] = state;
 process.on('exit', () => fs.rmSync(state, { recursive: true, force: true }));
 
+// The suite runs over what the machine offers best, or over what this variable names.
+const transport = process.env['REWIND_TEST_TRANSPORT'] ? ['--transport', process.env['REWIND_TEST_TRANSPORT']] : [];
+
 export const cli = path.join(projectRoot, 'dist/cli/main.js');
 
 /** `rewind args`, whatever its exit code. */
@@ -59,7 +62,7 @@ export class MountedTree {
   ) {}
 
   async mount(): Promise<void> {
-    await rewindMust(['mount', this.tree, '--store', this.store, ...this.args], { timeoutMs: 60_000 });
+    await rewindMust(['mount', this.tree, '--store', this.store, ...transport, ...this.args], { timeoutMs: 60_000 });
     this.pid = (await this.status()).pid;
   }
 
