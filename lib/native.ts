@@ -48,8 +48,10 @@ export interface Journal {
   sync(): Promise<number>;
   /** History durably holds everything up to seq: deletes the segments that lie wholly below (never the newest; nothing when readOnly). */
   release(seq: number): Promise<void>;
-  /** Called on the JavaScript thread, coalesced, after records were appended. */
+  /** Who is called, on the JavaScript thread, after an append that somebody is armed for. */
   onAppend(callback: ((lastSeq: number) => void) | null): void;
+  /** The callback is called once, as soon as a record after this seq is there: an append that nobody waits for wakes nobody. */
+  arm(afterSeq: number): void;
   stats(): JournalStats;
   close(): Promise<void>;
 }

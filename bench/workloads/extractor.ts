@@ -53,6 +53,7 @@ function journalOf(all: Buffer[]): Journal {
     sync: async () => all.length,
     release: async () => undefined,
     onAppend: () => undefined,
+    arm: () => undefined,
     stats: () => stats,
   };
   return journal as Journal;

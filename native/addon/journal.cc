@@ -64,6 +64,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
                                         InstanceMethod<&JournalObject::sync>("sync"),
                                         InstanceMethod<&JournalObject::release>("release"),
                                         InstanceMethod<&JournalObject::on_append>("onAppend"),
+                                        InstanceMethod<&JournalObject::arm>("arm"),
                                         InstanceMethod<&JournalObject::stats>("stats"),
                                         InstanceMethod<&JournalObject::close>("close")}));
   }
@@ -137,7 +138,21 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
         [journal = journal_](Napi::Env env) -> std::vector<napi_value> {
           return {Napi::Number::New(env, static_cast<double>(journal->last_seq()))};
         });
-    journal_->on_append([notifier = notifier_.get()] { notifier->notify(); });
+    journal_->on_append([this] {
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (armed_) tell();
+    });
+  }
+
+  // An append stores its seq and then looks whether somebody is armed, this does it the other way round: one sees the other.
+  void arm(const Napi::CallbackInfo& info) {
+    const auto after = static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue());
+    armed_ = true;
+    if (journal_->last_seq() > after) tell();
+  }
+
+  void tell() {
+    if (armed_.exchange(false) && notifier_) notifier_->notify();
   }
 
   Napi::Value stats(const Napi::CallbackInfo& info) {
@@ -161,6 +176,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
 
   std::shared_ptr<journal::Journal> journal_;
   std::unique_ptr<Notifier> notifier_;
+  std::atomic<bool> armed_{false};
 };
 
 }  // namespace

@@ -41,6 +41,7 @@ export class MemoryJournal implements Journal {
   readonly released: number[] = [];
   failRead: Error | null = null;
   private callback: ((lastSeq: number) => void) | null = null;
+  private armedAfter: number | null = null;
 
   constructor(readonly records: Buffer[], readonly firstSeq = 1) {}
 
@@ -48,6 +49,12 @@ export class MemoryJournal implements Journal {
 
   push(...records: Buffer[]): void {
     this.records.push(...records);
+    this.tell();
+  }
+
+  private tell(): void {
+    if (this.armedAfter === null || this.lastSeq <= this.armedAfter) return;
+    this.armedAfter = null;
     this.callback?.(this.lastSeq);
   }
 
@@ -69,6 +76,11 @@ export class MemoryJournal implements Journal {
   async sync(): Promise<number> { return this.lastSeq; }
   async release(seq: number): Promise<void> { this.released.push(seq); }
   onAppend(callback: ((lastSeq: number) => void) | null): void { this.callback = callback; }
+
+  arm(afterSeq: number): void {
+    this.armedAfter = afterSeq;
+    this.tell();
+  }
 
   stats(): JournalStats {
     return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0 };
