@@ -7,6 +7,11 @@
 #include "fuse/wire.h"
 
 namespace rewindfs::fuse {
+namespace {
+
+constexpr unsigned kWaitAtMost = 2;
+
+}  // namespace
 
 Result<std::unique_ptr<DevTransport>> DevTransport::open(UniqueFd fd, unsigned workers) {
   std::unique_ptr<DevTransport> transport(new DevTransport());
@@ -25,13 +30,38 @@ Result<std::unique_ptr<DevTransport>> DevTransport::open(UniqueFd fd, unsigned w
 
 Result<Received> DevTransport::receive(unsigned number) {
   Worker& worker = workers_[number];
-  while (!closed_.load(std::memory_order_relaxed)) {
+  while (step_forward()) {
     const ssize_t got = ::read(worker.fd.get(), worker.in.data(), worker.in.size());
+    const int error = errno;
+    step_back();
     if (got >= 0) return Received{std::span<const std::byte>(worker.in).first(static_cast<size_t>(got)), worker.out};
     // ENOENT: the request was interrupted before it could be read; another may be waiting.
-    if (errno != EINTR && errno != ENOENT && errno != EAGAIN) return last_errno();
+    if (error != EINTR && error != ENOENT && error != EAGAIN) {
+      close();  // whoever stays aside has nothing to wait for either
+      return Errno{error};
+    }
   }
   return Errno{ENODEV};
+}
+
+// False: closed.
+bool DevTransport::step_forward() {
+  const MutexLock lock(mutex_);
+  while (waiting_ >= kWaitAtMost && !closed_) aside_.wait(mutex_);
+  if (closed_) return false;
+  ++waiting_;
+  return true;
+}
+
+void DevTransport::step_back() {
+  const MutexLock lock(mutex_);
+  if (--waiting_ == 0) aside_.notify_one();
+}
+
+void DevTransport::close() {
+  const MutexLock lock(mutex_);
+  closed_ = true;
+  aside_.notify_all();
 }
 
 void DevTransport::reply(unsigned worker, uint64_t unique, int error, std::span<const std::byte> body) {

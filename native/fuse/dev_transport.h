@@ -1,10 +1,14 @@
 // /dev/fuse: a cloned descriptor for each worker, so that workers do not contend for one queue of replies.
+//
+// The kernel wakes the worker that has waited longest. With all of them waiting, each request of a lone client would go to
+// the next, cold one; so only a few wait there, and the others stay aside until those are busy.
 #pragma once
 #include <atomic>
 #include <memory>
 #include <vector>
 
 #include "fuse/transport.h"
+#include "os/mutex.h"
 #include "os/unique_fd.h"
 
 namespace rewindfs::fuse {
@@ -19,7 +23,7 @@ class DevTransport final : public Transport {
   Result<void> attach(unsigned) override { return {}; }
   Result<Received> receive(unsigned worker) override;
   void reply(unsigned worker, uint64_t unique, int error, std::span<const std::byte> body) override;
-  void close() override { closed_.store(true, std::memory_order_relaxed); }
+  void close() override EXCLUDES(mutex_);
   // Leaves this many workers.
   void keep(unsigned workers) { workers_.resize(workers); }
 
@@ -29,8 +33,14 @@ class DevTransport final : public Transport {
     std::vector<std::byte> in, out;
   };
   DevTransport() = default;
+  bool step_forward() EXCLUDES(mutex_);
+  void step_back() EXCLUDES(mutex_);
+
   std::vector<Worker> workers_;
   std::atomic<bool> closed_{false};
+  Mutex mutex_;
+  CondVar aside_;
+  unsigned waiting_ GUARDED_BY(mutex_) = 0;  // workers that wait in read(2), or are about to
 };
 
 }  // namespace rewindfs::fuse
