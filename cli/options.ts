@@ -85,6 +85,12 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind status', 'of the tree that holds the working directory'], ['rewind status --json', 'pid, mountpoint, store, seq, extracted_seq, baseline, gaps ...']],
   },
   {
+    name: 'doctor', positionals: '[DIR]', describe: 'What this machine offers a mount, what the tree uses of it, and how to get more',
+    arguments: { DIR: 'A path in a tree' },
+    options: WHERE,
+    examples: [['rewind doctor', 'is io_uring in use, and if not, how to switch it on']],
+  },
+  {
     name: 'log', positionals: '[PATH]', describe: 'What was saved when, by whom; also of deleted paths',
     arguments: { PATH: 'A file, or a directory for all that changed under it' },
     options: ['since', 'until', 'count', 'all-writes', ...WHERE],
