@@ -14,7 +14,7 @@ namespace {
 
 constexpr size_t kPage = 4096;
 constexpr size_t kScratchBytes = (64u << 10) + kPage;  // answers to requests that bring bytes: the longest is an xattr's value
-constexpr unsigned kWorkersAtLeast = 8;
+constexpr unsigned kWorkersAtLeast = 16;
 
 // One queue for each processor that the kernel can ever have: "0-7" or "0,2-5".
 unsigned possible_processors() {

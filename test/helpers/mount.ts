@@ -9,14 +9,13 @@ import path from 'node:path';
 import { Driver } from './driver.js';
 import { must, projectRoot, run, sleep, until, type RunOptions, type RunResult } from './run.js';
 import { mountsUnder, type Scope } from './scope.js';
+import { transportOf } from './transport.js';
+import type { Transport } from '../../lib/transport.js';
 
 // Tests neither see nor fill the user's own list of stores.
 const state = fs.mkdtempSync(path.join(os.tmpdir(), 'rewindfs-state-'));
 process.env['XDG_STATE_HOME'] = state;
 process.on('exit', () => fs.rmSync(state, { recursive: true, force: true }));
-
-// The suite runs over what the machine offers best, or over what this variable names.
-const transport = process.env['REWIND_TEST_TRANSPORT'] ? ['--transport', process.env['REWIND_TEST_TRANSPORT']] : [];
 
 export const cli = path.join(projectRoot, 'dist/cli/main.js');
 
@@ -47,6 +46,8 @@ export interface MountOptions {
   storeWhere?: 'disk' | 'memory';
   tree?: string;
   store?: string;
+  /** The first that the suite runs over, when not given. */
+  transport?: Transport;
   /** More arguments of `rewind mount`. */
   args?: string[];
 }
@@ -59,10 +60,11 @@ export class MountedTree {
     readonly tree: string,
     readonly store: string,
     private readonly args: string[] = [],
+    private readonly transport: Transport = transportOf(0),
   ) {}
 
   async mount(): Promise<void> {
-    await rewindMust(['mount', this.tree, '--store', this.store, ...transport, ...this.args], { timeoutMs: 60_000 });
+    await rewindMust(['mount', this.tree, '--store', this.store, '--transport', this.transport, ...this.args], { timeoutMs: 60_000 });
     this.pid = (await this.status()).pid;
   }
 
@@ -171,7 +173,7 @@ export async function mountTree(scope: Scope, options: MountOptions = {}): Promi
   const tree = options.tree ?? path.join(scope.temporary(where), 'tree');
   fs.mkdirSync(tree, { recursive: true });
   const store = options.store ?? path.join(scope.temporary(options.storeWhere ?? where), 'store');
-  const mounted = new MountedTree(scope, tree, store, options.args);
+  const mounted = new MountedTree(scope, tree, store, options.args, options.transport);
   scope.defer(() => mounted.dispose());
   await mounted.mount();
   return mounted;

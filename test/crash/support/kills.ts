@@ -12,11 +12,13 @@ import { projectRoot, sleep } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
 import { differences, snapshot } from '../../helpers/snapshot.js';
 import type { Acknowledged } from './load.js';
+import type { Transport } from '../../../lib/transport.js';
 
 export interface KillOptions {
   seed: number;
   kills: number;
   where: 'disk' | 'memory';
+  transport?: Transport;
   writers?: number;
   log?: (text: string) => void;
 }
@@ -45,7 +47,7 @@ interface Load {
 
 export async function kills(scope: Scope, options: KillOptions): Promise<KillResult> {
   const random = new Random(options.seed);
-  const mounted = await mountSettled(scope, { where: options.where });
+  const mounted = await mountSettled(scope, { where: options.where, transport: options.transport });
   const logs = scope.temporary('disk');
   const next = new Map<string, number>();
   let acknowledged = 0;

@@ -11,12 +11,14 @@ import { Random } from '../../helpers/random.js';
 import type { Scope } from '../../helpers/scope.js';
 import { copyTree, rsyncDifferences } from '../../helpers/trees.js';
 import { contentFields, differences, parseSnapshot, type Field, type Snapshot } from '../../helpers/snapshot.js';
+import type { Transport } from '../../../lib/transport.js';
 import { Generator, processes, type Call } from './generator.js';
 
 export interface OracleOptions {
   seed: number;
   steps: number;
   where: 'disk' | 'memory';
+  transport?: Transport;
   /** How many objects the tree is kept at, about. */
   objects?: number;
   /** Remount after these steps; `kill`: the daemon is killed before. */
@@ -87,7 +89,7 @@ export class Oracle {
   static async run(scope: Scope, options: OracleOptions): Promise<OracleResult> {
     const plain = path.join(scope.temporary(options.where), 'plain');
     fs.mkdirSync(plain);
-    const mounted = await mountSettled(scope, { where: options.where });
+    const mounted = await mountSettled(scope, { where: options.where, transport: options.transport });
     for (const directory of [plain, mounted.tree]) fs.chmodSync(directory, 0o777);
     const oracle = new Oracle(options, scope, plain, mounted);
     scope.defer(() => oracle.stopDrivers());
