@@ -64,9 +64,18 @@ export function peer(text: string): SubjectKind {
   return { name, role: 'peer', start: (scope, where) => passThrough(scope, where, (backing, mountpoint) => ['sh', ['-c', `${command} "$0" "$1"`, backing, mountpoint]], unmount) };
 }
 
+function enabled(parameter: string): boolean {
+  try {
+    return fs.readFileSync(parameter, 'utf8').startsWith('Y');
+  } catch {
+    return false;
+  }
+}
+
 /** rewindfs in each way that it is mounted: more arguments of `rewind mount`, and whether this machine offers it. */
 const MOUNTS: readonly { name: string; args: string[]; offered?: () => boolean }[] = [
-  { name: 'rewindfs', args: [] },
+  { name: 'rewindfs', args: ['--transport', 'dev'] },
+  { name: 'rewindfs, io_uring', args: ['--transport', 'io_uring'], offered: () => enabled('/sys/module/fuse/parameters/enable_uring') },
 ];
 
 function rewindfs({ name, args }: (typeof MOUNTS)[number]): SubjectKind {

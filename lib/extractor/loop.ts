@@ -11,21 +11,15 @@ import { shortenChains } from './chains.js';
 import { foldClock } from './clock.js';
 import { Durability } from './durability.js';
 import { foldRecord } from './fold.js';
+import { Pace } from './pace.js';
 import { prefetch } from './prefetch.js';
 import { decodeRecords, Kind, type Record } from './record.js';
 import { FoldState } from './state.js';
 
 const READ_BYTES = 4 << 20;
 const BATCH_RECORDS = 2048;
-/** How long the loop sleeps at most when the journal is silent: a missed wake-up costs no more than this. */
-const IDLE_MS = 1000;
-/**
- * How long records gather while nobody waits for them: on few processors a wake-up for each record would take from the
- * tree's programs what one for hundreds does not.
- */
-const GATHER_MS = 20;
-/** So much is no trickle: it is read on at once, while the batch before is written. */
-const STREAM_BYTES = 1 << 20;
+/** A read that answers less has come to the journal's end: a record is never longer than the rest. */
+const FULL_READ_BYTES = READ_BYTES / 2;
 
 /**
  * Folds these records and commits them: one atomic batch. Answers its changes and its size.
@@ -71,11 +65,12 @@ export class Extractor {
   private error: unknown;
   /** Why nothing comes any more: the error, or that it was stopped. */
   private ended: unknown;
-  private wake: (() => void) | null = null;
+  private readonly pace: Pace;
 
   constructor(private readonly journal: Journal, private readonly history: History) {
     this.state = new FoldState(history.meta(), { put: () => undefined });
     this.durability = new Durability(journal, history);
+    this.pace = new Pace(journal, () => history.watermark(), { awaited: () => this.waiting.size > 0, followed: () => this.listeners.size > 0 });
   }
 
   /**
@@ -88,7 +83,7 @@ export class Extractor {
     if (firstSeq > next) {
       throw new RewindError('ERR_HISTORY_BEHIND', `history ends at record ${next - 1}, but the journal begins at ${firstSeq}: records ${next} to ${firstSeq - 1} are in neither`, 'Restore the history directory that belongs to this journal.');
     }
-    this.journal.onAppend(() => this.wakeUp());
+    this.pace.begin();
     this.running = this.run();
   }
 
@@ -96,9 +91,9 @@ export class Extractor {
   async stop(): Promise<void> {
     if (this.running === null) return;
     this.stopping = true;
-    this.wakeUp();
+    this.pace.hurry();
     await this.running;
-    this.journal.onAppend(null);
+    this.pace.end();
     if (this.error !== undefined) throw this.error;
   }
 
@@ -108,7 +103,7 @@ export class Extractor {
     if (this.ended !== undefined) return Promise.reject(this.ended);
     return new Promise((resolve, reject) => {
       this.waiting.add({ seq, resolve, reject });
-      this.wakeUp();
+      this.pace.hurry();
     });
   }
 
@@ -126,25 +121,16 @@ export class Extractor {
 
   private async run(): Promise<void> {
     try {
-      let pending = this.read();
+      let ahead: Promise<Buffer> | null = null;
       for (;;) {
-        const raw = await pending;
-        if (raw.length === 0) {
-          if (this.stopping) break;
-          await this.sleep();
-          await this.gather();
-          pending = this.read();
-          continue;
-        }
-        const streams = raw.length >= STREAM_BYTES;
+        const raw = await (ahead ?? this.journal.read(this.history.watermark() + 1, READ_BYTES));
+        ahead = null;
+        if (raw.length === 0 && this.stopping) break;
         await this.extract(raw, (next) => {
-          if (!streams) return;
-          pending = this.journal.read(next, READ_BYTES);
-          pending.catch(() => undefined);  // awaited above, unless this read's batch fails first
+          ahead = this.journal.read(next, READ_BYTES);
+          ahead.catch(() => undefined);  // awaited above, unless this read's batch fails first
         });
-        if (streams) continue;
-        await this.gather();
-        pending = this.read();
+        if (ahead === null && !this.stopping) await this.pace.rest(() => this.durability.idle());
       }
       await this.durability.finish();
       this.ended = new RewindError('ERR_BUSY', 'the extractor has ended', 'Open the store again.');
@@ -156,16 +142,12 @@ export class Extractor {
     }
   }
 
-  private read(): Promise<Buffer> {
-    return this.journal.read(this.history.watermark() + 1, READ_BYTES);
-  }
-
-  /** All records of one read, in batches; the next read begins while the last batch is written. */
+  /** All records of one read, in batches; when there is more, the next read begins while the last batch is written. */
   private async extract(raw: Buffer, readAhead: (next: Seq) => void): Promise<void> {
     for (let at = 0; at < raw.length;) {
       const { records, end } = decodeRecords(raw, at, BATCH_RECORDS);
       at = end;
-      if (at >= raw.length) readAhead(records.at(-1)!.seq + 1);
+      if (at >= raw.length && raw.length >= FULL_READ_BYTES) readAhead(records.at(-1)!.seq + 1);
       for (const batch of splitAtMounts(records)) {
         const { changes, bytes } = await extractBatch(this.history, this.state, batch);
         this.durability.committed(bytes);
@@ -183,31 +165,5 @@ export class Extractor {
       else continue;
       this.waiting.delete(waiter);
     }
-  }
-
-  private wakeUp(): void {
-    this.wake?.();
-  }
-
-  /** Until there is a record, or somebody asks for something. */
-  private async sleep(): Promise<void> {
-    this.durability.idle();
-    if (this.stopping) return;
-    const slept = this.waitAtMost(IDLE_MS);
-    this.journal.arm(this.history.watermark());
-    await slept;
-  }
-
-  /** For a moment, unless somebody waits for what is there. */
-  private async gather(): Promise<void> {
-    if (this.waiting.size === 0 && !this.stopping) await this.waitAtMost(GATHER_MS);
-  }
-
-  private async waitAtMost(milliseconds: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, milliseconds);
-      this.wake = () => { clearTimeout(timer); resolve(); };
-    });
-    this.wake = null;
   }
 }

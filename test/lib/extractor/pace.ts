@@ -1,0 +1,102 @@
+import test from 'ava';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pace, type Interest } from '../../../lib/extractor/pace.js';
+import { MemoryJournal } from '../../helpers/extract.js';
+
+const RECORD = Buffer.alloc(8);
+
+/** A journal that says whom it would call, and a pace whose history is at `watermark`. */
+class Watched extends MemoryJournal {
+  calls = 0;
+  watermark = 0;
+  interest: { -readonly [name in keyof Interest]: boolean } = { awaited: false, followed: false };
+  readonly pace = new Pace(this, () => this.watermark, { awaited: () => this.interest.awaited, followed: () => this.interest.followed });
+
+  constructor() {
+    super([]);
+    this.pace.begin();
+  }
+
+  override onAppend(callback: ((lastSeq: number) => void) | null): void {
+    super.onAppend(callback && ((seq) => { this.calls++; callback(seq); }));
+  }
+
+  /** How long a rest lasts, in milliseconds. */
+  async rest(): Promise<number> {
+    const began = performance.now();
+    await this.pace.rest(() => undefined);
+    return performance.now() - began;
+  }
+
+  /** A record every 5 ms until the answer is called. */
+  busy(): () => void {
+    const timer = setInterval(() => this.push(RECORD), 5);
+    return () => clearInterval(timer);
+  }
+}
+
+test('records are taken as soon as none comes any more', async (t) => {
+  const journal = new Watched();
+  journal.push(RECORD);
+  t.true((await journal.rest()) < 500);
+});
+
+test('while records come they stay in the journal, but not for ever', async (t) => {
+  const journal = new Watched();
+  const stop = journal.busy();
+  const took = await journal.rest();
+  stop();
+  t.true(took > 1500, `${took} ms`);
+  t.true(took < 4500, `${took} ms`);
+  t.true(journal.calls <= 1, 'the journal calls nobody while records come');
+});
+
+test('who waits for history is not kept waiting, who follows it hardly', async (t) => {
+  for (const [name, most] of [['awaited', 300], ['followed', 600]] as const) {
+    const journal = new Watched();
+    journal.interest[name] = true;
+    const stop = journal.busy();
+    await sleep(20);
+    const took = await journal.rest();
+    stop();
+    t.true(took < most, `${name}: ${took} ms`);
+  }
+});
+
+test('the first record after a silence ends it', async (t) => {
+  const journal = new Watched();
+  const resting = journal.rest();
+  await sleep(50);
+  journal.push(RECORD);
+  t.true((await resting) < 900, 'it did not sleep to the end');
+});
+
+test('a record that comes just before the journal is asked to call is not overlooked', async (t) => {
+  class Racing extends Watched {
+    override arm(afterSeq: number): void {
+      if (this.records.length === 0) this.push(RECORD);
+      super.arm(afterSeq);
+    }
+  }
+  t.true((await new Racing().rest()) < 900);
+});
+
+test('a hurry ends a rest with nothing to do, also one that has not begun', async (t) => {
+  const journal = new Watched();
+  const resting = journal.rest();
+  await sleep(20);
+  journal.pace.hurry();
+  t.true((await resting) < 900);
+  journal.pace.hurry();
+  t.true((await journal.rest()) < 50);
+});
+
+test('what is due by time is done also in a silence', async (t) => {
+  const journal = new Watched();
+  let idle = 0;
+  const resting = journal.pace.rest(() => { idle++; });
+  await sleep(1200);
+  journal.pace.hurry();
+  await resting;
+  t.true(idle >= 2);
+});
