@@ -13,7 +13,6 @@
 #include <sstream>
 #include <string>
 
-#include "live/attributes.h"
 
 namespace rewindfs::live {
 namespace {
@@ -72,15 +71,6 @@ mode_t bits_lost(const fuse::Call& call, const struct statx& stat) {
   mode_t bits = stat.stx_mode & S_ISUID;
   if ((stat.stx_mode & S_ISGID) && ((stat.stx_mode & S_IXGRP) || !in_group(call, stat.stx_gid))) bits |= S_ISGID;
   return bits;
-}
-
-int drop_lost_bits(const fuse::Call& call, int fd) {
-  const auto stat = stat_fd(fd);
-  if (!stat.ok()) return stat.error();
-  const mode_t bits = bits_lost(call, *stat);
-  if (bits == 0) return 0;
-  const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  return chmod(path.c_str(), stat->stx_mode & 07777 & ~bits) == 0 ? 0 : errno;
 }
 
 void detach_thread() {

@@ -31,7 +31,5 @@ inline bool is_privileged(const fuse::Call& call) { return call.head.uid == 0; }
 
 // The setuid and setgid bits that a regular file loses when this caller, lacking CAP_FSETID, changes its content or owner.
 mode_t bits_lost(const fuse::Call& call, const struct statx& stat);
-// Takes them away, when there are any; an errno. fd: any descriptor of the file, O_PATH will do.
-int drop_lost_bits(const fuse::Call& call, int fd);
 
 }  // namespace rewindfs::live

@@ -2,8 +2,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "live/caller.h"
 #include "live/locks.h"
+#include "live/lost_rights.h"
 #include "live/operations.h"
 
 namespace rewindfs::live {
@@ -41,22 +41,22 @@ void op_write(Tree& tree, Call& call) {
   if (auto saved = tree.baseline.before_data(inode.ino, handle->fd.get(), in->offset, data.size()); !saved.ok()) {
     return call.fail(saved.error());
   }
+  LostRights rights(inode);
   if (in->write_flags & fuse::kWriteKillSuidgid) {  // before the data, so that the write's own record shows the mode without them
-    if (const int error = drop_lost_bits(call, handle->fd.get()); error != 0) return call.fail(error);
+    if (const int error = rights.take_bits(call); error != 0) return call.fail(error);
   }
-  const bool had = had_capability(inode);
   ssize_t written = 0;
   do {
     written = pwrite(handle->fd.get(), data.data(), data.size(), static_cast<off_t>(in->offset));
   } while (written < 0 && errno == EINTR);
-  if (written < 0) return call.fail(errno);
   recording.draft.save = handle->save;
+  if (written < 0) return call.fail(rights.failed(tree, recording, errno));
   recording.draft.flags = writeback ? static_cast<uint16_t>(journal::kWriteback) : uint16_t{0};
   recording.draft.offset = in->offset;
   recording.draft.length = static_cast<uint64_t>(written);
   recording.draft.payload = data.first(static_cast<size_t>(written));
   if (const auto after = recording.object(inode); !after.ok()) return call.fail(after.error());
-  const auto appended = append_with(tree, recording, capability_lost(inode, had));
+  const auto appended = append_with(tree, recording, rights.capability());
   if (!appended.ok()) return call.fail(appended.error());
   call.ok(fuse::WriteOut{static_cast<uint32_t>(written), 0});
 }

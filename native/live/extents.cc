@@ -7,6 +7,7 @@
 
 #include "live/caller.h"
 #include "live/locks.h"
+#include "live/lost_rights.h"
 #include "live/operations.h"
 
 namespace rewindfs::live {
@@ -64,21 +65,23 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), in.offset, changed_bytes(in, before->stx_size)); !saved.ok()) {
     return saved.error();
   }
+  LostRights rights(inode);
   if (!is_privileged(call)) {  // the kernel leaves it to us, and does not say
-    if (const int error = drop_lost_bits(call, handle.fd.get()); error != 0) return error;
+    if (const int error = rights.take_bits(call); error != 0) return error;
   }
-  const bool had = had_capability(inode);
-  if (fallocate(handle.fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) != 0) return errno;
+  recording.draft.save = handle.save;
+  if (fallocate(handle.fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) != 0) {
+    return rights.failed(tree, recording, errno);
+  }
   const auto after = recording.object(inode);
   if (!after.ok()) return after.error();
   const uint64_t end = after->stx_size;
   const bool rewritten = moves_content(in.mode) && end > in.offset;
-  recording.draft.save = handle.save;
   recording.draft.aux = in.mode;
   recording.draft.offset = in.offset;
   recording.draft.length = in.length;
   recording.draft.flags = rewritten ? static_cast<uint16_t>(journal::kMore) : uint16_t{0};
-  const auto lost = capability_lost(inode, had);
+  const auto lost = rights.capability();
   const auto appended = rewritten ? recording.append() : append_with(tree, recording, lost);
   if (!appended.ok() || !rewritten) return appended.error();
   return record_content(tree, recording, inode, handle.fd.get(), in.offset, end, lost);
@@ -98,16 +101,19 @@ Result<uint64_t> copy_range(Tree& tree, Call& call) {
   const StateLock lock{&inode};
   inode.assert_state();
   if (auto saved = tree.baseline.before_data(inode.ino, to->fd.get(), in->offset_out, length); !saved.ok()) return Errno{saved.error()};
+  LostRights rights(inode);
   if (!is_privileged(call)) {
-    if (const int error = drop_lost_bits(call, to->fd.get()); error != 0) return Errno{error};
+    if (const int error = rights.take_bits(call); error != 0) return Errno{error};
   }
   auto offset_in = static_cast<off64_t>(in->offset_in), offset_out = static_cast<off64_t>(in->offset_out);
-  const bool had = had_capability(inode);
-  const ssize_t copied = copy_file_range(from->fd.get(), &offset_in, to->fd.get(), &offset_out, length, 0);
-  if (copied < 0) return last_errno();
   recording.draft.save = to->save;
+  const ssize_t copied = copy_file_range(from->fd.get(), &offset_in, to->fd.get(), &offset_out, length, 0);
+  if (copied <= 0) {
+    const int error = rights.failed(tree, recording, copied < 0 ? errno : 0);
+    return error != 0 ? Result<uint64_t>(Errno{error}) : Result<uint64_t>(0);
+  }
   const auto bytes = static_cast<uint64_t>(copied);
-  const int error = record_content(tree, recording, inode, to->fd.get(), in->offset_out, in->offset_out + bytes, capability_lost(inode, had));
+  const int error = record_content(tree, recording, inode, to->fd.get(), in->offset_out, in->offset_out + bytes, rights.capability());
   if (error != 0) return Errno{error};
   return bytes;
 }

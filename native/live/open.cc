@@ -2,8 +2,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "live/caller.h"
 #include "live/locks.h"
+#include "live/lost_rights.h"
 #include "live/operations.h"
 
 namespace rewindfs::live {
@@ -23,21 +23,21 @@ UniqueFd open_backing(const Inode& inode, uint32_t flags) {
 // O_TRUNC of an open: the content before is captured, the bits that must not survive are dropped.
 int truncate_opened(Tree& tree, Call& call, Handle& handle, bool kill_bits) {
   Recording recording(tree, call, journal::Kind::kTruncate);
-  if (auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
+  if (auto reserved = recording.reserve(0, 2); !reserved.ok()) return reserved.error();
   Inode& inode = *handle.inode;
   const StateLock lock{&inode};
   inode.assert_state();
   const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), 0, before->stx_size); !saved.ok()) return saved.error();
+  LostRights rights(inode);
   if (kill_bits) {
-    if (const int error = drop_lost_bits(call, handle.fd.get()); error != 0) return error;
+    if (const int error = rights.take_bits(call); error != 0) return error;
   }
-  const bool had = had_capability(inode);
-  if (ftruncate(handle.fd.get(), 0) != 0) return errno;
   recording.draft.save = handle.save;
+  if (ftruncate(handle.fd.get(), 0) != 0) return rights.failed(tree, recording, errno);
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  return append_with(tree, recording, capability_lost(inode, had)).error();
+  return append_with(tree, recording, rights.capability()).error();
 }
 
 int record_open(Tree& tree, Call& call, Handle& handle, uint32_t flags) {

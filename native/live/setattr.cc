@@ -3,8 +3,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "live/caller.h"
 #include "live/locks.h"
+#include "live/lost_rights.h"
 #include "live/operations.h"
 
 namespace rewindfs::live {
@@ -39,18 +39,23 @@ bool changes_owner(const SetattrIn& in) {
   return (in.valid & (fuse::kValidUid | fuse::kValidGid)) || !(in.valid & (kAttributes | fuse::kValidSize | fuse::kValidKillSuidgid));
 }
 
-// Mode after owner: changing the owner clears setuid and setgid.
-int change_attributes(const Call& call, const Inode& inode, const SetattrIn& in) {
+// Mode after owner: changing the owner clears setuid and setgid. `done`: something was changed, also when the rest failed.
+int change_attributes(const Call& call, const Inode& inode, const SetattrIn& in, LostRights& rights, bool& done) {
   if (changes_owner(in)) {
     if (const int error = change_owner(inode, in); error != 0) return error;
+    done = true;
   }
   if (in.valid & fuse::kValidMode) {
     if (chmod(inode.path().proc().c_str(), in.mode & 07777) != 0) return errno;
+    done = true;
   } else if (in.valid & fuse::kValidKillSuidgid) {
-    if (const int error = drop_lost_bits(call, inode.path().get()); error != 0) return error;
+    if (const int error = rights.take_bits(call); error != 0) return error;
+    done = true;
   }
-  if (in.valid & (fuse::kValidAtime | fuse::kValidMtime)) return change_times(inode, in);
-  return 0;
+  if (!(in.valid & (fuse::kValidAtime | fuse::kValidMtime))) return 0;
+  const int error = change_times(inode, in);
+  done |= error == 0;
+  return error;
 }
 
 uint32_t recorded_mask(const SetattrIn& in) {
@@ -83,7 +88,7 @@ int truncate(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
   if (!fd.ok()) return fd.error();
   if (in.size > INT64_MAX) return EFBIG;
   Recording recording(tree, call, journal::Kind::kTruncate);
-  if (const auto reserved = recording.reserve(0); !reserved.ok()) return reserved.error();
+  if (const auto reserved = recording.reserve(0, 2); !reserved.ok()) return reserved.error();
   const StateLock lock{&inode};
   inode.assert_state();
   const auto before = stat_fd(inode.path().get());
@@ -94,15 +99,15 @@ int truncate(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
       !saved.ok()) {
     return saved.error();
   }
+  LostRights rights(inode);
   if (in.valid & fuse::kValidKillSuidgid) {
-    if (const int error = drop_lost_bits(call, inode.path().get()); error != 0) return error;
+    if (const int error = rights.take_bits(call); error != 0) return error;
   }
-  const bool had = had_capability(inode);
-  if (ftruncate(*fd, static_cast<off_t>(in.size)) != 0) return errno;
-  recording.draft.length = in.size;
   if (handle) recording.draft.save = handle->save;
+  if (ftruncate(*fd, static_cast<off_t>(in.size)) != 0) return rights.failed(tree, recording, errno);
+  recording.draft.length = in.size;
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  return append_with(tree, recording, capability_lost(inode, had)).error();
+  return append_with(tree, recording, rights.capability()).error();
 }
 
 int set_attributes(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
@@ -111,12 +116,14 @@ int set_attributes(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
   const StateLock lock{&inode};
   inode.assert_state();
   if (const auto saved = tree.baseline.before_attr(inode.ino, inode.path().get()); !saved.ok()) return saved.error();
-  const bool had = changes_owner(in) && had_capability(inode);
-  const int error = change_attributes(call, inode, in);
+  LostRights rights(inode, changes_owner(in));
+  bool done = false;
+  const int error = change_attributes(call, inode, in, rights, done);
+  if (error != 0 && !done) return rights.failed(tree, recording, error);
   // A request for several things that failed in the middle still did the first: what is there now is recorded.
   recording.draft.aux = recorded_mask(in);
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  const auto appended = append_with(tree, recording, capability_lost(inode, had));
+  const auto appended = append_with(tree, recording, rights.capability());
   if (!appended.ok()) return appended.error();
   if ((in.valid & fuse::kValidMode) && getxattr(inode.path().proc().c_str(), "system.posix_acl_access", nullptr, 0) > 0) {
     if (const auto said = record_present(tree, recording.draft, inode.path().proc(), "system.posix_acl_access"); !said.ok()) return said.error();

@@ -14,3 +14,5 @@ export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 export const PROT = { READ: 1, WRITE: 2 } as const;
 export const MAP = { SHARED: 1, PRIVATE: 2 } as const;
 export const ACCESS = { F: 0, X: 1, W: 2, R: 4 } as const;
+export const IN = { MODIFY: 2, ATTRIB: 4, CLOSE_WRITE: 8, OPEN: 0x20, MOVED_FROM: 0x40, MOVED_TO: 0x80, CREATE: 0x100, DELETE: 0x200, DELETE_SELF: 0x400, MOVE_SELF: 0x800, ALL: 0xfff } as const;
+export const RWF = { DSYNC: 2, SYNC: 4, APPEND: 16 } as const;

@@ -139,6 +139,23 @@ Reply append_lines(Session& s, const Args& a) {
   return {};
 }
 
+// slot: of a file that appendlines wrote: how many lines, how many that are none, how many that do not follow their
+// writer's last one
+Reply check_lines(Session& s, const Args& a) {
+  std::map<std::string, long long> last;
+  long lines = 0, torn = 0, disordered = 0;
+  char line[33] = {};
+  for (off_t at = 0; pread(s.fd(a.at(0)), line, 32, at) == 32; at += 32) {
+    char tag[9] = {};
+    long long i = -1;
+    lines++;
+    if (line[31] != '\n' || sscanf(line, "%8s %lld", tag, &i) != 2) torn++;
+    else if (auto [it, first] = last.try_emplace(tag, -1); i != it->second + 1) disordered++;
+    else it->second = i;
+  }
+  return {0, std::to_string(lines) + " torn=" + std::to_string(torn) + " disordered=" + std::to_string(disordered)};
+}
+
 }  // namespace
 
 void add_data_ops(Table& t) {
@@ -162,6 +179,7 @@ void add_data_ops(Table& t) {
   t["mapsync"] = map_sync;
   t["unmap"] = unmap;
   t["appendlines"] = append_lines;
+  t["checklines"] = check_lines;
 }
 
 }  // namespace driver

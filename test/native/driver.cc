@@ -82,6 +82,7 @@ int main() {
   driver::add_data_ops(table);
   driver::add_attribute_ops(table);
   driver::add_process_ops(table);
+  driver::add_kernel_ops(table);
   driver::add_snapshot_ops(table);
   driver::Session session;
   std::ios::sync_with_stdio(false);

@@ -120,6 +120,45 @@ Reply seek_dir(Session&, const Args& a) {
   return {0, std::to_string(count) + " duplicates=" + std::to_string(duplicates) + " wrong=" + std::to_string(wrong)};
 }
 
+// path count: a stream over `count` files that changes while it is read. Answers what POSIX promises: entries that were
+// there all the time and came not exactly once; after rewinding, entries missing or too many.
+Reply changing_dir(Session&, const Args& a) {
+  Directory dir(opendir(a.at(0).c_str()));
+  if (!dir) return {errno, {}};
+  const auto name_of = [&](const char* kind, long i) { return a.at(0) + "/" + kind + std::to_string(i); };
+  const auto make = [](const std::string& path) { close(open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644)); };
+  const long count = static_cast<long>(number(a.at(1)));
+  for (long i = 0; i < count; i++) make(name_of("stay", i)), make(name_of("go", i));
+  std::map<std::string, int> seen;
+  const auto read_on = [&](long most) {
+    while (most-- > 0) {
+      dirent* entry = readdir(dir.get());
+      if (!entry) break;
+      seen[entry->d_name]++;
+    }
+  };
+  rewinddir(dir.get());
+  read_on(count / 2);
+  const long position = telldir(dir.get());
+  const auto first_part = seen;
+  for (long i = 0; i < count; i++) make(name_of("new", i)), unlink(name_of("go", i).c_str());
+  read_on(count * 10);
+  long wrong = 0, missing = 0, extra = 0;
+  for (long i = 0; i < count; i++) wrong += seen["stay" + std::to_string(i)] != 1;
+  seen = first_part;
+  seekdir(dir.get(), position);
+  read_on(count * 10);
+  for (long i = 0; i < count; i++) wrong += seen["stay" + std::to_string(i)] != 1;
+  seen.clear();
+  rewinddir(dir.get());
+  read_on(count * 10);
+  for (long i = 0; i < count; i++) {
+    missing += seen["stay" + std::to_string(i)] != 1 || seen["new" + std::to_string(i)] != 1;
+    extra += seen["go" + std::to_string(i)];
+  }
+  return {0, "wrong=" + std::to_string(wrong) + " missing=" + std::to_string(missing) + " extra=" + std::to_string(extra)};
+}
+
 // prefix first count: empty files, quickly
 Reply make_many(Session&, const Args& a) {
   for (long long i = number(a.at(1)); i < number(a.at(1)) + number(a.at(2)); i++) {
@@ -168,6 +207,7 @@ void add_name_ops(Table& t) {
   t["bind"] = bind_socket;
   t["list"] = list;
   t["seekdir"] = seek_dir;
+  t["changingdir"] = changing_dir;
   t["many"] = make_many;
   t["unlinkmany"] = remove_many;
   t["emptydir"] = empty_dir;

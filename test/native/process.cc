@@ -43,6 +43,12 @@ Reply lock_range(Session& s, const Args& a) {
   return done(fcntl(s.fd(a.at(0)), F_SETLK, &lock));
 }
 
+// The same, but waits; EDEADLK where that would be for ever
+Reply lock_range_wait(Session& s, const Args& a) {
+  struct flock lock = range(a);
+  return done(fcntl(s.fd(a.at(0)), F_SETLKW, &lock));
+}
+
 Reply lock_range_open(Session& s, const Args& a) {
   struct flock lock = range(a);
   return done(fcntl(s.fd(a.at(0)), F_OFD_SETLK, &lock));
@@ -82,6 +88,7 @@ void add_process_ops(Table& t) {
   t["umask"] = mask;
   t["flock"] = lock_file;
   t["lock"] = lock_range;
+  t["lockwait"] = lock_range_wait;
   t["ofdlock"] = lock_range_open;
   t["testlock"] = test_range;
   t["exec"] = execute;

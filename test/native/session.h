@@ -31,6 +31,7 @@ struct Session {
   };
   std::map<int, int> files;
   std::map<int, Mapping> maps;
+  std::map<int, pid_t> children;
 
   // -1 (and so EBADF from any call) when the slot is empty.
   int fd(const std::string& slot) const {
@@ -51,6 +52,7 @@ void add_name_ops(Table& table);
 void add_data_ops(Table& table);
 void add_attribute_ops(Table& table);
 void add_process_ops(Table& table);
+void add_kernel_ops(Table& table);
 void add_snapshot_ops(Table& table);
 
 std::string escape(std::string_view bytes);

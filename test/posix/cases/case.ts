@@ -7,6 +7,8 @@ import { Driver, type Argument, type Reply } from '../../helpers/driver.js';
 export interface Case {
   name: string;
   run(calls: Calls): Promise<void>;
+  /** Looks at what run left, changing nothing: it must see the same on a view, too. */
+  look?(calls: Calls): Promise<void>;
 }
 
 export interface Stat {
@@ -74,6 +76,21 @@ export class Calls {
     return this.driver.ok(op, ...args);
   }
 
+  /** The answer is for the case to look at; note() puts what it makes of it into the transcript. */
+  trial(op: string, ...args: Argument[]): Promise<Reply> {
+    return this.driver.call(op, ...args);
+  }
+
+  note(op: string, args: Argument[], reply: Reply): void {
+    this.transcript.push(`${op} ${show(args)} -> ${reply.error || `ok ${reply.text}`}`);
+  }
+
+  /** Goes into a directory; resolves to the way back. */
+  async enter(name: string): Promise<() => Promise<void>> {
+    await this.driver.ok('base', name);
+    return async () => void (await this.driver.ok('base', this.directory));
+  }
+
   /** Something that must hold. */
   check(what: string, holds: boolean): void {
     this.transcript.push(`${what}: ${holds}`);
@@ -121,14 +138,14 @@ export class Calls {
 const show = (args: Argument[]): string =>
   args.map((one) => (Buffer.isBuffer(one) ? one.toString('latin1') : String(one)).slice(0, 80)).join(' ');
 
-/** Runs a case in a directory; resolves to what it saw, rejects when one of its own expectations failed. */
-export async function runCase(one: Case, directory: string): Promise<string[]> {
+/** Runs a case (or only its look) in a directory; resolves to what it saw, rejects when one of its own expectations failed. */
+export async function runCase(one: Case, directory: string, part: 'run' | 'look' = 'run'): Promise<string[]> {
   const transcript: string[] = [];
   const started = [new Driver(120_000)];
   try {
     await started[0]!.ok('umask', 0o022);
     await started[0]!.ok('base', directory);
-    await one.run(new Calls(started[0]!, directory, transcript, started));
+    await one[part]!(new Calls(started[0]!, directory, transcript, started));
     return transcript;
   } catch (error) {
     throw new Error(`${(error as Error).message}\nafter:\n  ${transcript.slice(-8).join('\n  ')}`);
