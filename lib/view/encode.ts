@@ -7,11 +7,17 @@ const BLOCK = 512;
 /** Not the 64 KiB of history's blocks: programs take it as a buffer size and the kernel as the page cache's grain. */
 const BLKSIZE = 4096;
 
+/** Attributes as the kernel is told of them. */
+export interface ShownAttr extends NodeAttr {
+  /** Bytes that are data, of a file with holes; as many as its size when not given. */
+  held?: number;
+}
+
 /** An object as the kernel is told of it. */
 export interface Entry {
   nodeid: U64;
   ino: U64;
-  attr: NodeAttr;
+  attr: ShownAttr;
   /** Seconds for which the kernel may keep the name, and the attributes. */
   nameSeconds: number;
   attrSeconds: number;
@@ -48,10 +54,10 @@ function encodeDevice(rdev: bigint): number {
   return ((low & 0xff) | ((major(rdev) & 0xfff) << 8) | ((low & ~0xff) << 12)) >>> 0;
 }
 
-function putAttr(out: Buffer, attr: NodeAttr, ino: U64, at: number): void {
+function putAttr(out: Buffer, attr: ShownAttr, ino: U64, at: number): void {
   putU64(out, ino, at);
   putNumber(out, attr.size, at + 8);
-  putNumber(out, Math.ceil(attr.size / BLOCK), at + 16);
+  putNumber(out, Math.ceil((attr.held ?? attr.size) / BLOCK), at + 16);
   const times = [attr.atime, attr.mtime, attr.ctime];
   times.forEach((time, i) => {
     const { seconds, nanos } = split(time);
@@ -90,7 +96,7 @@ export function noEntryOut(seconds: number): Buffer {
 }
 
 /** fuse_attr_out. */
-export function attrOut(attr: NodeAttr, ino: U64, seconds: number): Buffer {
+export function attrOut(attr: ShownAttr, ino: U64, seconds: number): Buffer {
   const out = Buffer.allocUnsafe(Size.attr_out);
   out.fill(0, 8, 16);
   putValid(out, seconds, 0, 8);
@@ -99,7 +105,7 @@ export function attrOut(attr: NodeAttr, ino: U64, seconds: number): Buffer {
 }
 
 /** fuse_statx_out: like attrOut, with the birth time. */
-export function statxOut(attr: NodeAttr, ino: U64, seconds: number): Buffer {
+export function statxOut(attr: ShownAttr, ino: U64, seconds: number): Buffer {
   const out = Buffer.alloc(Size.statx_out);
   const stat = 32;
   putValid(out, seconds, 0, 8);
@@ -111,7 +117,7 @@ export function statxOut(attr: NodeAttr, ino: U64, seconds: number): Buffer {
   out.writeUInt16LE(attr.mode, stat + 28);
   putU64(out, ino, stat + 32);
   putNumber(out, attr.size, stat + 40);
-  putNumber(out, Math.ceil(attr.size / BLOCK), stat + 48);
+  putNumber(out, Math.ceil((attr.held ?? attr.size) / BLOCK), stat + 48);
   [attr.atime, attr.btime, attr.ctime, attr.mtime].forEach((time, i) => {
     const { seconds: whole, nanos } = split(time);
     out.writeBigInt64LE(whole, stat + 64 + i * 16);

@@ -39,7 +39,7 @@ const all: Case[] = [...nameCases, ...dataCases, ...attributeCases, ...permissio
 
 all.forEach((one, i) => {
   test.serial(one.name, async (t) => {
-    t.timeout(300_000);
+    t.timeout(600_000);
     const directories = [plain, mounted.tree].map((base) => path.join(base, `case-${i}`));
     for (const directory of directories) fs.mkdirSync(directory);
     const expected = await runCase(one, directories[0]!);

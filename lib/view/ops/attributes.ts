@@ -1,17 +1,21 @@
 /** GETATTR, STATX, READLINK, STATFS. */
-import type { NodeAttr } from '../../history/types.js';
-import { attrOut, statfsOut, statxOut } from '../encode.js';
+import type { NodeAttr, NodeId, Seq } from '../../history/types.js';
+import { attrOut, statfsOut, statxOut, type ShownAttr } from '../encode.js';
+import { LruMap } from '../lru.js';
 import { inoOf, syntheticIno, type Place, type Synthetic } from '../nodes.js';
-import type { View } from '../view.js';
-import { FOREVER, S_IFDIR, type U64 } from '../wire.js';
+import { objectKey, type View } from '../view.js';
+import { FOREVER, S_IFDIR, S_IFMT, S_IFREG, type U64 } from '../wire.js';
 import { ENOENT, EINVAL, type Operation } from './answer.js';
 
 /** Every path through the view asks for its root: so long a listing of points may be out of date. */
 const SYNTHETIC_SECONDS = 0.1;
 
+/** Holes of smaller files are not worth a search. */
+const HOLES_FROM_BYTES = 1 << 20;
+
 /** An object's attributes, its inode number, and the seconds for which they hold. */
 export interface Status {
-  attr: NodeAttr;
+  attr: ShownAttr;
   ino: U64;
   seconds: number;
 }
@@ -28,11 +32,18 @@ export async function syntheticStatus(view: View, directory: Synthetic): Promise
   return { attr, ino: syntheticIno(directory.key), seconds: SYNTHETIC_SECONDS };
 }
 
+/** The data of a file with holes is counted, so that `du`, `cp --sparse` and `tar -S` see holes as such. */
+export async function shown(view: View, node: NodeId, seq: Seq, attr: NodeAttr): Promise<ShownAttr> {
+  if ((attr.mode & S_IFMT) !== S_IFREG || attr.size < HOLES_FROM_BYTES) return attr;
+  const ranges = await LruMap.remember(view.dataRanges, objectKey(seq, node), () => view.history.dataRanges(node, seq));
+  return { ...attr, held: ranges.reduce((sum, { offset, length }) => sum + Math.min(length, attr.size - offset), 0) };
+}
+
 /** What is known of a place, or null when history has nothing there. */
 export async function statusOf(view: View, place: Place): Promise<Status | null> {
   if (place.kind === 'synthetic') return syntheticStatus(view, place.directory);
   const attr = await view.history.attr(place.node, place.slot.seq);
-  return attr && { attr, ino: inoOf(place.node, place.slot.seq), seconds: FOREVER };
+  return attr && { attr: await shown(view, place.node, place.slot.seq, attr), ino: inoOf(place.node, place.slot.seq), seconds: FOREVER };
 }
 
 export const getattr: Operation = async (view, place) => {

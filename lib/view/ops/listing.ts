@@ -2,14 +2,15 @@
  * What a directory holds, in a stable order, with attributes fetched a stretch at a time. A listing of the past never
  * changes; one of the view's own directories is taken anew whenever somebody begins to read it.
  */
-import { ROOT, type Name, type NodeAttr, type NodeId } from '../../history/types.js';
-import type { Entry } from '../encode.js';
+import { ROOT, type Name, type NodeId } from '../../history/types.js';
+import type { Entry, ShownAttr } from '../encode.js';
 import { pointNames } from '../instants.js';
 import { livesOf, namesIn, versionName, versionsIn } from '../lives.js';
 import { LruMap } from '../lru.js';
 import { inoOf, nodeidOf, pathKey, syntheticIno, type Place, type Slot } from '../nodes.js';
 import { objectKey, type View } from '../view.js';
 import { FOREVER, S_IFDIR, type U64 } from '../wire.js';
+import { shown } from './attributes.js';
 import { PATHS } from './lookup.js';
 
 /** One name of a directory. entry: what the kernel may take as looked up; null: it has to ask. */
@@ -53,12 +54,15 @@ async function pastListing(view: View, slot: Slot, directory: NodeId): Promise<L
       const some = names.slice(from, from + count);
       const attrs = await view.history.attrs(some.map(({ node }) => node), slot.seq);
       some.forEach(({ node }, i) => view.sizes.set(objectKey(slot.seq, node), attrs[i]?.size ?? 0));
-      return some.map(({ name, node }, i) => listedObject(slot, name, node, attrs[i] ?? null));
+      return Promise.all(some.map(async ({ name, node }, i) => {
+        const attr = attrs[i];
+        return listedObject(slot, name, node, attr ? await shown(view, node, slot.seq, attr) : null);
+      }));
     },
   };
 }
 
-function listedObject(slot: Slot, name: Name, node: NodeId, attr: NodeAttr | null): Listed {
+function listedObject(slot: Slot, name: Name, node: NodeId, attr: ShownAttr | null): Listed {
   const ino = inoOf(node, slot.seq);
   const entry = attr && { nodeid: nodeidOf(slot, node), ino, attr, nameSeconds: FOREVER, attrSeconds: FOREVER };
   return { name, ino, mode: attr?.mode ?? 0, entry };

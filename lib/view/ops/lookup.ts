@@ -8,7 +8,7 @@ import { inoOf, nodeidOf, syntheticNodeid, type Place, type Slot } from '../node
 import { objectKey, type Grants, type View } from '../view.js';
 import { FOREVER, NAME_MAX } from '../wire.js';
 import { ENAMETOOLONG, ENOENT, type Answer, type Operation } from './answer.js';
-import { syntheticStatus } from './attributes.js';
+import { shown, syntheticStatus } from './attributes.js';
 
 /** The name, in the view's root, under which each path shows what it ever was. */
 export const PATHS = '~';
@@ -62,5 +62,5 @@ async function object(view: View, slot: Slot, node: NodeId, nameSeconds: number)
   const attr = await view.history.attr(node, slot.seq);
   if (!attr) return ENOENT;
   view.sizes.set(objectKey(slot.seq, node), attr.size);
-  return entryOut({ nodeid: nodeidOf(slot, node), ino: inoOf(node, slot.seq), attr, nameSeconds, attrSeconds: FOREVER });
+  return entryOut({ nodeid: nodeidOf(slot, node), ino: inoOf(node, slot.seq), attr: await shown(view, node, slot.seq, attr), nameSeconds, attrSeconds: FOREVER });
 }

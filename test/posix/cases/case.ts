@@ -141,7 +141,7 @@ const show = (args: Argument[]): string =>
 /** Runs a case (or only its look) in a directory; resolves to what it saw, rejects when one of its own expectations failed. */
 export async function runCase(one: Case, directory: string, part: 'run' | 'look' = 'run'): Promise<string[]> {
   const transcript: string[] = [];
-  const started = [new Driver(120_000)];
+  const started = [new Driver(280_000)];
   try {
     await started[0]!.ok('umask', 0o022);
     await started[0]!.ok('base', directory);
