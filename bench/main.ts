@@ -28,7 +28,7 @@ const BOTH_ALWAYS = new Set(['raw', 'rewindfs']);
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 /** The machine that the figures belong to. */
-const machine = (): Record<string, unknown> => ({ cpus: os.cpus().length, model: os.cpus()[0]?.model.trim(), kernel: os.release(), memory_gib: Math.round(os.totalmem() / 2 ** 30), node: process.version });
+const machine = (): Record<string, unknown> => ({ cpus: os.cpus().length, model: os.cpus()[0]?.model.trim(), kernel: os.release().split('-')[0], memory_gib: Math.round(os.totalmem() / 2 ** 30), node: process.version });
 
 function suits({ on, where }: Workload, { role }: SubjectKind, options: Options): boolean {
   if (on === 'rewindfs') return role === 'rewindfs';

@@ -83,7 +83,7 @@ export function document(result: Result): string {
 Written by \`npm run bench -- --write-docs\` from \`docs/performance.json\`, which keeps every round.
 
 - **When**: ${dates}. **Machine**: ${Object.entries(machine).map(([name, value]) => `${name.replaceAll('_', ' ')} ${String(value)}`).join(', ')}.
-- **Method**: all subjects in one run, taking turns in ${result.rounds} rounds; a figure is the median. Each workload begins
+- **Method**: all subjects in one run, taking turns; a figure is the median of ${result.rounds} round${result.rounds === 1 ? '' : 's'}. Each workload begins
   on a fresh mount; before each figure history has caught up and the disk is synced. One client, one thread, unless a row
   says otherwise. rewindfs records everything; the peers record nothing.
 - **Sizes**: ${number(scale.files, 0)} files, ${number(scale.sequentialMiB, 0)} MiB of sequential writes on disk, a repository of ${number(scale.gitFiles, 0)} files and 20 revisions,

@@ -42,7 +42,7 @@ export async function gitRepository(directory: string, files: number): Promise<s
     });
   }
   stream.push('tag new\nfrom refs/heads/main\ntagger A <a@example.org> 1700100000 +0000\ndata 0\n\n');
-  await must('git', ['init', '-q', '--bare', repository], { env: GIT_ENV });
+  await must('git', ['init', '-q', '--bare', '-b', 'main', repository], { env: GIT_ENV });
   await must('git', ['-C', repository, 'fast-import', '--quiet'], { env: GIT_ENV, input: stream.join(''), timeoutMs: 300_000 });
   return repository;
 }
