@@ -80,7 +80,7 @@ export function document(result: Result): string {
   const dates = [...new Set(result.dates.map((date) => date.slice(0, 10)))].join(', ');
   return `# Performance
 
-Written by \`npm run bench -- --write-docs\` from \`docs/performance.json\`, which keeps every round.
+Written by \`npm run bench -- --write-docs\` from \`bench/performance.json\`, which keeps every round.
 
 - **When**: ${dates}. **Machine**: ${Object.entries(machine).map(([name, value]) => `${name.replaceAll('_', ' ')} ${String(value)}`).join(', ')}.
 - **Method**: all subjects in one run, taking turns; a figure is the median of ${result.rounds} round${result.rounds === 1 ? '' : 's'}. Each workload begins
