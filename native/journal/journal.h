@@ -61,6 +61,7 @@ class Journal final : public Recorder {
   Result<Reservation> reserve(uint64_t payload_bytes, unsigned records, const volatile bool* interrupted) override;
   Result<uint64_t> append(const Draft& draft) override;
   Result<void> sync() override;
+  void begin_sync() override;
   Result<Appended> append_timed(const Draft& draft) EXCLUDES(mutex_);
 
   // Whole records from from_seq on, checked again, at most max_bytes but at least one; empty at the end.

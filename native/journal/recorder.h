@@ -65,6 +65,8 @@ class Recorder {
 
   // Returns after everything appended before the call is on stable storage (group commit with concurrent callers).
   virtual Result<void> sync() = 0;
+  // Starts that on another thread: somebody will call sync(), and has other things to wait for meanwhile.
+  virtual void begin_sync() = 0;
 
  protected:
   friend class Reservation;

@@ -32,6 +32,12 @@ Result<void> Journal::sync() {
   return {};
 }
 
+void Journal::begin_sync() {
+  if (synced_seq() >= last_seq()) return;
+  sync_asked_.store(true);
+  sync_wake_cv_.notify_all();
+}
+
 // Oldest first; a segment gets its name only after all before it are on stable storage.
 Result<uint64_t> Journal::sync_now() {
   std::vector<SegmentPtr> chain;

@@ -18,7 +18,8 @@ namespace {
 
 constexpr uint64_t kWanted = fuse::kAsyncRead | fuse::kAtomicOTrunc | fuse::kBigWrites | fuse::kDontMask | fuse::kDoReaddirplus |
                              fuse::kReaddirplusAuto | fuse::kParallelDirops | fuse::kPosixAcl | fuse::kCacheSymlinks |
-                             fuse::kHandleKillprivV2 | fuse::kSetxattrExt | fuse::kCreateSuppGroup | fuse::kAsyncDio;
+                             fuse::kHandleKillprivV2 | fuse::kSetxattrExt | fuse::kCreateSuppGroup | fuse::kAsyncDio |
+                             fuse::kNoOpendirSupport;
 
 constexpr unsigned kLazyPatienceMs = 1000;  // for what is still open in a tree that was unmounted lazily
 constexpr unsigned kPatienceMs = 20'000;    // for the kernel to end a connection that nobody uses
@@ -160,6 +161,7 @@ void Engine::finish(const std::string& reason, unsigned patience_ms) {
   tree_->baseline.stop();
   session_->join(patience_ms);
   tree_->handles.clear();
+  tree_->streams.clear();
   (void)append_json(journal::Kind::kUnmount, 0, "{\"reason\":" + quoted(reason) + "}");
 }
 

@@ -107,9 +107,6 @@ struct Handle {
   uint64_t writer = 0;
   uint64_t save = 0;                        // seq of the record that opened it for writing
   journal::Reservation room_to_close;       // the record that ends the save must not fail for want of room
-
-  Mutex mutex;                              // of a directory stream
-  int64_t position GUARDED_BY(mutex) = 0;   // the offset that its descriptor stands at
 };
 using HandlePtr = std::shared_ptr<Handle>;
 

@@ -63,14 +63,12 @@ void record_close(Tree& tree, const Handle& handle) {
   (void)recording.append();  // a journal that fails now fails every change from here on: nobody waits for this answer
 }
 
-int sync_handle(Tree& tree, Call& call) {
-  const auto* in = call.take<fuse::FsyncIn>();
-  if (in == nullptr) return EINVAL;
-  const HandlePtr handle = tree.handles.find(in->fh);
-  if (!handle) return call.head.nodeid == Tree::kSnapshotsId ? 0 : EBADF;
-  if (const auto synced = tree.recorder.sync(); !synced.ok()) return synced.error();
-  const int result = in->flags & fuse::kFsyncDataOnly ? fdatasync(handle->fd.get()) : fsync(handle->fd.get());
-  return result == 0 ? 0 : errno;
+// Record and content both; which comes first says nothing as long as nobody was told, so they go at the same time.
+int sync_both(Tree& tree, int fd, bool data_only) {
+  tree.recorder.begin_sync();
+  const int error = (data_only ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno;
+  const auto synced = tree.recorder.sync();
+  return synced.ok() ? error : synced.error();
 }
 
 }  // namespace
@@ -129,13 +127,28 @@ void op_release(Tree& tree, Call& call) {
   call.ok();
 }
 
-void op_fsync(Tree& tree, Call& call) { call.fail(sync_handle(tree, call)); }
-void op_fsyncdir(Tree& tree, Call& call) { call.fail(sync_handle(tree, call)); }
+void op_fsync(Tree& tree, Call& call) {
+  const auto* in = call.take<fuse::FsyncIn>();
+  const HandlePtr handle = in == nullptr ? nullptr : tree.handles.find(in->fh);
+  if (!handle) return call.fail(in == nullptr ? EINVAL : EBADF);
+  call.fail(sync_both(tree, handle->fd.get(), in->flags & fuse::kFsyncDataOnly));
+}
+
+void op_fsyncdir(Tree& tree, Call& call) {
+  if (call.head.nodeid == Tree::kSnapshotsId) return call.ok();
+  const auto* in = call.take<fuse::FsyncIn>();
+  const InodePtr dir = tree.inodes.find(call.head.nodeid);
+  if (in == nullptr || !dir) return call.fail(in == nullptr ? EINVAL : ESTALE);
+  const UniqueFd fd(openat(dir->path().get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  call.fail(fd.valid() ? sync_both(tree, fd.get(), in->flags & fuse::kFsyncDataOnly) : errno);
+}
 
 void op_syncfs(Tree& tree, Call& call) {
-  if (const auto synced = tree.recorder.sync(); !synced.ok()) return call.fail(synced.error());
+  tree.recorder.begin_sync();
   const UniqueFd root(::open(tree.inodes.root()->path().proc().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  call.fail(root.valid() && syncfs(root.get()) == 0 ? 0 : errno);
+  const int error = root.valid() && syncfs(root.get()) == 0 ? 0 : errno;
+  const auto synced = tree.recorder.sync();
+  call.fail(synced.ok() ? error : synced.error());
 }
 
 }  // namespace rewindfs::live

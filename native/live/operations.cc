@@ -6,7 +6,7 @@ namespace {
 using fuse::Op;
 
 // FLUSH is not here: a save ends at RELEASE, and the kernel stops asking after one ENOSYS. Nor is ACCESS: the kernel
-// checks (default_permissions).
+// checks (default_permissions); nor OPENDIR and RELEASEDIR, of which the kernel thinks alike (streams.h).
 constexpr fuse::Operation<Tree> kOperations[] = {
     {Op::kLookup, "lookup", false, op_lookup},
     {Op::kForget, "forget", false, op_forget},
@@ -37,10 +37,8 @@ constexpr fuse::Operation<Tree> kOperations[] = {
     {Op::kLseek, "lseek", false, op_lseek},
     {Op::kCopyFileRange, "copy_file_range", true, op_copy_file_range},
     {Op::kCopyFileRange64, "copy_file_range_64", true, op_copy_file_range_64},
-    {Op::kOpendir, "opendir", false, op_opendir},
     {Op::kReaddir, "readdir", false, op_readdir},
     {Op::kReaddirplus, "readdirplus", false, op_readdirplus},
-    {Op::kReleasedir, "releasedir", false, op_release},
     {Op::kSetxattr, "setxattr", true, op_setxattr},
     {Op::kRemovexattr, "removexattr", true, op_removexattr},
     {Op::kGetxattr, "getxattr", false, op_getxattr},

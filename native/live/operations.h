@@ -49,7 +49,6 @@ void op_lseek(Tree&, Call&);
 void op_copy_file_range(Tree&, Call&);
 void op_copy_file_range_64(Tree&, Call&);
 // directory.cc
-void op_opendir(Tree&, Call&);
 void op_readdir(Tree&, Call&);
 void op_readdirplus(Tree&, Call&);
 // xattr.cc

@@ -12,6 +12,7 @@
 #include "live/attributes.h"
 #include "live/baseline.h"
 #include "live/inode.h"
+#include "live/streams.h"
 #include "live/writers.h"
 
 namespace rewindfs::live {
@@ -36,6 +37,7 @@ class Tree final : public TreeAccess {
 
   InodeTable inodes;
   HandleTable handles;
+  Streams streams;
   journal::Recorder& recorder;
   Writers writers;
   Baseline baseline;

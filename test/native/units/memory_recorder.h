@@ -36,6 +36,7 @@ class MemoryRecorder final : public journal::Recorder {
     return records_.size();
   }
   Result<void> sync() override { return {}; }
+  void begin_sync() override {}
 
   std::vector<Kept> records() {
     const std::lock_guard lock(mutex_);
