@@ -48,6 +48,7 @@ struct Inode {
   // For clang, where the lock was taken through a LockSet.
   void assert_state() const REWINDFS_TSA(assert_capability(state)) {}
 
+  std::atomic<unsigned> open_for_writing{0};  // handles
   Known capability GUARDED_BY(state) = Known::kNot;  // security.capability
 
   bool is_directory() const { return type == S_IFDIR; }

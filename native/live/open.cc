@@ -90,6 +90,7 @@ Result<void> reserve_close(Tree& tree, Call& call, Handle& handle) {
 fuse::OpenOut register_handle(Tree& tree, HandlePtr handle) {
   fuse::OpenOut out{};
   out.open_flags = fuse::kFopenKeepCache;
+  if (handle->writable) ++handle->inode->open_for_writing;
   if (!handle->writable) out.open_flags |= fuse::kFopenNoFlush;
   out.fh = tree.handles.add(std::move(handle));
   return out;
@@ -123,6 +124,7 @@ void op_release(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::ReleaseIn>();
   if (in == nullptr) return call.fail(EINVAL);
   const HandlePtr handle = tree.handles.remove(in->fh);
+  if (handle && handle->writable) --handle->inode->open_for_writing;
   if (handle && handle->save != 0) record_close(tree, *handle);
   call.ok();
 }

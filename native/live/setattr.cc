@@ -3,6 +3,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "live/caller.h"
 #include "live/locks.h"
 #include "live/lost_rights.h"
 #include "live/operations.h"
@@ -35,12 +36,23 @@ int change_times(const Inode& inode, const SetattrIn& in) {
 constexpr uint32_t kAttributes = fuse::kValidMode | fuse::kValidUid | fuse::kValidGid | fuse::kValidAtime | fuse::kValidMtime;
 
 // A request for nothing is chown(2) with neither owner nor group, which still drops setuid and changes ctime.
-bool changes_owner(const SetattrIn& in) {
-  return (in.valid & (fuse::kValidUid | fuse::kValidGid)) || !(in.valid & (kAttributes | fuse::kValidSize | fuse::kValidKillSuidgid));
+bool asks_for_nothing(const SetattrIn& in) { return !(in.valid & (kAttributes | fuse::kValidSize | fuse::kValidKillSuidgid)); }
+bool changes_owner(const SetattrIn& in) { return (in.valid & (fuse::kValidUid | fuse::kValidGid)) || asks_for_nothing(in); }
+
+// The kernel lets everybody ask for nothing; dropping the bits by it is the owner's right only. It also asks so before
+// somebody's first write(2) to the file, who needs no such right: then the file is open for writing.
+int may_ask_for_nothing(const Call& call, const Inode& inode) {
+  const auto stat = stat_fd(inode.path().get());
+  if (!stat.ok()) return stat.error();
+  const bool owner = is_privileged(call) || call.head.uid == stat->stx_uid;
+  return owner || inode.open_for_writing > 0 || bits_lost(call, *stat) == 0 ? 0 : EPERM;
 }
 
 // Mode after owner: changing the owner clears setuid and setgid. `done`: something was changed, also when the rest failed.
 int change_attributes(const Call& call, const Inode& inode, const SetattrIn& in, LostRights& rights, bool& done) {
+  if (asks_for_nothing(in)) {
+    if (const int error = may_ask_for_nothing(call, inode); error != 0) return error;
+  }
   if (changes_owner(in)) {
     if (const int error = change_owner(inode, in); error != 0) return error;
     done = true;

@@ -300,6 +300,23 @@ export const attributeCases: Case[] = [
     },
   },
   {
+    name: 'chown of neither owner nor group: the owner loses setuid and setgid by it, others may not take them',
+    async run(c) {
+      for (const mode of [0o755, 0o4755, 0o2755, 0o2745, 0o6777]) {
+        await c.as(0);
+        await c.file('f', 5, 0o644);
+        await c.ok('chown', 'f', 1000, 1000);
+        for (const who of [1001, 1000, 0]) {
+          await c.as(0);
+          await c.ok('chmod', 'f', mode);
+          await c.as(who);
+          await c.see('chown', 'f', -1, -1);
+          await c.stat('f');
+        }
+      }
+    },
+  },
+  {
     name: 'statfs is that of the file system below; birth time exists and is kept',
     async run(c) {
       await c.ok('statfs', '.');
