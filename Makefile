@@ -10,7 +10,7 @@ OBJECTS := $(SOURCES:%.cc=$(OUT)/%.o)
 INCLUDES := -Inative -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api
 CXXFLAGS += -std=c++20 -O2 -g -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE \
   -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
-  $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
+  $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(filter thread,$(SAN)),-Wno-error=tsan)
 
 # test/native: the system-call driver of the tests; bench: the worker that measures. Neither is part of the product.
 all: $(OUT)/rewindfs.node $(if $(DRIVER),$(OUT)/driver) $(if $(BENCH),$(OUT)/bench-worker)
