@@ -5,7 +5,7 @@ export const O = {
   PATH: 0o10000000, TMPFILE: 0o20200000,
 } as const;
 
-export const RENAME = { NONE: 0, NOREPLACE: 1, EXCHANGE: 2 } as const;
+export const RENAME = { NONE: 0, NOREPLACE: 1, EXCHANGE: 2, WHITEOUT: 4 } as const;
 export const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 export const FALLOC = { ALLOCATE: 0, KEEP_SIZE: 1, PUNCH: 3, ZERO: 16, ZERO_KEEP: 17 } as const;
 export const S = { FIFO: 0o10000, CHR: 0o20000, BLK: 0o60000, REG: 0o100000, SOCK: 0o140000 } as const;

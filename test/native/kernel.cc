@@ -1,8 +1,11 @@
 // What the kernel offers beside plain calls: watches, leases, limits, file handles, statx, calls with flags, programs.
 #include <fcntl.h>
+#include <linux/fiemap.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -115,6 +118,17 @@ Reply read_aligned(Session& s, const Args& a) {
   const ssize_t got = pread(s.fd(a.at(0)), buffer.data.get(), bytes, number(a.at(1)));
   if (got < 0) return {errno, {}};
   return {0, std::to_string(got) + " #" + std::to_string(hash(0, buffer.data.get(), static_cast<size_t>(got)))};
+}
+
+// slot flags|fiemap: what chattr(1) and filefrag(8) ask
+Reply control(Session& s, const Args& a) {
+  if (a.at(1) == "flags") {
+    int flags = 0;
+    return done(ioctl(s.fd(a.at(0)), FS_IOC_GETFLAGS, &flags));
+  }
+  fiemap map{};
+  map.fm_length = FIEMAP_MAX_OFFSET;
+  return done(ioctl(s.fd(a.at(0)), FS_IOC_FIEMAP, &map));
 }
 
 // path: the object is found again by its file handle
@@ -260,6 +274,7 @@ void add_kernel_ops(Table& t) {
   t["writeflags"] = write_flags;
   t["writealigned"] = write_aligned;
   t["readaligned"] = read_aligned;
+  t["ioctl"] = control;
   t["byhandle"] = reopen_by_handle;
   t["import"] = import_file;
   t["run"] = run_program;

@@ -7,6 +7,7 @@ import { Scope } from '../helpers/scope.js';
 import { attributeCases } from './cases/attributes.js';
 import { runCase, type Case } from './cases/case.js';
 import { dataCases } from './cases/data.js';
+import { deviations } from './cases/deviations.js';
 import { kernelCases } from './cases/kernel.js';
 import { matrixCases } from './cases/matrix.js';
 import { nameCases } from './cases/names.js';
@@ -51,5 +52,20 @@ all.forEach((one, i) => {
     const shown = await runCase(one, directories[0]!, 'look');
     same(t, await runCase(one, directories[1]!, 'look'), shown);
     same(t, await runCase(one, path.join(view, `case-${i}`), 'look'), shown);
+  });
+});
+
+deviations.forEach((one, i) => {
+  test.serial(`known deviation: ${one.name}`, async (t) => {
+    const answers: string[] = [];
+    for (const base of [plain, mounted.tree]) {
+      const directory = path.join(base, `deviation-${i}`);
+      fs.mkdirSync(directory);
+      await runCase({ name: one.name, run: async (calls) => void answers.push(await one.see(calls)) }, directory);
+    }
+    const [onPlain, onMount] = answers;
+    // A kernel may have less of them: the mount then answers as the directory does.
+    t.true(onMount === onPlain || (onMount === one.mount && onPlain === one.plain), `directory: ${onPlain}; mount: ${onMount}`);
+    t.log(`directory: ${onPlain}; mount: ${onMount}`);
   });
 });

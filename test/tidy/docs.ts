@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { commandTable, reference, withGenerated } from '../../cli/reference.js';
 import { COMMANDS, OPTIONS } from '../../cli/options.js';
+import { deviations } from '../posix/cases/deviations.js';
 import { projectRoot } from '../helpers/run.js';
 import { projectFiles, read, SOURCES } from '../helpers/project.js';
 
@@ -47,6 +48,13 @@ test('every symbol that the docs name is in the sources', (t) => {
     }
   }
   t.deepEqual(missing, []);
+});
+
+test('docs/posix-conformance.md names the deviations and case files that there are', (t) => {
+  const page = read('docs/posix-conformance.md');
+  const rows = [...page.slice(page.indexOf('## Deviations')).matchAll(/^\| (?!what \||-)([^|]+) \|/gm)].map((match) => match[1]!);
+  t.deepEqual(rows, deviations.map(({ name }) => name));
+  for (const file of projectFiles(/^test\/posix\/cases\/.*\.ts$/)) if (!file.endsWith('/case.ts')) t.true(page.includes(`\`${file}\``), file);
 });
 
 test('every error code is a heading of docs/errors.md, and every heading a code', (t) => {
