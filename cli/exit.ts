@@ -8,7 +8,7 @@ export const EXIT_INTERRUPTED = 130;
 export function exitCode(error: unknown): number {
   if (!(error instanceof RewindError)) return 1;
   switch (error.code) {
-    case 'ERR_USAGE': case 'ERR_TIME_SYNTAX': case 'ERR_POINT_NAME':
+    case 'ERR_USAGE': case 'ERR_TIME_SYNTAX': case 'ERR_POINT_NAME': case 'ERR_POLICY':
       return 2;
     case 'ERR_PARTLY_DONE':
       return 3;

@@ -21,7 +21,7 @@ async function main(argv: string[]): Promise<number> {
     let parser = yargs(argv).scriptName('rewind').usage('$0 <command>: every change in a directory is kept, any past instant can be seen and had back')
       .exitProcess(false).strict().recommendCommands().demandCommand(1, 'Name a command.')
       .version(await packageVersion()).help().alias('help', 'h').wrap(Math.min(110, process.stdout.columns ?? 100))
-      .parserConfiguration({ 'parse-positional-numbers': false, 'duplicate-arguments-array': false, 'dot-notation': false })
+      .parserConfiguration({ 'parse-positional-numbers': false, 'dot-notation': false })
       .epilogue('Times: now, 10:05, "yesterday 17:00", 10m, "2h ago", 2026-11-21T10:05:00Z, #12345 (change number), a point\'s name.')
       .fail((message: string | null, error: Error | undefined) => {
         throw error ?? new RewindError('ERR_USAGE', message ?? 'The command line cannot be understood', 'See rewind --help.');
@@ -29,7 +29,7 @@ async function main(argv: string[]): Promise<number> {
     for (const spec of COMMANDS) {
       parser = parser.command(`${spec.name} ${spec.positionals}`.trim(), spec.describe, (sub) => describeCommand(sub, spec), async (args) => {
         const { run } = await import(`./commands/${spec.name}.js`) as Command;
-        code = await run(args as unknown as Arguments, new Output(json)) ?? EXIT_OK;
+        code = await run(lastOfEach(spec, args as unknown as Arguments), new Output(json)) ?? EXIT_OK;
       });
     }
     await parser.parseAsync();
@@ -37,6 +37,12 @@ async function main(argv: string[]): Promise<number> {
   } catch (error) {
     return report(error, json);
   }
+}
+
+/** An option that is given twice counts as given last. (The parser's own way to say so would keep but the last of several paths, too.) */
+function lastOfEach(spec: CommandSpec, args: Arguments): Arguments {
+  const flags = [...spec.options.map(flagOf), ...Object.keys(COMMON_OPTIONS)];
+  return { ...args, ...Object.fromEntries(flags.flatMap((name) => (Array.isArray(args[name]) ? [[name, args[name].at(-1)]] : []))) };
 }
 
 function describeCommand(sub: Argv, spec: CommandSpec): Argv {

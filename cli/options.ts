@@ -145,6 +145,12 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind watch | jq -r .path', 'the paths being changed']],
   },
   {
+    name: 'policy', positionals: '<ACTION> [PATH..]', describe: 'What is captured how: show the rules, check which applies, edit them',
+    arguments: { ACTION: 'show, check (the file; with PATH: which rule decides for it) or edit ($EDITOR)', PATH: 'For check; a path that ends with / is a directory' },
+    options: WHERE,
+    examples: [['rewind policy show', 'the rules in force, and who says so'], ['rewind policy check build/app.o', 'which rule decides for a path'], ['rewind policy check', 'is policy.toml right? exit code 2 when not'], ['rewind policy edit', 'a wrong file is never saved']],
+  },
+  {
     name: 'view', positionals: '<STORE> <MOUNTPOINT>', describe: 'Show the past of a store as a read-only directory, with no tree',
     arguments: { STORE: 'A store whose tree is not mounted', MOUNTPOINT: 'An empty directory' },
     options: ['foreground'],

@@ -93,6 +93,10 @@ export interface EngineStats {
   requests: Record<string, number>;
   inodes: number; handles: number;
   baseline: BaselineProgress;
+  /** Does the kernel pass reads and writes of files under `on-close` and `none` on to the backing file? */
+  passthrough: boolean;
+  /** Is content being captured that a change of policy or of names made due? */
+  recapturing: boolean;
 }
 
 export interface Engine {
@@ -101,9 +105,14 @@ export interface Engine {
   /**
    * What history holds as the live state: entries packed one after another, each u64 parent ino, u64 ino, u32 mode,
    * u32 uid, u32 gid, u32 nlink, u64 size, i64 mtime_s, u32 mtime_ns, i64 ctime_s, u32 ctime_ns, u32 name length, name (little-endian, no padding).
-   * The root has parent 0 and no name. May be called many times, before startBaseline.
+   * Bit 31 of the mode: history does not have the content. The root has parent 0 and no name. May be called many times, before startBaseline.
    */
   expect(entries: Buffer): Promise<void>;
+  /**
+   * The rules from now on, and how often content of open files under `on-close` is captured (seconds). Before start, or at
+   * any time later: files that are open keep how they are open; what was left out and no longer is gets captured.
+   */
+  setPolicy(rules: NativeRule[], interval: number): void;
   /** No more `expect`: the background walk starts. */
   startBaseline(): void;
   /** Resolves once the walk is complete (its kBaseEnd is appended). */
@@ -164,6 +173,19 @@ export interface TreeWriter {
   close(): void;
 }
 
+/** A rule of the policy (native/live/policy.h); lib/policy compiles them. */
+export interface NativeRule {
+  /** One glob for each name of the path; `**` stands for any number of directories. */
+  parts: string[];
+  /** Matches directories only. */
+  directory: boolean;
+  /** 0 none, 1 on-close, 2 each-write. */
+  capture: number;
+  /** As it was written, and by whom. */
+  pattern: string;
+  by: string;
+}
+
 export interface NativeAddon {
   Journal: new (options: JournalOptions) => Journal;
   Engine: new (options: EngineOptions) => Engine;
@@ -176,6 +198,8 @@ export interface NativeAddon {
   /** fdatasync(2) of a file or directory by path. */
   syncPath(path: string): Promise<void>;
   crc32c(data: Buffer, seed?: number): number;
+  /** Index of the rule that decides for a path from the root of the tree; -1 when none matches. */
+  policyRule(rules: NativeRule[], path: Buffer, directory: boolean): number;
 }
 
 const require = createRequire(import.meta.url);

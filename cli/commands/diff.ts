@@ -4,6 +4,10 @@ import type { Output } from '../output.js';
 import { echoInstant, place, time_zone, withTree } from '../ask.js';
 import type { DiffRow } from '../../lib/daemon/protocol.js';
 
+const OMITTED = {
+  binary: 'binary content differs', large: 'content differs, and is too large to compare line by line', uncaptured: 'content was not captured',
+};
+
 export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
@@ -25,7 +29,7 @@ async function show(row: DiffRow, out: Output): Promise<void> {
   const first = { created: '+', deleted: '-', modified: what.content ? 'c' : '.', renamed: 'R', type: 't' }[row.status];
   const columns = first + (what.mode ? 'p' : '.') + (what.owner ? 'u' : '.') + (what.group ? 'g' : '.') + (what.xattr ? 'x' : '.') + (what.acl ? 'a' : '.');
   await out.line(`${out.paint(colour, columns)} ${row.from === undefined ? '' : `${row.from} -> `}${row.path}`);
-  if (row.omitted) await out.line(row.omitted === 'binary' ? '  (binary content differs)' : '  (content differs, and is too large to compare line by line)');
+  if (row.omitted) await out.line(`  (${OMITTED[row.omitted]})`);
   if (row.patch_base64) await out.bytes(Buffer.from(row.patch_base64, 'base64'));
   if (row.patch) for (const line of row.patch.replace(/\n$/, '').split('\n')) await out.line(paintPatch(line, out));
 }

@@ -9,6 +9,6 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
     const call = { path, at: text(args, 'at')!, into: resolve(text(args, 'into')!), force: flag(args, 'force'), time_zone };
-    await showWork(tree.client.call('restore', call), out, 0);
+    await showWork(tree.client.call('restore', call), out, Infinity);
   });
 }

@@ -30,6 +30,12 @@ function describe(status: StatusRow): string[] {
   }
   if (status.memory_bytes !== null) lines.push(row('memory', showBytes(status.memory_bytes)));
   if (status.last_gap) lines.push(row('gaps', `${status.gaps}, the last ${status.last_gap.reason} at ${showTime(status.last_gap.time)} (#${status.last_gap.seq})`));
+  const { refused, excluded, passthrough } = status.policy;
+  const byCapture = (capture: string) => excluded.filter((rule) => rule.capture === capture).map(({ pattern, by }) => `${pattern}${by === 'default' ? '' : ` (${by})`}`).join(' ');
+  if (byCapture('none')) lines.push(row('not captured', `${byCapture('none')}${excluded.some(({ by }) => by === 'default') ? '; by default but for those with a place' : ''}`));
+  if (byCapture('on-close')) lines.push(row('on close', byCapture('on-close')));
+  if (passthrough !== null && excluded.length > 0) lines.push(row('', passthrough ? 'read and written by the kernel directly' : 'read and written through the daemon, as all files'));
+  if (refused !== null) lines.push(row('POLICY', `${refused}; the one before is in force`));
   if (status.failed !== null) lines.push(row('FAILED', `${status.failed}`), row('', 'Nothing is lost: what is not in history is in the journal. See daemon.log in the store.'));
   return lines;
 }

@@ -40,6 +40,12 @@ export async function nodeThen(history: HistoryReader, path: string, at: Instant
     new RewindError('ERR_NOT_THEN', `${shown} did not exist at ${formatTimeUtc(at.timeNs)} (#${at.seq})`, `When it did: rewind log ${shown}`);
 }
 
+/** The error of who asks for a content that history does not have. */
+export function notCaptured(path: string, at: Instant): RewindError {
+  const shown = safeForTerminal(showPath(validPath(path)));
+  return new RewindError('ERR_NOT_CAPTURED', `The content that ${shown} had at ${formatTimeUtc(at.timeNs)} (#${at.seq}) was not captured`, `Which rule left it out: rewind policy check ${shown}`);
+}
+
 /** @throws ERR_NOT_MOUNTED, always */
 export function notMounted(session: Session, why: string): never {
   const { tree } = session.store.description;

@@ -14,6 +14,7 @@ import type { MountPlan } from '../store/prepare.js';
 import { lockStore } from '../store/store.js';
 import type { Transport } from '../transport.js';
 import { mountView, type MountedView } from '../view/mount.js';
+import { PolicySource } from '../policy/source.js';
 import { busyHint } from './busy.js';
 import { mountError } from './errors.js';
 import { bootId, lastSessionEndedClean } from './sessions.js';
@@ -70,6 +71,7 @@ export class Daemon implements LiveTree, Session {
     readonly journal: Journal,
     readonly engine: Engine,
     private readonly extractor: Extractor,
+    readonly policy: PolicySource,
   ) {
     extractor.onError((error) => this.fail('The extractor stopped', error));
   }
@@ -116,7 +118,11 @@ export class Daemon implements LiveTree, Session {
       snapshotsLink: nested ? undefined : layout.view, transport: options.transport,
       clean: await lastSessionEndedClean(history), bootId: await bootId(), version: options.version,
     });
-    const daemon = new Daemon(plan, options, history, journal, engine, extractor);
+    const policy = new PolicySource(layout.policy, layout.goodPolicy);
+    await policy.load();
+    policy.applyTo(engine);
+    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy);
+    policy.onRefused((error) => options.onFailure?.('The policy file was refused', error));
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     daemon.mountSeq = daemon.provisionalFrom = (await engine.start()).mountSeq;
     daemon.walk = daemon.awaitWalk();
@@ -124,7 +130,9 @@ export class Daemon implements LiveTree, Session {
     await daemon.mountViews();
     undo.push(() => daemon.view?.unmount(true));
     const control = await serveControl(daemon, layout.socket);
-    daemon.undo.push(() => lock.release(), () => history.close(), () => journal.close(), () => control.close());
+    undo.push(() => policy.unwatch());
+    policy.watch();
+    daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close());
     void daemon.loadBaseline(before);
     return daemon;
   }

@@ -3,9 +3,10 @@ import { RewindError } from '../errors.js';
 import { listSaves, listWrites } from '../recovery/versions.js';
 import { readsAsTime } from '../time/resolve.js';
 import type { WriteEntry } from '../recovery/types.js';
-import { instantAt, nodeThen, notMounted, stateAt, validPath } from './ask.js';
+import { instantAt, nodeThen, notCaptured, notMounted, stateAt, validPath } from './ask.js';
 import { diff } from './diff.js';
 import { addMark } from './mark.js';
+import { pathBytes } from '../paths.js';
 import type { MethodName, Methods } from './protocol.js';
 import { instantRow, listRow, pointRow, S_IFMT, saveRow, writeRow } from './rows.js';
 import type { Session } from './session.js';
@@ -64,6 +65,7 @@ export const methods: { [M in MethodName]: Method<M> } = {
     if ((attr.mode & S_IFMT) !== 0o100000) {
       throw new RewindError('ERR_USAGE', `${args.path} was not a regular file at #${at.seq}`, 'See `rewind ls` for what it was.');
     }
+    if (attr.uncaptured) throw notCaptured(args.path, at);
     for (let offset = 0; offset < attr.size && !signal.aborted; offset += CAT_BYTES) {
       yield await history.read(node, offset, Math.min(CAT_BYTES, attr.size - offset), at.seq);
     }
@@ -93,6 +95,15 @@ export const methods: { [M in MethodName]: Method<M> } = {
       for await (const entry of listWrites(session.history, [], { since: seen, until })) entries.push(entry);
       yield* entries.sort((a, b) => a.seq - b.seq).map(writeRow);
       seen = until;
+    }
+  },
+
+  async *policy(session, args) {
+    const { policy } = session;
+    if (args.paths === undefined) yield policy.row();
+    for (const { path, directory } of args.paths ?? []) {
+      const rule = policy.decide(pathBytes(validPath(path)), directory);
+      yield { path, capture: rule?.capture ?? 'each-write', rule };
     }
   },
 

@@ -5,6 +5,7 @@
 import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
 import { native } from '../native.js';
+import { PolicySource } from '../policy/source.js';
 import { lockStore, type Store } from '../store/store.js';
 import { storeOpenError } from './errors.js';
 import type { Session } from './session.js';
@@ -35,7 +36,9 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
     extractor.start();
     undo.push(() => extractor.stop());
     await extractor.caughtUp(journal.stats().lastSeq);
-    return { store, history, live: null, settle: async () => history.watermark(), close };
+    const policy = new PolicySource(layout.policy, layout.goodPolicy);
+    await policy.load();
+    return { store, history, policy, live: null, settle: async () => history.watermark(), close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);

@@ -3,6 +3,7 @@
  * store that is not mounted, and lib/index.ts. Everything is JSON (a method of bytes aside): paths are shown names
  * (lib/paths.ts), times RFC 3339 in UTC to the nanosecond. Fields are only ever added.
  */
+import type { Capture } from '../policy/file.js';
 import type { BaselineProgress, EngineStats } from '../native.js';
 import type { Marker, PointKind } from '../history/types.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
@@ -72,7 +73,7 @@ export interface DiffRow {
   /** The same, when it is not UTF-8. */
   patch_base64?: string;
   /** Why content that differs is not shown. */
-  omitted?: 'binary' | 'large';
+  omitted?: 'binary' | 'large' | 'uncaptured';
 }
 
 export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
@@ -110,7 +111,27 @@ export interface StatusRow {
   last_gap: GapRow | null;
   /** Why the extractor stopped; null when all is well. */
   failed: string | null;
+  /** What is not captured at each write, and why the policy file is not in force if it is not. */
+  policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };
 }
+
+/** The policy in force. */
+export interface PolicyRow {
+  /** The policy file, and whether it exists. */
+  file: string;
+  exists: boolean;
+  /** Why the file as it is now is not in force; null when it is, or there is none. */
+  refused: string | null;
+  /** Seconds between captures of content of files that stay open under `on-close`. */
+  interval: number;
+  /** The last that matches decides; what none matches is captured at each write. */
+  rules: PolicyRuleRow[];
+}
+
+export interface PolicyRuleRow { pattern: string; capture: Capture; by: string; line: number | null }
+
+/** What applies to one path. `rule` is null when none matches. */
+export interface PolicyPathRow { path: string; capture: Capture; rule: PolicyRuleRow | null }
 
 /** One message of a rollback or restore. */
 export type WorkRow =
@@ -136,6 +157,7 @@ export interface Methods {
   points: { args: Record<string, never>; item: PointRow };
   mark: { args: { name: string; note?: string }; item: PointRow };
   watch: { args: Record<string, never>; item: LogRow };
+  policy: { args: { paths?: { path: string; directory: boolean }[] }; item: PolicyRow | PolicyPathRow };
   unmount: { args: { lazy?: boolean }; item: { type: 'stopped'; seq: number } };
 }
 

@@ -2,6 +2,7 @@
 import type { HistoryReader } from '../history/reader.js';
 import type { Seq } from '../history/types.js';
 import type { Engine, Journal } from '../native.js';
+import type { PolicySource } from '../policy/source.js';
 import type { Store } from '../store/store.js';
 
 /** A mounted tree. */
@@ -32,6 +33,8 @@ export interface LiveTree {
 export interface Session {
   readonly store: Store;
   readonly history: HistoryReader;
+  /** What is captured how. */
+  readonly policy: PolicySource;
   /** null when the tree is not mounted. */
   readonly live: LiveTree | null;
   /**

@@ -35,5 +35,10 @@ export async function* status(session: Session, _args: Methods['status']['args']
     gaps: gaps.length,
     last_gap: lastGap ? gapRow(lastGap) : null,
     failed: live?.failed()?.message ?? null,
+    policy: {
+      refused: session.policy.refused?.message ?? null,
+      excluded: session.policy.policy.rules.filter(({ capture }) => capture !== 'each-write').map(({ pattern, capture, by }) => ({ pattern, capture, by })),
+      passthrough: engine?.passthrough ?? null,
+    },
   };
 }

@@ -3,10 +3,13 @@
  * another place. Both answer with what they plan and how far they are.
  */
 import { RewindError } from '../errors.js';
+import type { Name } from '../history/types.js';
 import { native } from '../native.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import { applyPlan, type ApplyOptions } from '../recovery/apply.js';
+import { noDifference } from '../recovery/compare.js';
 import { planRollback } from '../recovery/plan.js';
+import { NEVER_CAPTURED } from '../recovery/plan/uncaptured.js';
 import { restoreInto } from '../recovery/restore.js';
 import type { ApplyFailure, ApplyProgress, Plan } from '../recovery/types.js';
 import { instantAt, notMounted, stateAt, validPath } from './ask.js';
@@ -84,9 +87,11 @@ export async function* restore(session: Session, args: Methods['restore']['args'
   const at = await stateAt(session, args.at, args);
   yield { type: 'instant', at: instantRow(at) };
   let progress: ApplyProgress | null = null;
+  const skipped: Name[][] = [];
   const failure = yield* following(async (options) => {
-    progress = await restoreInto(session.history, { ...options, path, at: at.seq, dest: args.into, force: args.force, openTree: native.openTree });
+    progress = await restoreInto(session.history, { ...options, onSkip: (one) => skipped.push(one), path, at: at.seq, dest: args.into, force: args.force, openTree: native.openTree });
   });
+  for (const one of skipped) yield { type: 'entry', ...planRow({ action: 'skip', path: one, what: noDifference(), bytes: 0, reason: NEVER_CAPTURED }) };
   if (failure) throw failure;
   const { totalOps, totalBytes } = progress!;
   yield { type: 'restored', steps: totalOps, bytes: totalBytes, into: args.into };

@@ -7,7 +7,7 @@
 import { RewindError } from '../errors.js';
 import { blockKey, nameKey } from '../history/keys.js';
 import { ROOT, type Change, type NodeId } from '../history/types.js';
-import { attrSize, BLOCK_BYTES, encodeBlock, TOMBSTONE } from '../history/values.js';
+import { attrSize, BLOCK_BYTES, encodeBlock, isUncaptured, TOMBSTONE } from '../history/values.js';
 import { linkOff, nameOff, nameOn, noteChange, noteGap, PRESENT } from './emit.js';
 import { cut, dataOf, foldLinkTarget, NO_END } from './fold-data.js';
 import { btimeAt, decodeBaseNode, Flag, Kind, sizeAt, typeAt, type Record } from './record.js';
@@ -48,8 +48,12 @@ function foldBaseNode(state: FoldState, record: Record): void {
   const found = state.looked.nodes.get(bound.node);
   if (found?.atMount === true || !first(state, `node ${bound.node}`)) return;
   const { target, xattrs } = decodeBaseNode(record);
-  if (found?.value != null && sameAttributes(found.value, raw, attrAt) && sameXattrs(found.xattrs, xattrs)) return;
+  const uncaptured = (record.flags & Flag.Uncaptured) !== 0;
+  bound = state.capture(ino, bound, !uncaptured);
+  const unchanged = found?.value != null && sameAttributes(found.value, raw, attrAt) && sameXattrs(found.xattrs, xattrs);
+  if (unchanged && isUncaptured(found.value!) === uncaptured) return;
   state.attributes(record, attrAt, ino, bound, mount);
+  if (unchanged) return;
   if (found?.value != null && attrSize(found.value, 8) > sizeAt(raw, attrAt)) cutBase(state, bound.node, sizeAt(raw, attrAt), NO_END);
   if (target.length > 0) foldLinkTarget(state, bound, target, mount);
   for (const [name, value] of xattrs) {

@@ -30,15 +30,31 @@ export function foldRecord(state: FoldState, record: Record): void {
     case Kind.Setxattr: case Kind.Removexattr: foldObject(state, record, foldXattr); break;
     case Kind.BaseNode: case Kind.BaseName: case Kind.BaseAbsent: case Kind.BaseData: foldBase(state, record); break;
     case Kind.BaseEnd: state.meta.baselined = true; break;
-    default: break;  // open, close: they only bound a save, whose id every record of it carries
+    case Kind.Open: case Kind.Close: foldSave(state, record); break;
+    default: break;
   }
   state.meta.watermark = record.seq;
   state.meta.timeNs = record.timeNs;
 }
 
+/** They only bound a save, whose id every record of it carries, unless its content is left out: then they are all that is told of it. */
+function foldSave(state: FoldState, record: Record): void {
+  if ((record.flags & Flag.Uncaptured) === 0) return;
+  const bound = state.capture(record.ino, state.bound(record.ino), false);
+  state.attributes(record, record.attrAt, record.ino, bound, record.seq);
+  if (record.kind === Kind.Close) noteChange(state, record, 'modify', bound);
+}
+
+/** Does history know the content after this record? A capture counts when it is whole. */
+function captureOf(state: FoldState, record: Record, bound: Bound): Bound {
+  if (record.flags & Flag.Uncaptured) return state.capture(record.ino, bound, false);
+  if ((record.flags & (Flag.Captured | Flag.More)) === Flag.Captured) return state.capture(record.ino, bound, true);
+  return bound;
+}
+
 /** A change of one object itself: its content first (that needs the size before), then its attributes. */
 function foldObject(state: FoldState, record: Record, effect: (state: FoldState, record: Record, bound: Bound) => void): void {
-  const bound = state.bound(record.ino);
+  const bound = captureOf(state, record, state.bound(record.ino));
   const sizeBefore = bound.size;
   effect(state, record, bound);
   state.attributes(record, record.attrAt, record.ino, bound, record.seq);
@@ -53,7 +69,7 @@ function foldXattr(state: FoldState, record: Record, bound: Bound): void {
 }
 
 function foldBirth(state: FoldState, record: Record): void {
-  const bound = state.bear(record.ino, record);
+  const bound = captureOf(state, record, state.bear(record.ino, record));
   const parent = state.bound(record.parent);
   state.attributes(record, record.attrAt, record.ino, bound, record.seq);
   state.attributes(record, record.parentAttrAt, record.parent, parent, record.seq);

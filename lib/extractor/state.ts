@@ -118,10 +118,18 @@ export class FoldState {
     return known?.node === ROOT ? known : this.bind(ino, { node: ROOT, type: 0o040000, btime: 0n, size: -1 });
   }
 
+  /** From here on the content is known, or is not; attributes that are written afterwards say so. */
+  capture(ino: number, bound: Bound, captured: boolean): Bound {
+    if (captured === (bound.uncaptured !== true)) return bound;
+    const { uncaptured: _, ...rest } = bound;
+    return this.bind(ino, captured ? rest : { ...rest, uncaptured: true });
+  }
+
   /** A `nodes` entry from the journal's attributes at this place; nothing when the section is missing. */
   attributes(record: Record, at: number, ino: number, bound: Bound, seq: Seq): void {
     if (at === 0) return;
-    const value = this.arena.take(NODE_BYTES);
+    const value = this.arena.take(NODE_BYTES + (bound.uncaptured ? 1 : 0));
+    if (bound.uncaptured) value[NODE_BYTES] = 1;
     value.writeUInt32LE(ino >>> 0, 0);
     value.writeUInt32LE(Math.floor(ino / 0x1_0000_0000), 4);
     record.raw.copy(value, 8, at, at + ATTR_BYTES);

@@ -107,8 +107,15 @@ export class History implements HistoryReader {
   namesEver(parent: NodeId): Promise<Name[]> { return this.tree.namesEver(parent); }
 
   async read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer> {
-    const end = size ?? (await this.attr(node, seq))?.size ?? 0;
+    const end = size ?? await this.readableSize(node, seq);
     return this.content.read(node, offset, Math.max(0, Math.min(length, end - offset)), seq);
+  }
+
+  /** @throws ERR_NOT_CAPTURED */
+  private async readableSize(node: NodeId, seq: Seq): Promise<number> {
+    const attr = await this.attr(node, seq);
+    if (attr?.uncaptured && attr.size > 0) throw new RewindError('ERR_NOT_CAPTURED', `the content that object ${node} had at #${seq} was not captured`, '`rewind policy check PATH` says which rule left it out.');
+    return attr?.size ?? 0;
   }
 
   async readlink(node: NodeId, seq: Seq): Promise<Buffer> { return this.read(node, 0, BLOCK_BYTES, seq); }

@@ -5,7 +5,7 @@
  */
 import type { TreeReader } from './tree.js';
 import { ROOT, type NodeId, type Seq } from './types.js';
-import { inoOf } from './values.js';
+import { inoOf, isUncaptured } from './values.js';
 
 const CHUNK_BYTES = 1 << 20;
 const PAGE = 512;
@@ -42,11 +42,12 @@ export async function* liveEntries(tree: TreeReader, seq: Seq): AsyncGenerator<B
   if (parts.length > 0) yield Buffer.concat(parts);
 }
 
-/** u64 parent ino, u64 ino, u32 mode, uid, gid, nlink, u64 size, i64 mtime s, u32 ns, i64 ctime s, u32 ns, u32 name length, name. */
+/** u64 parent ino, u64 ino, u32 mode, uid, gid, nlink, u64 size, i64 mtime s, u32 ns, i64 ctime s, u32 ns, u32 name length, name. Bit 31 of mode: the content was not captured. */
 function packEntry(parent: bigint, value: Buffer, name: Buffer): Buffer {
   const entry = Buffer.allocUnsafe(ENTRY_HEAD + name.length);
   entry.writeBigUInt64LE(parent, 0);
   value.copy(entry, 8, 0, 32);     // ino, mode, uid, gid, nlink, size
+  if (isUncaptured(value)) entry[19] = entry[19]! | 0x80;
   value.copy(entry, 40, 48, 56);   // mtime s
   value.copy(entry, 48, 76, 80);   // mtime ns
   value.copy(entry, 52, 56, 64);   // ctime s

@@ -24,7 +24,10 @@ export interface HistoryReader {
   xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]>;
   /** Nodes in [from, until) that have, or ever had, extended attributes; null when they are too many to tell cheaply. */
   xattrNodes?(from: NodeId, until: NodeId): Promise<Set<NodeId> | null>;
-  /** Bytes of a file, holes as zeroes, cut at its size then. A caller who knows that size already may say it. */
+  /**
+   * Bytes of a file, holes as zeroes, cut at its size then. A caller who knows that size already, and that the content was
+   * captured, may say it. @throws ERR_NOT_CAPTURED
+   */
   read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer>;
   /** Data ranges (not holes) of a file, in units of blocks, ascending. */
   dataRanges(node: NodeId, seq: Seq): Promise<{ offset: number; length: number }[]>;

@@ -23,6 +23,8 @@ export interface NodeAttr {
   mtime: bigint;
   ctime: bigint;
   btime: bigint;
+  /** The content was never captured (policy, or it could not be read): only these attributes are known. */
+  uncaptured?: true;
 }
 
 /** What a name led to. */

@@ -12,21 +12,25 @@ export const BLOCK_BYTES = 65536;
 export const INLINE_BYTES = 512;
 /** An entry that says: from here on it is not there. */
 export const TOMBSTONE = Buffer.alloc(0);
-/** Bytes of a `nodes` value: ino and the journal's attributes. */
+/** Bytes of a `nodes` value: ino and the journal's attributes. One byte more, 1, says that the content was not captured. */
 export const NODE_BYTES = 88;
 
 const NS = 1_000_000_000n;
 
 /** Attributes of a `nodes` value: u64 ino and Attr as in the journal, little-endian. */
 export function decodeAttr(value: Buffer): NodeAttr {
-  if (value.length !== NODE_BYTES) throw corrupt(`a node entry of ${value.length} bytes, expected ${NODE_BYTES}`);
+  if (value.length !== NODE_BYTES && !isUncaptured(value)) throw corrupt(`a node entry of ${value.length} bytes, expected ${NODE_BYTES}`);
   const time = (seconds: number, ns: number) => value.readBigInt64LE(seconds) * NS + BigInt(value.readUInt32LE(ns));
   return {
     mode: value.readUInt32LE(8), uid: value.readUInt32LE(12), gid: value.readUInt32LE(16), nlink: value.readUInt32LE(20),
     size: attrSize(value, 8), rdev: value.readBigUInt64LE(32),
     atime: time(40, 72), mtime: time(48, 76), ctime: time(56, 80), btime: time(64, 84),
+    ...isUncaptured(value) && { uncaptured: true },
   };
 }
+
+/** Does a `nodes` value say that the content was not captured? */
+export const isUncaptured = (value: Buffer): boolean => value.length === NODE_BYTES + 1 && value[NODE_BYTES] === 1;
 
 /** `size` of the journal's Attr at this place. */
 export const attrSize = (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + 16) + bytes.readUInt32LE(at + 20) * 0x1_0000_0000;
@@ -164,19 +168,25 @@ export interface Binding {
   type: number;
   /** Birth time of the inode; 0 = not known. */
   btime: bigint;
+  /** The content that it has now was not captured. */
+  uncaptured?: true;
 }
+
+/** Beside the type bits. */
+const UNCAPTURED_BIT = 0x8000_0000;
 
 export function encodeBinding(binding: Binding): Buffer {
   const value = Buffer.allocUnsafe(20);
   putU64(value, binding.node, 0);
   value.writeBigInt64BE(binding.btime, 8);
-  value.writeUInt32BE(binding.type, 16);
+  value.writeUInt32BE(binding.type + (binding.uncaptured ? UNCAPTURED_BIT : 0), 16);
   return value;
 }
 
 export function decodeBinding(value: Buffer): Binding {
   if (value.length !== 20) throw corrupt(`an inode entry of ${value.length} bytes, expected 20`);
-  return { node: getU64(value, 0), btime: value.readBigInt64BE(8), type: value.readUInt32BE(16) };
+  const type = value.readUInt32BE(16);
+  return { node: getU64(value, 0), btime: value.readBigInt64BE(8), type: type % UNCAPTURED_BIT, ...type >= UNCAPTURED_BIT && { uncaptured: true } };
 }
 
 /** A run of records in `times` (key: first seq): time of the first, then for each record its ns after it (u32). */

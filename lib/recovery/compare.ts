@@ -22,6 +22,9 @@ export const isLink = (attr: NodeAttr): boolean => (attr.mode & S_IFMT) === S_IF
 export const sameType = (a: NodeAttr, b: NodeAttr): boolean => (a.mode & S_IFMT) === (b.mode & S_IFMT);
 export const isAcl = (name: Name): boolean => name === ACL_ACCESS || name === ACL_DEFAULT;
 
+/** A file whose content history does not have. An empty one has none to miss. */
+export const hasNoContent = (attr: NodeAttr): boolean => attr.uncaptured === true && attr.size > 0;
+
 /** One object at one instant. */
 export interface At {
   node: NodeId;
@@ -72,6 +75,8 @@ async function sameContent(history: HistoryReader, a: At, b: At): Promise<boolea
   }
   if (!isFile(a.attr)) return isDir(a.attr) || a.attr.rdev === b.attr.rdev;
   if (a.attr.size !== b.attr.size) return false;
+  // What was not captured is the same only if nothing says otherwise.
+  if (hasNoContent(a.attr) || hasNoContent(b.attr)) return a.node === b.node && a.attr.mtime === b.attr.mtime;
   for await (const range of differingRanges(history, a, b)) return range.length === 0;
   return true;
 }

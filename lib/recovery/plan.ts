@@ -7,7 +7,7 @@
 import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeId, Seq } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
-import { compareObjects, differs, isDir, isFile, noDifference, xattrsOf, type At } from './compare.js';
+import { compareObjects, differs, hasNoContent, isDir, isFile, noDifference, xattrsOf, type At } from './compare.js';
 import { neverExisted } from './nearest.js';
 import { touchedBetween } from './places.js';
 import { Remembered } from './remembered.js';
@@ -16,6 +16,7 @@ import { Gathering } from './plan/gather.js';
 import { changedContent, directoryAttributes, joinPath } from './plan/objects.js';
 import { Placer } from './plan/placer.js';
 import { Scope } from './plan/scope.js';
+import { leaveUncaptured, NEVER_CAPTURED } from './plan/uncaptured.js';
 import type { Instants, Thing } from './plan/things.js';
 import type { DiffWhat, Plan, PlanCounts, PlanEntry, PlanOp } from './types.js';
 
@@ -57,6 +58,7 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
   await history.warm(touched.nodes, options.to, options.now, true);
   const gathering = new Gathering(instants, scope);
   await gathering.run(touched);
+  const left = await leaveUncaptured(gathering.placements, gathering.vacancies, instants);
   const placer = new Placer(instants, (node) => gathering.liveThing(node), (thing) => scope.slots(thing.node, 'now'), gathering.vacancies);
   const draft: Draft = { instants, scope, gathering, placer, ops: [], bytes: 0, entries: new Map(), unchanged: 0 };
   await nameEntries(draft);
@@ -65,7 +67,7 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
   for (const one of placer.ops) draft.ops.push(one);
   draft.bytes += placer.bytes;
   await keptObjects(draft, touched.nodes, lent);
-  const entries = [...draft.entries.values()].sort((a, b) => (showPath(a.path) < showPath(b.path) ? -1 : 1));
+  const entries = [...draft.entries.values(), ...left].sort((a, b) => (showPath(a.path) < showPath(b.path) ? -1 : 1));
   return { now: options.now, to: options.to, paths: options.paths, ops: draft.ops, entries, counts: countsOf(entries, draft.unchanged), bytes: draft.bytes };
 }
 
@@ -145,6 +147,10 @@ async function keptObject(draft: Draft, node: NodeId, stirred: boolean, lent: bo
   const what = await compareObjects(history, old, present);
   const path = await finalPath(draft, thing);
   if (path === null) return;
+  if (what.content && (hasNoContent(old.attr) || hasNoContent(present.attr))) {
+    draft.entries.set(`false ${path}`, { action: 'skip', path: path.split('/'), what, bytes: 0, reason: NEVER_CAPTURED });
+    return;
+  }
   const disturbed = { content: false, times: stirred, mode: lent };
   const ops: PlanOp[] = [];
   let bytes = 0;

@@ -10,7 +10,7 @@ import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import type { TreeWriter } from '../native.js';
 import { safeForTerminal, showName, showPath } from '../paths.js';
 import { applyPlan, type ApplyOptions } from './apply.js';
-import { isDir } from './compare.js';
+import { hasNoContent, isDir } from './compare.js';
 import { neverExisted } from './nearest.js';
 import { directoryAttributes, joinPath, makeObject } from './plan/objects.js';
 import type { ApplyProgress, PlanOp } from './types.js';
@@ -22,6 +22,8 @@ export interface RestoreOptions extends ApplyOptions {
   at: Seq;
   /** A directory; made if it is missing. The copy gets its old name in it; the whole tree comes as its content. */
   dest: string;
+  /** Told of each file that is left out because its content was not captured: its path in the copy. */
+  onSkip?: (path: Name[]) => void;
   /** Replace files that are in the way, and fill directories that are there already. */
   force?: boolean;
   /** Opens a directory for changing: `native.openTree`. */
@@ -46,8 +48,9 @@ export async function restoreInto(history: HistoryReader, options: RestoreOption
   }
   const attr = await history.attr(node, at);
   if (!attr) throw new RewindError('ERR_HISTORY_CORRUPT', `history has no attributes of ${safeForTerminal(showPath(path))} at #${at}`, 'check the store');
+  if (hasNoContent(attr)) throw new RewindError('ERR_NOT_CAPTURED', `the content that ${safeForTerminal(showPath(path))} had at #${at} was not captured`, '`rewind policy check PATH` says which rule left it out');
   await mkdir(dest, { recursive: true });
-  const builder = new Builder(history, at, dest, options.force === true);
+  const builder = new Builder(history, at, dest, options.force === true, options.onSkip);
   await builder.build({ node, path: path.at(-1) ?? '', attr });
   const tree = await options.openTree(dest);
   try {
@@ -62,13 +65,17 @@ class Builder {
   bytes = 0;
   private readonly made = new Map<NodeId, string>();
 
-  constructor(private readonly history: HistoryReader, private readonly at: Seq, private readonly dest: string, private readonly force: boolean) {}
+  constructor(private readonly history: HistoryReader, private readonly at: Seq, private readonly dest: string, private readonly force: boolean, private readonly onSkip?: (path: Name[]) => void) {}
 
   async build(top: Item): Promise<void> {
     const last: PlanOp[][] = [];
     const stack: { item: Item; below: boolean }[] = [{ item: top, below: true }];
     for (let next = stack.pop(); next; next = stack.pop()) {
       const { item, below } = next;
+      if (hasNoContent(item.attr)) {
+        this.onSkip?.(item.path.split('/'));
+        continue;
+      }
       const there = below && await this.there(item);
       const made = this.made.get(item.node);
       if (made !== undefined) {

@@ -6,14 +6,16 @@ import { structuredPatch } from 'diff';
 import type { HistoryReader } from '../history/reader.js';
 import type { NodeAttr, NodeId, Seq } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
-import { isDir, isFile, isLink } from './compare.js';
+import { hasNoContent, isDir, isFile, isLink } from './compare.js';
 import type { DiffEntry } from './types.js';
 
 /** Content that differs, as a patch or as the reason why there is none. */
 export type ContentDiff =
   | { kind: 'text'; patch: Buffer; added: number; removed: number }
   | { kind: 'binary'; fromBytes: number; toBytes: number }
-  | { kind: 'large'; fromBytes: number; toBytes: number };
+  | { kind: 'large'; fromBytes: number; toBytes: number }
+  /** The content of one side was not captured. */
+  | { kind: 'uncaptured'; fromBytes: number; toBytes: number };
 
 /** How content is compared. */
 export interface TextDiffOptions {
@@ -38,6 +40,7 @@ export async function unifiedDiff(history: HistoryReader, entry: DiffEntry, from
   if (fromAttr && toAttr && !entry.what.content) return null;
   const fromBytes = fromAttr?.size ?? 0;
   const toBytes = toAttr?.size ?? 0;
+  if ((fromAttr && hasNoContent(fromAttr)) || (toAttr && hasNoContent(toAttr))) return { kind: 'uncaptured', fromBytes, toBytes };
   if (Math.max(fromBytes, toBytes) > (options.maxBytes ?? MAX_BYTES)) return { kind: 'large', fromBytes, toBytes };
   const [a, b] = await Promise.all([contentOf(history, fromNode, fromAttr, fromSeq), contentOf(history, toNode, toAttr, toSeq)]);
   if (isBinary(a) || isBinary(b)) return { kind: 'binary', fromBytes, toBytes };

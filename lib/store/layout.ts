@@ -22,6 +22,10 @@ export interface StoreLayout {
   history: string;
   /** What a detached daemon prints. */
   log: string;
+  /** What is captured how; missing until somebody writes it. */
+  policy: string;
+  /** The last policy file that could be read, as it was. */
+  goodPolicy: string;
   /** Where a user's views are mounted: inside that user's own mount they cannot be. */
   view: string;
 }
@@ -35,6 +39,8 @@ export function storeLayout(root: string): StoreLayout {
     journal: join(root, 'journal'),
     history: join(root, 'history'),
     log: join(root, 'daemon.log'),
+    policy: join(root, 'policy.toml'),
+    goodPolicy: join(root, 'policy.good.toml'),
     view: join(root, 'view'),
   };
 }

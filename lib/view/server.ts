@@ -2,8 +2,9 @@
  * Answers the requests of one view. Guarantees: each request that is due an answer gets exactly one; a slow one delays
  * no other; one that is interrupted is answered at once; whatever fails is an errno, never an exception.
  */
+import { RewindError } from '../errors.js';
 import { forgetsOf, interruptIn, Malformed, requestsOf, type Request } from './decode.js';
-import { EINTR, EINVAL, EIO, ENOSYS, EROFS, ESTALE, type Answer, type Operation } from './ops/answer.js';
+import { EINTR, EINVAL, EIO, ENODATA, ENOSYS, EROFS, ESTALE, type Answer, type Operation } from './ops/answer.js';
 import { getattr, readlink, statfs, statx } from './ops/attributes.js';
 import { lseek, read } from './ops/data.js';
 import { readdir } from './ops/directory.js';
@@ -71,6 +72,7 @@ export class ViewServer {
 
   private errnoOf(error: unknown): number {
     if (error instanceof Malformed) return EINVAL;
+    if (error instanceof RewindError && error.code === 'ERR_NOT_CAPTURED') return ENODATA;
     this.onError(error);
     return EIO;
   }

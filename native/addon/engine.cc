@@ -5,6 +5,7 @@
 #include "addon/exports.h"
 #include "addon/journal.h"
 #include "addon/notifier.h"
+#include "addon/policy.h"
 
 namespace rewindfs::addon {
 namespace {
@@ -43,6 +44,7 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
     exports.Set("Engine", DefineClass(env, "Engine",
                                       {InstanceMethod<&EngineObject::start>("start"),
                                        InstanceMethod<&EngineObject::expect>("expect"),
+                                       InstanceMethod<&EngineObject::set_policy>("setPolicy"),
                                        InstanceMethod<&EngineObject::start_baseline>("startBaseline"),
                                        InstanceMethod<&EngineObject::baseline_done>("baselineDone"),
                                        InstanceMethod<&EngineObject::stats>("stats"),
@@ -75,6 +77,10 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
       engine->tree()->baseline.expect(entries);
       return Outcome<Done>(Done{});
     });
+  }
+
+  void set_policy(const Napi::CallbackInfo& info) {
+    engine_->set_policy(policy_of(info[0]), info[1].As<Napi::Number>().Uint32Value());
   }
 
   void start_baseline(const Napi::CallbackInfo& info) { started_tree(info.Env()).baseline.start(); }
@@ -111,6 +117,8 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
     result.Set("inodes", static_cast<double>(tree.inodes.size()));
     result.Set("handles", static_cast<double>(tree.handles.size()));
     result.Set("baseline", baseline);
+    result.Set("passthrough", tree.captures.passes_on());
+    result.Set("recapturing", tree.recapture.busy());
     return result;
   }
 

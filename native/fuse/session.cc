@@ -31,6 +31,7 @@ Session::Session(SessionOptions options, Answer answer, std::function<void()> th
 Session::~Session() { join(0); }
 
 Outcome<Done> Session::init(UniqueFd connection) {
+  connection_fd_ = connection.get();
   auto dev = DevTransport::open(std::move(connection), std::max(options_.threads, 1u));
   if (!dev.ok()) return Failure{dev.error(), "FUSE_DEV_IOC_CLONE", "/dev/fuse"};
   DevTransport& first = **dev;
@@ -84,6 +85,7 @@ InitOut Session::answer_init(const InitIn& in) {
   out.max_write = kMaxWriteBytes;
   out.time_gran = 1;
   out.max_pages = kMaxWriteBytes / 4096;
+  if (negotiated_ & kPassthrough) out.max_stack_depth = 1;
   return out;
 }
 
@@ -118,6 +120,7 @@ void Session::join(unsigned patience_ms) {
   }
   for (auto& thread : threads_) thread.join();
   threads_.clear();
+  connection_fd_ = -1;
   transport_.reset();  // whoever still uses the connection gets ENOTCONN instead of waiting for ever
 }
 

@@ -43,6 +43,8 @@ class Session {
   void join(unsigned patience_ms);
 
   uint64_t negotiated() const { return negotiated_; }
+  // For what is asked of the connection itself (backing files, invalidations); -1 before init() and after join().
+  int connection_fd() const { return connection_fd_; }
   const char* transport() const { return transport_name_; }
   // Why it is /dev/fuse and not io_uring; empty when it is.
   const std::string& transport_reason() const { return reason_; }
@@ -76,6 +78,7 @@ class Session {
   std::atomic<unsigned> attaching_{0};
   std::atomic<int> refused_{0};  // why a thread could not attach
   uint64_t negotiated_ = 0;
+  int connection_fd_ = -1;
 };
 
 }  // namespace rewindfs::fuse

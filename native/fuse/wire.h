@@ -12,6 +12,9 @@ inline constexpr uint64_t kRootId = 1;
 inline constexpr uint32_t kMaxWriteBytes = 1u << 20;
 inline constexpr size_t kRequestBufferBytes = kMaxWriteBytes + 4096;
 inline constexpr uint32_t kCloneIoctl = 0x8004e500;  // FUSE_DEV_IOC_CLONE = _IOR(229, 0, u32)
+inline constexpr uint32_t kBackingOpenIoctl = 0x4010e501;   // FUSE_DEV_IOC_BACKING_OPEN = _IOW(229, 1, BackingMap)
+inline constexpr uint32_t kBackingCloseIoctl = 0x4004e502;  // FUSE_DEV_IOC_BACKING_CLOSE = _IOW(229, 2, u32)
+inline constexpr int32_t kNotifyInvalInode = 2;             // the error of an OutHeader with unique 0
 
 enum class Op : uint32_t {
   kLookup = 1, kForget = 2, kGetattr = 3, kSetattr = 4, kReadlink = 5, kSymlink = 6, kMknod = 8, kMkdir = 9,
@@ -118,6 +121,8 @@ struct Rename2In { uint64_t new_dir; uint32_t flags, padding; };
 struct LinkIn { uint64_t nodeid; };
 struct OpenIn { uint32_t flags, open_flags; };
 struct CreateIn { uint32_t flags, mode, umask, open_flags; };
+struct BackingMap { int32_t fd; uint32_t flags; uint64_t padding; };
+struct NotifyInvalInode { uint64_t nodeid; int64_t offset, length; };
 struct OpenOut { uint64_t fh; uint32_t open_flags; int32_t backing_id; };
 struct ReleaseIn { uint64_t fh; uint32_t flags, release_flags; uint64_t lock_owner; };
 struct FlushIn { uint64_t fh; uint32_t unused, padding; uint64_t lock_owner; };
@@ -179,6 +184,7 @@ inline constexpr size_t padded(size_t bytes) { return (bytes + 7) & ~size_t{7}; 
 static_assert(sizeof(InHeader) == 40 && sizeof(OutHeader) == 16 && sizeof(Attr) == 88 && sizeof(EntryOut) == 128);
 static_assert(sizeof(AttrOut) == 104 && sizeof(Statx) == 256 && sizeof(StatxOut) == 288 && sizeof(StatxIn) == 24);
 static_assert(sizeof(SetattrIn) == 88 && sizeof(MknodIn) == 16 && sizeof(CreateIn) == 16 && sizeof(OpenOut) == 16);
+static_assert(sizeof(BackingMap) == 16 && sizeof(NotifyInvalInode) == 24);
 static_assert(sizeof(ReleaseIn) == 24 && sizeof(ReadIn) == 40 && sizeof(WriteIn) == 40 && sizeof(StatfsOut) == 80);
 static_assert(sizeof(FallocateIn) == 32 && sizeof(LseekIn) == 24 && sizeof(CopyFileRangeIn) == 56);
 static_assert(sizeof(UringCommand) == 24 && sizeof(UringEntry) == 32 && sizeof(UringHeader) == 288);

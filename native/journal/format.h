@@ -68,6 +68,8 @@ enum Flags : uint16_t {
   kWriteback = 8,  // kWrite: from the page cache (mmap); the writer is the opener, not known for certain
   kUnmounted = 16, // kBase*: differs from history because it changed while the tree was not mounted
   kNoReplace = 32, // kRename: RENAME_NOREPLACE was asked for (no effect on the fold)
+  kUncaptured = 64,  // kCreate, kOpen, kTruncate, kClose, kBaseNode: from here on the content of ino is not recorded (policy)
+  kCaptured = 128,   // kWrite, kFallocate, kTruncate: part of a whole content that was read from the file; with kMore but on the last
 };
 
 enum SetattrMask : uint32_t { kSetMode = 1, kSetUid = 2, kSetGid = 4, kSetAtime = 8, kSetMtime = 16 };

@@ -274,6 +274,8 @@ void Baseline::expect(std::span<const std::byte> entries) {
   if (!impl_->thread.joinable()) (void)impl_->capture.expected().add(entries);
 }
 
+void Baseline::exclude(std::function<bool(int fd, uint32_t nlink)> excluded) { impl_->capture.exclude(std::move(excluded)); }
+
 void Baseline::start() {
   if (!impl_->thread.joinable()) impl_->thread = std::thread([this] { impl_->run(); });
 }

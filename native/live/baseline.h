@@ -48,6 +48,9 @@ class Baseline {
   // Made in this session: everything about it is recorded from birth.
   void born(uint64_t ino, bool is_directory);
 
+  // Before start(): what the policy leaves out (BaselineCapture::Excluded).
+  void exclude(std::function<bool(int fd, uint32_t nlink)> excluded);
+
   // From the daemon (lib/native.ts Engine.expect, startBaseline, baselineDone).
   void expect(std::span<const std::byte> entries);
   void start();

@@ -111,9 +111,10 @@ Result<void> BaselineCapture::append(const journal::Draft& draft) {
 }
 
 // At a remount it is a change of the time between.
-Result<void> BaselineCapture::append_difference(journal::Draft& draft) {
+Result<void> BaselineCapture::append_difference(journal::Draft& draft, uint16_t flags) {
+  draft.flags = flags;
   if (remount()) {
-    draft.flags = journal::kUnmounted;
+    draft.flags |= journal::kUnmounted;
     if (draft.kind != journal::Kind::kBaseData) differences_.fetch_add(1, std::memory_order_relaxed);
   }
   return append(draft);
@@ -125,7 +126,11 @@ Result<void> BaselineCapture::node(BaseInode& inode, uint64_t ino, int fd) {
   if (!status.ok()) return Errno{status.error()};
   const journal::Attr attr = to_attr(*status);
   const ExpectedEntry* entry = started() ? expected_.find(ino) : nullptr;
-  if (entry && entry->same(attr)) {
+  const bool same = entry && entry->same(attr);
+  const bool content = S_ISREG(attr.mode) && attr.size > 0;
+  // Asked only where it matters: the content is new to history, or history says that it lacks it.
+  const bool excluded = content && (!same || entry->uncaptured) && excluded_(fd, attr.nlink);
+  if (same && (excluded || !entry->uncaptured)) {
     inode.history_has_it = true;
   } else {
     std::string payload;
@@ -136,7 +141,9 @@ Result<void> BaselineCapture::node(BaseInode& inode, uint64_t ino, int fd) {
     draft.ino = ino;
     draft.attr = &attr;
     draft.payload = std::as_bytes(std::span(payload));
-    if (const auto appended = append_difference(draft); !appended.ok()) return appended;
+    if (const auto appended = same ? append(draft) : append_difference(draft, excluded ? journal::kUncaptured : 0); !appended.ok()) return appended;
+    inode.late = same;
+    if (excluded) inode.captured.add(0, UINT64_MAX);
     if (!whole) {
       if (const auto told = gap("xattrs", ino, EIO); !told.ok()) return told;
     }
@@ -162,7 +169,7 @@ Result<uint64_t> BaselineCapture::content_step(BaseInode& inode, uint64_t ino, i
       draft.ino = ino;
       draft.offset = from;
       draft.length = first_data - from;
-      if (const auto appended = append_difference(draft); !appended.ok()) return Errno{appended.error()};
+      if (const auto appended = inode.late ? append(draft) : append_difference(draft); !appended.ok()) return Errno{appended.error()};
     }
     inode.captured.add(from, first_data);
     return first_data;
@@ -186,7 +193,7 @@ Result<void> BaselineCapture::data(BaseInode& inode, uint64_t ino, int fd, uint6
     draft.offset = begin;
     draft.length = bytes;
     draft.payload = {buffer, bytes};
-    if (const auto appended = append_difference(draft); !appended.ok()) return appended;
+    if (const auto appended = inode.late ? append(draft) : append_difference(draft); !appended.ok()) return appended;
     bytes_.fetch_add(bytes, std::memory_order_relaxed);
   }
   inode.captured.add(begin, end);

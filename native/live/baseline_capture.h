@@ -5,6 +5,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <string_view>
 
 #include "journal/recorder.h"
@@ -19,7 +20,11 @@ class BaselineCapture {
   static constexpr uint64_t kStepPayloadBytes = journal::kMaxPayloadBytes;
   static constexpr unsigned kStepRecords = 4;
 
+  // excluded: the content of the file behind the descriptor, which has so many names, is left out by the policy.
+  using Excluded = std::function<bool(int fd, uint32_t nlink)>;
+
   explicit BaselineCapture(journal::Recorder& recorder) : recorder_(recorder) {}
+  void exclude(Excluded excluded) { excluded_ = std::move(excluded); }
 
   Expected& expected() { return expected_; }
   // The expectations are sealed. Before, history may hold anything: everything is captured.
@@ -45,10 +50,11 @@ class BaselineCapture {
 
  private:
   Result<void> append(const journal::Draft& draft);
-  Result<void> append_difference(journal::Draft& draft);
+  Result<void> append_difference(journal::Draft& draft, uint16_t flags = 0);
   Result<void> data(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) REQUIRES(inode.mutex);
 
   journal::Recorder& recorder_;
+  Excluded excluded_ = [](int, uint32_t) { return false; };
   Expected expected_;
   std::atomic<bool> started_{false};
   std::atomic<bool> remount_{false};

@@ -10,6 +10,8 @@ namespace {
 // The fixed part of a packed entry, without padding: see lib/native.ts Engine.expect.
 constexpr size_t kPackedBytes = 8 + 8 + 4 * 4 + 8 + (8 + 4) * 2 + 4;
 
+constexpr uint32_t kUncapturedBit = 1u << 31;  // in the mode
+
 template <typename T>
 void take(const std::byte*& from, T& to) {
   std::memcpy(&to, from, sizeof to);
@@ -40,6 +42,8 @@ bool Expected::add(std::span<const std::byte> packed) {
     take(at, entry.ctime_s);
     take(at, entry.ctime_ns);
     take(at, entry.name_bytes);
+    entry.uncaptured = entry.mode & kUncapturedBit;
+    entry.mode &= ~kUncapturedBit;
     if (packed.size() - kPackedBytes < entry.name_bytes) return false;
     entry.name_offset = names_.size();
     const auto* name = reinterpret_cast<const char*>(at);

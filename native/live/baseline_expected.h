@@ -26,6 +26,7 @@ struct ExpectedEntry {
   uint32_t nlink;
   uint64_t name_offset;
   uint32_t name_bytes;
+  bool uncaptured;  // history knows its attributes, not its content
   bool seen;  // the walk found the name, with whatever inode
 
   // Nothing about the object changed: ctime, which no program can set, says so.

@@ -180,7 +180,7 @@ Result<void> BaselineWalk::visit_entry(Frame& frame, BaseInode& directory, std::
   }
   const bool is_directory = S_ISDIR(status.stx_mode);
   if (!is_directory) files_.fetch_add(1, std::memory_order_relaxed);
-  const bool same = wanted && wanted->ino == ino && wanted->same(to_attr(status));
+  const bool same = wanted && wanted->ino == ino && !wanted->uncaptured && wanted->same(to_attr(status));
   if (same && (is_directory || states_.settle_untouched(ino))) {
     if (is_directory) frame.directories.push_back({entry.name, ino});
     return {};

@@ -21,6 +21,7 @@ struct Making {
   uint32_t umask = 0;
   std::span<const std::byte> payload{};
   uint16_t flags = 0;
+  Capture capture = Capture::kEachWrite;
   std::function<int(int dir)> make;  // in the directory; an errno
 };
 
@@ -63,7 +64,7 @@ Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
   tree.baseline.born(stat.stx_ino, S_ISDIR(stat.stx_mode));
   recording.object(stat.stx_ino, stat);
   recording.draft.payload = making.payload;
-  recording.draft.flags = making.flags;
+  recording.draft.flags = static_cast<uint16_t>(making.flags | (making.capture == Capture::kNone ? journal::kUncaptured : 0));
   auto after = recording.parent(*dir, making.name);
   const auto seq = after.ok() ? append_with(tree, recording, inherited_xattrs((*inode)->path().proc())) : Errno{after.error()};
   if (!seq.ok()) {
@@ -94,6 +95,25 @@ void fill_handle(Handle& handle, const Made& made) {
   handle.save = handle.writable ? made.seq : 0;
 }
 
+// How the file that is to be made is captured; the rule's gap is told before it counts.
+Policy::Decision decide_new(Tree& tree, uint64_t dir_id, std::string_view name) {
+  const InodePtr dir = tree.inodes.find(dir_id);
+  if (!dir || !is_plain_name(name)) return {};
+  const Policy::Decision decision = tree.captures.of_new(*dir, name, false);
+  if (decision.capture != Capture::kEachWrite) tree.captures.note_gap(decision);
+  return decision;
+}
+
+void open_made(Tree& tree, Handle& handle, const Policy::Decision& decision) {
+  tree.captures.begin_open(*handle.inode, decision);
+  handle.counted = true;
+  handle.capture = Captures::open_mode(*handle.inode);
+  if (handle.capture == Capture::kEachWrite) return;
+  begin_deferred(tree, handle);
+  const StateLock lock{handle.inode.get()};
+  tree.captures.opened_by(handle);
+}
+
 uint16_t opened_flag(uint32_t flags) {
   return (flags & O_ACCMODE) != O_RDONLY ? static_cast<uint16_t>(journal::kOpened) : uint16_t{0};
 }
@@ -104,7 +124,7 @@ void op_mkdir(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::MkdirIn>();
   const std::string_view name = call.take_string();
   if (in == nullptr) return call.fail(EINVAL);
-  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMkdir, name, in->umask, {}, 0, [&](int dir) {
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMkdir, name, in->umask, {}, 0, Capture::kEachWrite, [&](int dir) {
                  return mkdirat(dir, name.data(), in->mode & 07777) == 0 ? 0 : errno;
                }}));
 }
@@ -113,7 +133,7 @@ void op_mknod(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::MknodIn>();
   const std::string_view name = call.take_string();
   if (in == nullptr) return call.fail(EINVAL);
-  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMknod, name, in->umask, {}, 0, [&](int dir) {
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kMknod, name, in->umask, {}, 0, Capture::kEachWrite, [&](int dir) {
                  return mknodat(dir, name.data(), in->mode, device_number(in->rdev)) == 0 ? 0 : errno;
                }}));
 }
@@ -122,7 +142,7 @@ void op_symlink(Tree& tree, Call& call) {
   const std::string_view name = call.take_string();
   const std::string_view target = call.take_string();
   if (target.data() == nullptr) return call.fail(EINVAL);
-  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kSymlink, name, 0, std::as_bytes(std::span(target)), 0, [&](int dir) {
+  answer_entry(tree, call, make_object(tree, call, {journal::Kind::kSymlink, name, 0, std::as_bytes(std::span(target)), 0, Capture::kEachWrite, [&](int dir) {
                  return symlinkat(target.data(), dir, name.data()) == 0 ? 0 : errno;
                }}));
 }
@@ -136,12 +156,14 @@ void op_create(Tree& tree, Call& call) {
   if (handle->writable) {
     if (auto room = reserve_close(tree, call, *handle); !room.ok()) return call.fail(room.error());
   }
-  const auto made = make_object(tree, call, {journal::Kind::kCreate, name, in->umask, {}, opened_flag(in->flags), [&](int dir) {
+  const Policy::Decision decision = decide_new(tree, call.head.nodeid, name);
+  const auto made = make_object(tree, call, {journal::Kind::kCreate, name, in->umask, {}, opened_flag(in->flags), decision.capture, [&](int dir) {
     handle->fd.reset(openat(dir, name.data(), backing_flags(in->flags) | O_CREAT | O_EXCL | O_NOFOLLOW, in->mode & 07777));
     return handle->fd.valid() ? 0 : errno;
   }});
   if (!made.ok()) return call.fail(made.error());
   fill_handle(*handle, *made);
+  open_made(tree, *handle, decision);
   EntryAndOpen out{tree.entry(*made->inode, made->stat), {}};
   out.open = register_handle(tree, std::move(handle));
   call.ok(out);
@@ -179,6 +201,8 @@ void op_tmpfile(Tree& tree, Call& call) {
   const auto seq = append_with(tree, recording, inherited_xattrs(path));
   if (!seq.ok()) return call.fail(seq.error());
   fill_handle(*handle, Made{inode, *stat, *seq, recording.draft.writer});
+  tree.captures.begin_open(*inode, {});
+  handle->counted = true;
   EntryAndOpen out{tree.entry(*inode, *stat), {}};
   out.open = register_handle(tree, std::move(handle));
   call.ok(out);

@@ -7,6 +7,29 @@
 #include "live/operations.h"
 
 namespace rewindfs::live {
+namespace {
+
+// A file that is captured later, or not at all, written through us: where the kernel does not pass it on by itself.
+void write_unrecorded(Tree& tree, Call& call, const fuse::WriteIn& in, Handle& handle, std::span<const std::byte> data) {
+  Inode& inode = *handle.inode;
+  Recording recording(tree, call, journal::Kind::kSetattr);
+  if (auto reserved = recording.reserve(0, 2); !reserved.ok()) return call.fail(reserved.error());
+  const StateLock lock{&inode};
+  inode.assert_state();
+  LostRights rights(inode);
+  if (in.write_flags & fuse::kWriteKillSuidgid) {
+    if (const int error = rights.take_bits(call); error != 0) return call.fail(error);
+  }
+  ssize_t written = 0;
+  do {
+    written = pwrite(handle.fd.get(), data.data(), data.size(), static_cast<off_t>(in.offset));
+  } while (written < 0 && errno == EINTR);
+  if (const int error = rights.failed(tree, recording, written < 0 ? errno : 0); error != 0) return call.fail(error);
+  call.ok(fuse::WriteOut{static_cast<uint32_t>(written), 0});
+}
+
+}  // namespace
+
 void op_read(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::ReadIn>();
   if (in == nullptr) return call.fail(EINVAL);
@@ -30,6 +53,7 @@ void op_write(Tree& tree, Call& call) {
   const HandlePtr handle = tree.handles.find(in->fh);
   if (!handle || !handle->writable) return call.fail(EBADF);
   const auto data = call.rest().first(in->size);
+  if (handle->capture != Capture::kEachWrite) return write_unrecorded(tree, call, *in, *handle, data);
   Inode& inode = *handle->inode;
   const bool writeback = in->write_flags & fuse::kWriteCache;
   Recording recording(tree, call, journal::Kind::kWrite);

@@ -86,6 +86,7 @@ Outcome<Done> Engine::open_tree() {
   auto tree = Tree::open(std::move(root), *recorder_, options_.snapshots);
   if (!tree.ok()) return Failure{tree.error(), "statx", options_.backing};
   tree_ = std::move(*tree);
+  if (first_policy_) tree_->captures.set(std::move(first_policy_), first_interval_s_);
   dispatcher_ = std::make_unique<fuse::Dispatcher<Tree>>(*tree_, operations());
   return Done{};
 }
@@ -100,10 +101,11 @@ Outcome<Done> Engine::connect(fuse::Over over) {
   auto connection = fuse::mount(how);
   if (!connection.ok()) return connection.failure();
   session_ = std::make_unique<fuse::Session>(
-      fuse::SessionOptions{over, options_.threads, kWanted}, [this](Call& call) { dispatcher_->handle(call); }, detach_thread,
+      fuse::SessionOptions{over, options_.threads, kWanted | (geteuid() == 0 ? uint64_t{fuse::kPassthrough} : 0)}, [this](Call& call) { dispatcher_->handle(call); }, detach_thread,
       [this] { ended(); });
   auto ready = session_->init(std::move(*connection));
   if (!ready.ok()) (void)fuse::unmount(options_.mountpoint, true);
+  if (ready.ok()) tree_->captures.connect(session_->negotiated() & fuse::kPassthrough ? session_->connection_fd() : -1);
   return ready;
 }
 
@@ -138,6 +140,17 @@ Result<uint64_t> Engine::append_mount() {
                          ",\"version\":" + quoted(options_.version) + "}");
 }
 
+void Engine::set_policy(std::shared_ptr<const Policy> policy, unsigned interval_s) {
+  if (!tree_) {
+    first_policy_ = std::move(policy);
+    first_interval_s_ = interval_s;
+    return;
+  }
+  auto before = tree_->captures.policy();
+  tree_->captures.set(std::move(policy), interval_s);
+  tree_->recapture.enqueue("", "", std::move(before));
+}
+
 Outcome<Done> Engine::stop(bool lazy, const std::string& reason) {
   if (!session_) return Done{};
   const bool before = stopping_.exchange(true);
@@ -160,6 +173,9 @@ void Engine::finish(const std::string& reason, unsigned patience_ms) {
   finished_ = true;
   tree_->baseline.stop();
   session_->join(patience_ms);
+  tree_->captures.connect(-1);
+  tree_->recapture.stop();
+  tree_->captures.stop();
   tree_->handles.clear();
   tree_->streams.clear();
   (void)append_json(journal::Kind::kUnmount, 0, "{\"reason\":" + quoted(reason) + "}");

@@ -37,6 +37,8 @@ class Engine {
   // After gone: waits for the threads and appends the unmount record.
   void finish(const std::string& reason, unsigned patience_ms = 0) EXCLUDES(mutex_);
 
+  // Before start(), or while the tree is mounted: what was left out and is not any more is captured in the background.
+  void set_policy(std::shared_ptr<const Policy> policy, unsigned interval_s);
   Tree* tree() { return tree_.get(); }
   const char* transport() const { return session_ ? session_->transport() : ""; }
   std::string transport_reason() const { return session_ ? session_->transport_reason() : ""; }
@@ -51,6 +53,8 @@ class Engine {
   void ended();
 
   const EngineOptions options_;
+  std::shared_ptr<const Policy> first_policy_;
+  unsigned first_interval_s_ = 10;
   const std::shared_ptr<journal::Recorder> recorder_;
   const std::function<void()> gone_;
   std::unique_ptr<Tree> tree_;

@@ -62,9 +62,7 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   inode.assert_state();
   const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
-  if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), in.offset, changed_bytes(in, before->stx_size)); !saved.ok()) {
-    return saved.error();
-  }
+  if (auto saved = before_content(tree, handle, in.offset, changed_bytes(in, before->stx_size)); !saved.ok()) return saved.error();
   LostRights rights(inode);
   if (!is_privileged(call)) {  // the kernel leaves it to us, and does not say
     if (const int error = rights.take_bits(call); error != 0) return error;
@@ -73,6 +71,7 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   if (fallocate(handle.fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) != 0) {
     return rights.failed(tree, recording, errno);
   }
+  if (handle.capture != Capture::kEachWrite) return rights.failed(tree, recording, 0);
   const auto after = recording.object(inode);
   if (!after.ok()) return after.error();
   const uint64_t end = after->stx_size;
@@ -100,7 +99,7 @@ Result<uint64_t> copy_range(Tree& tree, Call& call) {
   if (auto reserved = recording.reserve(length, chunks(length)); !reserved.ok()) return Errno{reserved.error()};
   const StateLock lock{&inode};
   inode.assert_state();
-  if (auto saved = tree.baseline.before_data(inode.ino, to->fd.get(), in->offset_out, length); !saved.ok()) return Errno{saved.error()};
+  if (auto saved = before_content(tree, *to, in->offset_out, length); !saved.ok()) return Errno{saved.error()};
   LostRights rights(inode);
   if (!is_privileged(call)) {
     if (const int error = rights.take_bits(call); error != 0) return Errno{error};
@@ -113,6 +112,10 @@ Result<uint64_t> copy_range(Tree& tree, Call& call) {
     return error != 0 ? Result<uint64_t>(Errno{error}) : Result<uint64_t>(0);
   }
   const auto bytes = static_cast<uint64_t>(copied);
+  if (to->capture != Capture::kEachWrite) {
+    if (const int error = rights.failed(tree, recording, 0); error != 0) return Errno{error};
+    return bytes;
+  }
   const int error = record_content(tree, recording, inode, to->fd.get(), in->offset_out, in->offset_out + bytes, rights.capability());
   if (error != 0) return Errno{error};
   return bytes;

@@ -21,12 +21,15 @@
 #include "os/mutex.h"
 #include "os/result.h"
 #include "live/path_cache.h"
+#include "live/policy.h"
 #include "os/unique_fd.h"
 
 namespace rewindfs::live {
 
 // Something about an object that costs a system call to find out, and that every change to it passes by.
 enum class Known : uint8_t { kNot, kNo, kYes };
+
+struct Deferred;
 
 struct Inode {
   Inode(uint64_t nodeid, uint64_t number, dev_t device, mode_t mode, PathCache& paths, UniqueFd fd)
@@ -50,6 +53,13 @@ struct Inode {
 
   std::atomic<unsigned> open_for_writing{0};  // handles
   Known capability GUARDED_BY(state) = Known::kNot;  // security.capability
+
+  // Belong to Captures: what the policy says, as of which generation of it; how many handles there are, and how they are
+  // open; what is not recorded at each write; pages that the kernel keeps may be older than the file.
+  std::atomic<uint64_t> decided{0};
+  std::atomic<uint32_t> opened{0};
+  std::shared_ptr<Deferred> deferred GUARDED_BY(state);
+  std::atomic<bool> stale_pages{false};
 
   bool is_directory() const { return type == S_IFDIR; }
   bool is_regular() const { return type == S_IFREG; }
@@ -105,6 +115,9 @@ struct Handle {
   UniqueFd fd;
   bool writable = false;
   bool readable = true;
+  Capture capture = Capture::kEachWrite;    // never changes once it is registered
+  bool counted = false;                     // in Inode::opened
+  int32_t backing_id = 0;                   // > 0: the kernel does not ask us to read or write
   uint64_t writer = 0;
   uint64_t save = 0;                        // seq of the record that opened it for writing
   journal::Reservation room_to_close;       // the record that ends the save must not fail for want of room

@@ -29,15 +29,28 @@ int truncate_opened(Tree& tree, Call& call, Handle& handle, bool kill_bits) {
   inode.assert_state();
   const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
-  if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), 0, before->stx_size); !saved.ok()) return saved.error();
+  if (auto saved = before_content(tree, handle, 0, before->stx_size); !saved.ok()) return saved.error();
+  if (auto settled = tree.captures.settle(inode); !settled.ok()) return settled.error();
   LostRights rights(inode);
   if (kill_bits) {
     if (const int error = rights.take_bits(call); error != 0) return error;
   }
   recording.draft.save = handle.save;
   if (ftruncate(handle.fd.get(), 0) != 0) return rights.failed(tree, recording, errno);
+  if (handle.capture == Capture::kNone) recording.draft.flags = journal::kUncaptured;
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  return append_with(tree, recording, rights.capability()).error();
+  const auto appended = append_with(tree, recording, rights.capability());
+  if (handle.capture == Capture::kOnClose) tree.captures.recorded(inode);
+  return appended.error();
+}
+
+// Content that is not recorded at each write is captured whole before it can change (I9), or never.
+int before_deferred(Tree& tree, Handle& handle) {
+  const auto size = tree.baseline.pending() ? stat_fd(handle.fd.get()) : Result<struct statx>(Errno{ENOENT});
+  if (!size.ok()) return 0;
+  const StateLock lock{handle.inode.get()};
+  if (handle.capture == Capture::kNone) return tree.baseline.before_attr(handle.inode->ino, handle.fd.get()).error();
+  return tree.baseline.before_data(handle.inode->ino, handle.fd.get(), 0, size->stx_size).error();
 }
 
 int record_open(Tree& tree, Call& call, Handle& handle, uint32_t flags) {
@@ -46,19 +59,31 @@ int record_open(Tree& tree, Call& call, Handle& handle, uint32_t flags) {
   if (auto room = reserve_close(tree, call, handle); !room.ok()) return room.error();
   const StateLock lock{handle.inode.get()};
   recording.draft.aux = flags;
+  if (handle.capture == Capture::kNone) recording.draft.flags = journal::kUncaptured;
   if (const auto after = recording.object(*handle.inode); !after.ok()) return after.error();
   const auto seq = recording.append();
   if (!seq.ok()) return seq.error();
   handle.save = *seq;
   handle.writer = recording.draft.writer;
+  if (handle.capture != Capture::kEachWrite) {
+    handle.inode->assert_state();
+    tree.captures.opened_by(handle);
+  }
   return 0;
 }
 
-// The end of a save, in the room that was kept for it at the open.
+// The end of a save, in the room that was kept for it at the open. What was not captured while the file was open is now.
 void record_close(Tree& tree, const Handle& handle) {
   Recording recording(tree, journal::Kind::kClose, handle.writer);
-  const StateLock lock{handle.inode.get()};
+  Inode& inode = *handle.inode;
+  const StateLock lock{&inode};
+  inode.assert_state();
   recording.draft.save = handle.save;
+  if (handle.capture == Capture::kOnClose) (void)tree.captures.settle(inode);
+  if (handle.capture == Capture::kNone) {
+    if (tree.captures.of(inode).capture != Capture::kNone) (void)tree.captures.capture_whole(inode);
+    else if (tree.captures.changed(inode)) recording.draft.flags = journal::kUncaptured;
+  }
   if (!recording.object(*handle.inode).ok()) return;
   (void)recording.append();  // a journal that fails now fails every change from here on: nobody waits for this answer
 }
@@ -69,6 +94,11 @@ int sync_both(Tree& tree, int fd, bool data_only) {
   const int error = (data_only ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno;
   const auto synced = tree.recorder.sync();
   return synced.ok() ? error : synced.error();
+}
+
+void fail_open(Tree& tree, Call& call, Handle& handle, int error) {
+  tree.captures.closed(handle);
+  call.fail(error);
 }
 
 }  // namespace
@@ -89,11 +119,23 @@ Result<void> reserve_close(Tree& tree, Call& call, Handle& handle) {
 
 fuse::OpenOut register_handle(Tree& tree, HandlePtr handle) {
   fuse::OpenOut out{};
-  out.open_flags = fuse::kFopenKeepCache;
+  tree.captures.answer_open(*handle, out);
   if (handle->writable) ++handle->inode->open_for_writing;
   if (!handle->writable) out.open_flags |= fuse::kFopenNoFlush;
   out.fh = tree.handles.add(std::move(handle));
   return out;
+}
+
+Result<void> before_content(Tree& tree, Handle& handle, uint64_t offset, uint64_t length) {
+  if (handle.capture != Capture::kEachWrite) return {};  // done when it was opened
+  return tree.baseline.before_data(handle.inode->ino, handle.fd.get(), offset, length);
+}
+
+void begin_deferred(Tree& tree, Handle& handle) {
+  if (handle.capture == Capture::kEachWrite) return;
+  const StateLock lock{handle.inode.get()};
+  handle.inode->assert_state();
+  tree.captures.opened(handle.inode, handle);
 }
 
 void op_open(Tree& tree, Call& call) {
@@ -108,13 +150,22 @@ void op_open(Tree& tree, Call& call) {
   const bool truncates = in->flags & O_TRUNC;
   handle->fd = open_backing(*inode, truncates && !handle->writable ? in->flags | O_RDWR : in->flags);
   if (!handle->fd.valid()) return call.fail(errno);
+  handle->capture = tree.captures.begin_open(*inode);
+  handle->counted = true;
+  if (handle->capture != Capture::kEachWrite) {
+    begin_deferred(tree, *handle);
+    if (handle->writable || truncates) {
+      tree.captures.note_gap(tree.captures.of(*inode));
+      if (const int error = before_deferred(tree, *handle); error != 0) return fail_open(tree, call, *handle, error);
+    }
+  }
   if (handle->writable) {
-    if (const int error = record_open(tree, call, *handle, in->flags); error != 0) return call.fail(error);
+    if (const int error = record_open(tree, call, *handle, in->flags); error != 0) return fail_open(tree, call, *handle, error);
   }
   if (truncates) {
     if (const int error = truncate_opened(tree, call, *handle, in->open_flags & fuse::kOpenKillSuidgid); error != 0) {
       if (handle->save != 0) record_close(tree, *handle);
-      return call.fail(error);
+      return fail_open(tree, call, *handle, error);
     }
   }
   call.ok(register_handle(tree, std::move(handle)));
@@ -126,6 +177,7 @@ void op_release(Tree& tree, Call& call) {
   const HandlePtr handle = tree.handles.remove(in->fh);
   if (handle && handle->writable) --handle->inode->open_for_writing;
   if (handle && handle->save != 0) record_close(tree, *handle);
+  if (handle) tree.captures.closed(*handle);
   call.ok();
 }
 
@@ -133,6 +185,11 @@ void op_fsync(Tree& tree, Call& call) {
   const auto* in = call.take<fuse::FsyncIn>();
   const HandlePtr handle = in == nullptr ? nullptr : tree.handles.find(in->fh);
   if (!handle) return call.fail(in == nullptr ? EINVAL : EBADF);
+  if (handle->capture == Capture::kOnClose) {
+    const StateLock lock{handle->inode.get()};
+    handle->inode->assert_state();
+    if (const auto settled = tree.captures.settle(*handle->inode); !settled.ok()) return call.fail(settled.error());
+  }
   call.fail(sync_both(tree, handle->fd.get(), in->flags & fuse::kFsyncDataOnly));
 }
 

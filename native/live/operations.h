@@ -63,6 +63,25 @@ std::span<const fuse::Operation<Tree>> operations();
 Result<void> reserve_close(Tree& tree, Call& call, Handle& handle);
 // open.cc: a handle for an open that was made, with its record when it is for writing.
 fuse::OpenOut register_handle(Tree& tree, HandlePtr handle);
+// open.cc, after captures.begin_open: the bookkeeping of a handle whose writes are not recorded one by one.
+void begin_deferred(Tree& tree, Handle& handle);
+// open.cc: I9 for a change through this handle.
+Result<void> before_content(Tree& tree, Handle& handle, uint64_t offset, uint64_t length);
+// capture_move.cc: an object gets another place, and with it another policy. What was left out before and is not to be
+// left out any more is captured: a file at once, what lies in a directory by the background (recapture.h).
+class CaptureMove {
+ public:
+  // Before the change.
+  CaptureMove(Tree& tree, Inode& object);
+  // After the change was recorded, under the object's lock; an errno.
+  int done();
+
+ private:
+  Tree& tree_;
+  Inode& object_;
+  Policy::Decision before_;
+  std::string path_;  // of a directory
+};
 // The flags for the backing file: what the kernel does itself is taken out, reading is added for before-images.
 int backing_flags(uint32_t flags);
 

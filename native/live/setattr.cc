@@ -106,6 +106,8 @@ int truncate(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
   const auto before = stat_fd(inode.path().get());
   if (!before.ok()) return before.error();
   const uint64_t old_size = before->stx_size;
+  const Capture capture = inode.opened.load() == 0 ? tree.captures.of(inode).capture : Captures::open_mode(inode);
+  if (const auto settled = tree.captures.settle(inode); !settled.ok()) return settled.error();
   if (const auto saved = tree.baseline.before_data(inode.ino, *fd, std::min(old_size, in.size),
                                                    old_size > in.size ? old_size - in.size : 0);
       !saved.ok()) {
@@ -118,8 +120,11 @@ int truncate(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
   if (handle) recording.draft.save = handle->save;
   if (ftruncate(*fd, static_cast<off_t>(in.size)) != 0) return rights.failed(tree, recording, errno);
   recording.draft.length = in.size;
+  if (capture == Capture::kNone) recording.draft.flags = journal::kUncaptured;
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
-  return append_with(tree, recording, rights.capability()).error();
+  const auto appended = append_with(tree, recording, rights.capability());
+  tree.captures.recorded(inode);
+  return appended.error();
 }
 
 int set_attributes(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
@@ -128,6 +133,7 @@ int set_attributes(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
   const StateLock lock{&inode};
   inode.assert_state();
   if (const auto saved = tree.baseline.before_attr(inode.ino, inode.path().get()); !saved.ok()) return saved.error();
+  if (const auto settled = tree.captures.settle(inode); !settled.ok()) return settled.error();
   LostRights rights(inode, changes_owner(in));
   bool done = false;
   const int error = change_attributes(call, inode, in, rights, done);
@@ -137,6 +143,7 @@ int set_attributes(Tree& tree, Call& call, Inode& inode, const SetattrIn& in) {
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
   const auto appended = append_with(tree, recording, rights.capability());
   if (!appended.ok()) return appended.error();
+  tree.captures.recorded(inode);
   if ((in.valid & fuse::kValidMode) && getxattr(inode.path().proc().c_str(), "system.posix_acl_access", nullptr, 0) > 0) {
     if (const auto said = record_present(tree, recording.draft, inode.path().proc(), "system.posix_acl_access"); !said.ok()) return said.error();
   }

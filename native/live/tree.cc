@@ -19,7 +19,7 @@ size_t object_descriptors() {
 }  // namespace
 
 Tree::Tree(journal::Recorder& to, Snapshots of)
-    : inodes(object_descriptors()), recorder(to), writers(to), baseline(to, *this), snapshots(std::move(of)) {}
+    : inodes(object_descriptors()), recorder(to), writers(to), baseline(to, *this), captures(*this), recapture(*this), snapshots(std::move(of)) {}
 
 Result<std::unique_ptr<Tree>> Tree::open(UniqueFd root, journal::Recorder& recorder, Snapshots snapshots) {
   const auto stat = stat_fd(root.get());
@@ -30,6 +30,12 @@ Result<std::unique_ptr<Tree>> Tree::open(UniqueFd root, journal::Recorder& recor
   const auto inode = std::make_shared<Inode>(fuse::kRootId, stat->stx_ino, dev, stat->stx_mode, tree->inodes.paths, std::move(root));
   inode->keep_path();
   tree->inodes.set_root(inode);
+  tree->baseline.exclude([&live = *tree](int fd, uint32_t nlink) {
+    const Policy::Decision decision = live.captures.of_fd(fd, false, nlink != 1);
+    if (decision.capture != Capture::kNone) return false;
+    live.captures.note_gap(decision);
+    return true;
+  });
   return tree;
 }
 

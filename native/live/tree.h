@@ -11,7 +11,9 @@
 #include "journal/recorder.h"
 #include "live/attributes.h"
 #include "live/baseline.h"
+#include "live/captures.h"
 #include "live/inode.h"
+#include "live/recapture.h"
 #include "live/streams.h"
 #include "live/writers.h"
 
@@ -41,6 +43,8 @@ class Tree final : public TreeAccess {
   journal::Recorder& recorder;
   Writers writers;
   Baseline baseline;
+  Captures captures;
+  Recapture recapture;
   const Snapshots snapshots;
 
   bool is_snapshots(const Inode& dir, std::string_view name) const {

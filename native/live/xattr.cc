@@ -22,6 +22,7 @@ int change(Tree& tree, Call& call, Inode& inode, std::string_view name, bool dro
   const StateLock lock{&inode};
   inode.assert_state();
   if (auto saved = tree.baseline.before_attr(inode.ino, inode.path().get()); !saved.ok()) return saved.error();
+  if (auto settled = tree.captures.settle(inode); !settled.ok()) return settled.error();
   if (apply() != 0) return errno;
   const auto stat = stat_fd(inode.path().get());
   if (!stat.ok()) return stat.error();
@@ -30,6 +31,7 @@ int change(Tree& tree, Call& call, Inode& inode, std::string_view name, bool dro
   }
   if (const auto after = recording.object(inode); !after.ok()) return after.error();
   if (name == kCapability) inode.capability = Known::kNot;
+  tree.captures.recorded(inode);
   return record_present(tree, recording.draft, inode.path().proc(), name).error();
 }
 

@@ -256,3 +256,14 @@ test('help names examples, and loads nothing that it does not need', async (t) =
   t.regex(log.stdout, /Examples:/);
   t.regex((await rewind(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
 });
+
+test('rollback and policy take several paths; an option given twice counts as given last', (t) => scoped(async (scope) => {
+  const tree = await mounted(scope);
+  const inside = (name: string) => path.join(tree.tree, name);
+  for (const name of ['a', 'b', 'c']) fs.writeFileSync(inside(name), 'one');
+  await rewindMust(['mark', 'then', '--tree', tree.tree]);
+  for (const name of ['a', 'b', 'c']) fs.writeFileSync(inside(name), 'two');
+  await rewindMust(['rollback', inside('a'), inside('b'), '--to', 'now', '--to', 'then', '--yes', '--json', '--json']);
+  t.deepEqual(['a', 'b', 'c'].map((name) => fs.readFileSync(inside(name), 'utf8')), ['one', 'one', 'two']);
+  t.is((await json(['policy', 'check', inside('a'), inside('b')])).length, 2);
+}));

@@ -10,6 +10,7 @@ const MAY_IMPORT: Record<string, { from: string[]; because: string }> = {
   'lib/view': { from: ['lib/view', 'lib/time', 'lib/history', 'lib/store/mounts.ts', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a view shows any store, with no engine and no daemon' },
   'lib/recovery': { from: ['lib/recovery', 'lib/view/lives.ts', 'lib/view/acl.ts', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'plans are data; who applies them decides where' },
   'lib/doctor': { from: ['lib/doctor'], because: 'it must answer also where nothing else of rewindfs works' },
+  'lib/policy': { from: ['lib/policy', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a policy is checked without a tree, a store or a daemon' },
   'lib/store': { from: ['lib/store', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a store is found and locked before anything in it is understood' },
   'lib/daemon': { from: ['lib'], because: 'the daemon joins the layers of lib, and knows no command line' },
   'lib': { from: ['lib'], because: 'lib is a library: it must work without the command line' },

@@ -4,7 +4,7 @@ import { numberOut } from '../encode.js';
 import { LruMap } from '../lru.js';
 import { objectKey } from '../view.js';
 import { SEEK_DATA, SEEK_HOLE } from '../wire.js';
-import { EINVAL, ENOENT, ENXIO, type Operation } from './answer.js';
+import { EINVAL, ENODATA, ENOENT, ENXIO, type Operation } from './answer.js';
 
 /** More than the kernel ever asks for at once. */
 const MAX_READ_BYTES = 1 << 20;
@@ -22,6 +22,7 @@ export const lseek: Operation = async (view, place, request) => {
   const { slot, node } = place;
   const attr = await view.history.attr(node, slot.seq);
   if (!attr) return ENOENT;
+  if (attr.uncaptured) return ENODATA;
   if (offset >= attr.size) return ENXIO;
   const ranges = await LruMap.remember(view.dataRanges, objectKey(slot.seq, node), () => view.history.dataRanges(node, slot.seq));
   if (whence === SEEK_DATA) {

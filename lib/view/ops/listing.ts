@@ -53,7 +53,7 @@ async function pastListing(view: View, slot: Slot, directory: NodeId): Promise<L
     slice: async (from, count) => {
       const some = names.slice(from, from + count);
       const attrs = await view.history.attrs(some.map(({ node }) => node), slot.seq);
-      some.forEach(({ node }, i) => view.sizes.set(objectKey(slot.seq, node), attrs[i]?.size ?? 0));
+      some.forEach(({ node }, i) => { if (!attrs[i]?.uncaptured) view.sizes.set(objectKey(slot.seq, node), attrs[i]?.size ?? 0); });
       return Promise.all(some.map(async ({ name, node }, i) => {
         const attr = attrs[i];
         return listedObject(slot, name, node, attr ? await shown(view, node, slot.seq, attr) : null);

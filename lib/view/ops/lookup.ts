@@ -61,6 +61,6 @@ async function pathDirectory(view: View, path: readonly Name[], grants: Grants):
 async function object(view: View, slot: Slot, node: NodeId, nameSeconds: number): Promise<Answer> {
   const attr = await view.history.attr(node, slot.seq);
   if (!attr) return ENOENT;
-  view.sizes.set(objectKey(slot.seq, node), attr.size);
+  if (!attr.uncaptured) view.sizes.set(objectKey(slot.seq, node), attr.size);
   return entryOut({ nodeid: nodeidOf(slot, node), ino: inoOf(node, slot.seq), attr: await shown(view, node, slot.seq, attr), nameSeconds, attrSeconds: FOREVER });
 }

@@ -1,0 +1,114 @@
+/**
+ * The policy of one store: what is in force, and where it comes from. Guarantees: what is in force was read whole from a
+ * file that could be understood; a wrong file changes nothing, also not across a restart (the last good one is kept
+ * beside it); a change of the file is seen within a second or two.
+ */
+import { unwatchFile, watchFile } from 'node:fs';
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { RewindError } from '../errors.js';
+import type { Engine } from '../native.js';
+import { compileRules, decidingRule } from './decide.js';
+import { DEFAULT_POLICY, parsePolicy, type Policy, type Rule } from './file.js';
+
+/** How often the file is looked at. */
+const WATCH_MS = 1000;
+
+/** A policy file and what became of it. */
+export class PolicySource {
+  policy: Policy = DEFAULT_POLICY;
+  /** Why the file as it is now is not in force. */
+  refused: RewindError | null = null;
+  private exists = false;
+  private engine: Engine | null = null;
+  private text: string | null | undefined;
+  private refusal: ((error: RewindError) => void) | null = null;
+  private readonly changed = (): void => void this.load().catch((error: unknown) => this.refuse(asPolicyError(error, this.file)));
+
+  constructor(readonly file: string, private readonly goodFile: string) {}
+
+  /** Told of every file that is refused, the present one too. */
+  onRefused(listener: (error: RewindError) => void): void {
+    this.refusal = listener;
+    if (this.refused) listener(this.refused);
+  }
+
+  /** Reads the file; what cannot be understood leaves in force what was. */
+  async load(): Promise<void> {
+    const first = this.text === undefined;
+    const text = await readOptional(this.file);
+    if (text === this.text) return;
+    this.text = text;
+    this.exists = text !== null;
+    try {
+      const policy = text === null ? DEFAULT_POLICY : parsePolicy(text, this.file);
+      this.refused = null;
+      this.policy = policy;
+      this.engine?.setPolicy(compileRules(policy.rules), Math.ceil(policy.interval));
+      if (text !== null) await this.keep(text);
+    } catch (error) {
+      if (first) await this.takeGood();
+      this.refuse(asPolicyError(error, this.file));
+    }
+  }
+
+  /** From now on this engine has the policy that is in force. */
+  applyTo(engine: Engine): void {
+    this.engine = engine;
+    engine.setPolicy(compileRules(this.policy.rules), Math.ceil(this.policy.interval));
+  }
+
+  watch(): void {
+    watchFile(this.file, { interval: WATCH_MS, persistent: false }, this.changed);
+  }
+
+  unwatch(): void {
+    unwatchFile(this.file, this.changed);
+    this.engine = null;
+  }
+
+  /** The rule that decides for a path from the root of the tree. */
+  decide(path: Buffer, directory: boolean): Rule | null {
+    return path.toString('latin1') === '.' ? null : decidingRule(this.policy, path, directory);
+  }
+
+  /** As people and programs are told. */
+  row(): { file: string; exists: boolean; refused: string | null; interval: number; rules: Rule[] } {
+    const { interval, rules } = this.policy;
+    return { file: this.file, exists: this.exists, refused: this.refused?.message ?? null, interval, rules };
+  }
+
+  private refuse(error: RewindError): void {
+    this.refused = error;
+    this.refusal?.(error);
+  }
+
+  private async takeGood(): Promise<void> {
+    const good = await readOptional(this.goodFile);
+    if (good === null) return;
+    try {
+      this.policy = parsePolicy(good, this.goodFile);
+    } catch {
+      this.policy = DEFAULT_POLICY;  // of another version, or changed by hand: the built-in rules are always right
+    }
+  }
+
+  /** A store that cannot be written to is no reason to refuse a policy. */
+  private async keep(text: string): Promise<void> {
+    const aside = `${this.goodFile}.${process.pid}`;
+    await writeFile(aside, text, { mode: 0o600 }).then(() => rename(aside, this.goodFile)).catch(() => null);
+  }
+}
+
+async function readOptional(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+}
+
+function asPolicyError(error: unknown, path: string): RewindError {
+  if (error instanceof RewindError) return error;
+  return new RewindError('ERR_POLICY', `${path} cannot be read: ${(error as Error).message}`, 'The policy that was in force stays.', { cause: error });
+}

@@ -1,0 +1,12 @@
+/** What `rewind policy edit` shows when there is no policy file yet: explains itself, and changes nothing as it is. */
+export const EMPTY_FILE = `# What rewindfs captures of this tree, and how. The last rule that matches a path decides; what no rule
+# matches is captured at each write. rewind policy check PATH says which rule decides. More: docs/policy.md
+#
+# interval = 10           # seconds between captures of files that stay open under "on-close"
+# defaults = true         # false: without the built-in rules (rewind policy show lists them)
+#
+# [[rule]]
+# match = "target/"       # as in .gitignore; or a list of patterns
+# capture = "none"        # "each-write", "on-close" or "none"
+# note = "cargo makes it again"
+`;
