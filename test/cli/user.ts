@@ -23,3 +23,21 @@ test('an ordinary user mounts, looks back, rolls back and unmounts', (t) => scop
   t.is(fs.statSync(path.join(tree, 'dir', 'inner')).uid, 65534);
   t.is(fs.statSync(path.join(place, 'state', 'rewindfs')).mode & 0o777, 0o700);
 }));
+
+test('without root the kernel passes nothing on, and policies mean the same', (t) => scoped(async (scope) => {
+  const place = scope.temporary();
+  const tree = userDirectory(place, 'tree');
+  const result = await shellAsUser(place, `cd ${tree}
+    $REWIND mount . --store ${place}/state/s > /dev/null; cd ${tree}
+    printf '[[rule]]\\nmatch = "*.db"\\ncapture = "on-close"\\n' > ${place}/state/s/policy.toml
+    until $REWIND policy check x.db | grep -q on-close; do sleep 0.2; done
+    mkdir .cache; seq 5000 > .cache/f; seq 5000 > a.db; seq 3 >> a.db; wc -c < .cache/f
+    $REWIND status --json | grep -c '"passthrough":false'
+    until $REWIND cat a.db | cmp -s - a.db; do sleep 0.2; done
+    $REWIND log a.db --all-writes --json | grep -c '"kind":"write"'
+    $REWIND cat .cache/f 2>&1 | grep -c ERR_NOT_CAPTURED || true
+    cat .snapshots/@now/.cache/f 2>&1 | grep -c 'No data available' || true
+    cd /; $REWIND unmount ${tree} > /dev/null`);
+  t.is(result.code, 0, result.stderr);
+  t.deepEqual(result.stdout.trim().split('\n'), ['23893', '1', '2', '1', '1']);
+}));
