@@ -10,6 +10,9 @@ import { isWithin, mountOf, mountsInside, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE, type
 /** Local file systems whose inode numbers stay the same and that nobody else changes behind our back. */
 const SUPPORTED = new Set(['ext2', 'ext3', 'ext4', 'xfs', 'btrfs', 'tmpfs', 'ramfs', 'overlay', 'f2fs', 'zfs', 'bcachefs', 'jfs', 'nilfs2', 'reiserfs']);
 
+/** What a mount answers whose server has died; ECANCELED while an io_uring of it is still being taken down. */
+export const DEAD_SERVER: readonly string[] = ['ENOTCONN', 'ECONNABORTED', 'ECANCELED'];
+
 /**
  * The real path, without asking a file system that does not answer: below a dead mount the last name is taken as it
  * stands. Names that do not exist yet are kept, too.
@@ -20,7 +23,7 @@ export async function realPath(path: string): Promise<string> {
     return await realpath(absolute);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (absolute === '/' || !['ENOENT', 'ENOTCONN', 'ECONNABORTED', 'ENOTDIR', 'EACCES', 'EIO'].includes(code ?? '')) throw error;
+    if (absolute === '/' || ![...DEAD_SERVER, 'ENOENT', 'ENOTDIR', 'EACCES', 'EIO'].includes(code ?? '')) throw error;
     return join(await realPath(dirname(absolute)), basename(absolute));
   }
 }
@@ -32,7 +35,7 @@ export async function isDeadMount(point: string): Promise<boolean> {
     await statfs(point);
     return false;
   } catch (error) {
-    return ['ENOTCONN', 'ECONNABORTED'].includes((error as NodeJS.ErrnoException).code ?? '');
+    return DEAD_SERVER.includes((error as NodeJS.ErrnoException).code ?? '');
   }
 }
 
