@@ -47,6 +47,7 @@ struct Inode {
   Path path() const { return paths_.open(holder_); }
   // Its last name is going: only a descriptor keeps it now.
   void keep_path() const { paths_.keep(holder_); }
+  void keep_path_removed() const { paths_.keep_removed(holder_); }
 
   // For clang, where the lock was taken through a LockSet.
   void assert_state() const REWINDFS_TSA(assert_capability(state)) {}

@@ -73,7 +73,7 @@ int remove(Tree& tree, Call& call, journal::Kind kind, int flags) {
   const bool goes = place.goes();
   if (auto saved = before_name(tree, place, goes); !saved.ok()) return saved.error();
   if (auto settled = settle(tree, place.child); !settled.ok()) return settled.error();
-  if (goes) place.child->keep_path();
+  if (goes) place.child->keep_path_removed();
   if (unlinkat(place.dir->path().get(), place.name.data(), flags) != 0) return errno;
   if (const auto after = recording.object(*place.child); !after.ok()) return after.error();
   if (const auto after = recording.parent(*place.dir, place.name); !after.ok()) return after.error();
@@ -122,7 +122,7 @@ int rename(Tree& tree, Call& call, uint64_t new_dir, unsigned flags) {
   if (auto saved = before_name(tree, to, goes); !saved.ok()) return saved.error();
   if (auto settled = settle(tree, from.child); !settled.ok()) return settled.error();
   if (auto settled = settle(tree, to.child); !settled.ok()) return settled.error();
-  if (goes) to.child->keep_path();
+  if (goes) to.child->keep_path_removed();
   if (renameat2(from.dir->path().get(), from.name.data(), to.dir->path().get(), to.name.data(), flags) != 0) return errno;
   if (is_no_change(from, to, flags)) return 0;
   if (const int error = record_rename(tree, recording, from, to, flags); error != 0) return error;

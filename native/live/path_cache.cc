@@ -59,6 +59,38 @@ void PathCache::keep(const PathHolderPtr& holder) {
   holder->kept_ = true;
 }
 
+void PathCache::keep_removed(const PathHolderPtr& holder) {
+  keep(holder);
+  if (!anchor_.valid()) return;
+  {
+    const MutexLock lock(mutex_);
+    removed_.push_back(holder);
+  }
+  for (const PathHolderPtr& one : surplus_of_removed()) {
+    {
+      const MutexLock lock(one->mutex_);
+      one->kept_ = false;
+    }
+    one->used_.store(false, std::memory_order_relaxed);
+    (void)give_up(*one);
+  }
+}
+
+std::vector<PathHolderPtr> PathCache::surplus_of_removed() {
+  const size_t most = most_ / 2;
+  std::vector<PathHolderPtr> surplus;
+  const MutexLock lock(mutex_);
+  if (removed_.size() <= most) return surplus;
+  std::erase_if(removed_, [](const auto& entry) { return entry.expired(); });
+  if (removed_.size() <= most) return surplus;
+  // An eighth at a time, so that looking through all of them is rare.
+  while (removed_.size() > most - most / 8) {
+    if (PathHolderPtr one = removed_.front().lock()) surplus.push_back(std::move(one));
+    removed_.pop_front();
+  }
+  return surplus;
+}
+
 std::shared_ptr<const UniqueFd> PathCache::reopen(PathHolder& holder) {
   auto* handle = reinterpret_cast<file_handle*>(holder.handle_.data());
   UniqueFd fd(open_by_handle_at(anchor_.get(), handle, O_PATH | O_NOFOLLOW | O_CLOEXEC));

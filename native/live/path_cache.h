@@ -55,12 +55,17 @@ class PathCache {
   void set_anchor(UniqueFd directory) { anchor_ = std::move(directory); }
   PathHolderPtr hold(UniqueFd fd) EXCLUDES(mutex_);
   Path open(const PathHolderPtr& holder) EXCLUDES(mutex_);
-  // From now on it is not given up: an object without a name would die with its last descriptor.
+  // From now on it is not given up.
   void keep(const PathHolderPtr& holder) EXCLUDES(mutex_);
+  // The same, for an object that loses its last name and would die with its last descriptor. Only so many: the kernel may
+  // be slow to forget what was removed, and a tree of any size can be removed meanwhile. The ones removed longest ago are
+  // given up then, and live on only where a program has them open.
+  void keep_removed(const PathHolderPtr& holder) EXCLUDES(mutex_);
   size_t open_count() const { return open_.load(std::memory_order_relaxed); }
 
  private:
   void enqueue(const PathHolderPtr& holder) EXCLUDES(mutex_);
+  std::vector<PathHolderPtr> surplus_of_removed() EXCLUDES(mutex_);
   PathHolderPtr next_candidate() EXCLUDES(mutex_);
   bool give_up(PathHolder& holder);
   std::shared_ptr<const UniqueFd> reopen(PathHolder& holder) REQUIRES(holder.mutex_);
@@ -70,6 +75,7 @@ class PathCache {
   UniqueFd anchor_;
   Mutex mutex_;
   std::deque<std::weak_ptr<PathHolder>> queue_ GUARDED_BY(mutex_);  // in the order of opening; second chance for the used
+  std::deque<std::weak_ptr<PathHolder>> removed_ GUARDED_BY(mutex_);  // kept, in the order of their removal
 };
 
 }  // namespace rewindfs::live
