@@ -36,6 +36,8 @@ export interface JournalOptions {
 export interface JournalStats {
   firstSeq: number; lastSeq: number; releasedSeq: number; syncedSeq: number;
   segments: number; backlogBytes: number; appendedBytes: number; syncs: number;
+  /** Of the store's disk, at most a second old; 2^64 when the journal was opened to be read only. */
+  freeBytes: number;
 }
 
 export interface Journal {

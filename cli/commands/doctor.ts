@@ -34,7 +34,7 @@ async function ofTree(args: Arguments, out: Output): Promise<Finding[]> {
           name: 'this tree', state: reason === null ? 'ok' : 'slower', found: `${status.mountpoint}, over ${status.transport}${reason === null ? '' : `: ${reason}`}`,
           remedy: reason === null ? null : 'rewind unmount, then rewind mount: a mount keeps the transport that it began with.',
         });
-        if (status.failed !== null) found.push({ name: 'this tree', state: 'missing', found: `history stands still: ${status.failed}`, remedy: 'Everything is still recorded in the journal; rewind unmount and mount again.' });
+        if (status.failed !== null) found.push({ name: 'this tree', state: 'missing', found: `history stands still: ${status.failed}`, remedy: 'Everything is still recorded in the journal. For want of room: make some, and it goes on by itself; otherwise rewind unmount and mount again.' });
       }
     });
   } catch (error) {

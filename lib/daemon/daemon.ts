@@ -74,6 +74,7 @@ export class Daemon implements LiveTree, Session {
     readonly policy: PolicySource,
   ) {
     extractor.onError((error) => this.fail('The extractor stopped', error));
+    extractor.onStall((error) => options.onFailure?.('The extractor waits for room', error));
   }
 
   get version() { return this.options.version; }
@@ -181,7 +182,7 @@ export class Daemon implements LiveTree, Session {
   }
 
   failed(): Error | null {
-    return this.failure;
+    return this.failure ?? this.extractor.stalled();
   }
 
   async settle(): Promise<Seq> {
@@ -190,7 +191,7 @@ export class Daemon implements LiveTree, Session {
       await this.extractor.caughtUp(lastSeq);
     } catch (cause) {
       throw new RewindError('ERR_HISTORY_BEHIND', `History stopped at #${this.history.watermark()}, changes go on to #${lastSeq}: ${(cause as Error).message}`,
-        'Nothing is lost: what is not in history is in the journal. See daemon.log; unmount and mount again.', { cause });
+        `Nothing is lost: what is not in history is in the journal. ${this.extractor.stalled() ? 'Make room on the disk of the store; it goes on by itself.' : 'See daemon.log; unmount and mount again.'}`, { cause });
     }
     return this.history.watermark();
   }

@@ -109,7 +109,7 @@ export interface StatusRow {
   memory_bytes: number | null;
   gaps: number;
   last_gap: GapRow | null;
-  /** Why the extractor stopped; null when all is well. */
+  /** Why history stands still; null when all is well. */
   failed: string | null;
   /** What is not captured at each write, and why the policy file is not in force if it is not. */
   policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };

@@ -14,7 +14,7 @@ export interface LiveTree {
   snapshots: string;
   version: string;
   mountedSince: Date;
-  /** Why the extractor stopped, null when all is well. */
+  /** Why history stands still, null when all is well. */
   failed(): Error | null;
   /** Unmounts; resolves once all is in history. @throws ERR_BUSY, still mounted */
   stop(options: { lazy: boolean; reason: string }): Promise<Seq>;

@@ -1,7 +1,8 @@
 /**
  * The loop: journal -> batches -> history. Guarantees: records enter history in the order of their seq, each exactly once,
- * however often the process dies; nothing is skipped: a batch that fails stops the loop, and the error is what
- * `caughtUp`, `stop` and `onError` answer; memory is bounded by one batch and the caches of the fold.
+ * however often the process dies; nothing is skipped: a batch that fails for want of room is tried again until there is
+ * some, any other failure stops the loop, and the error is what `caughtUp`, `stop` and `onError` answer; memory is bounded
+ * by one batch and the caches of the fold.
  */
 import { RewindError } from '../errors.js';
 import type { History } from '../history/history.js';
@@ -16,10 +17,15 @@ import { prefetch } from './prefetch.js';
 import { decodeRecords, Kind, type Record } from './record.js';
 import { FoldState } from './state.js';
 
-const READ_BYTES = 4 << 20;
+const MiB = 1 << 20;
+const READ_BYTES = 4 * MiB;
 const BATCH_RECORDS = 2048;
 /** A read that answers less has come to the journal's end: a record is never longer than the rest. */
 const FULL_READ_BYTES = READ_BYTES / 2;
+/** Below this nothing is extracted; well below what writers of the tree leave, so that history is the last to wait. */
+const LEAST_FREE_BYTES = 96 * MiB;
+/** How long until it is tried again when there is no room, unless somebody asks. */
+const RETRY_MS = 1000;
 
 /**
  * Folds these records and commits them: one atomic batch. Answers its changes and its size.
@@ -28,15 +34,19 @@ const FULL_READ_BYTES = READ_BYTES / 2;
 export async function extractBatch(history: History, state: FoldState, records: Record[]): Promise<{ changes: Change[]; bytes: number }> {
   records.forEach((record, i) => expectSeq(record.seq, history.watermark() + 1 + i));
   const batch = history.rocks.batch(records.length * 8 + 8);
-  state.begin(batch);
-  state.looked = await prefetch(history, state, records);
-  for (const record of records) foldRecord(state, record);
-  foldClock(batch, records);
-  const { changes } = state;
-  const { bytes } = batch;
-  await history.commit(batch, state.meta);
-  if (state.overlong.size > 0) await shortenChains(history, state);
-  return { changes, bytes };
+  try {
+    state.begin(batch);
+    state.looked = await prefetch(history, state, records);
+    for (const record of records) foldRecord(state, record);
+    foldClock(batch, records);
+    const { changes } = state;
+    const { bytes } = batch;
+    await history.commit(batch, state.meta);
+    if (state.overlong.size > 0) await shortenChains(history, state);
+    return { changes, bytes };
+  } finally {
+    batch.end();
+  }
 }
 
 function expectSeq(seq: Seq, expected: Seq): void {
@@ -54,21 +64,29 @@ export function splitAtMounts(records: Record[]): Record[][] {
   return batches;
 }
 
+/** Goes on as soon as there is room on the disk; whatever else fails, fails again. */
+function wantsRoom(error: unknown): error is Error {
+  return ['ERR_DISK_FULL', 'ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
 export class Extractor {
-  private readonly state: FoldState;
+  private state: FoldState;
   private readonly durability: Durability;
   private readonly waiting = new Set<{ seq: Seq; resolve: () => void; reject: (error: unknown) => void }>();
   private readonly listeners = new Set<(changes: Change[]) => void>();
   private readonly errorListeners = new Set<(error: unknown) => void>();
+  private readonly stallListeners = new Set<(error: Error) => void>();
   private running: Promise<void> | null = null;
   private stopping = false;
   private error: unknown;
   /** Why nothing comes any more: the error, or that it was stopped. */
   private ended: unknown;
+  /** Why nothing comes for now. */
+  private stall: Error | null = null;
   private readonly pace: Pace;
 
   constructor(private readonly journal: Journal, private readonly history: History) {
-    this.state = new FoldState(history.meta(), { put: () => undefined });
+    this.state = this.stateOfHistory();
     this.durability = new Durability(journal, history);
     this.pace = new Pace(journal, () => history.watermark(), { awaited: () => this.waiting.size > 0, followed: () => this.listeners.size > 0 });
   }
@@ -97,7 +115,7 @@ export class Extractor {
     if (this.error !== undefined) throw this.error;
   }
 
-  /** Resolves once history holds this seq; rejects when the loop has failed or ended before. */
+  /** Resolves once history holds this seq; rejects when the loop has failed or ended before, or has just found no room for it. */
   caughtUp(seq: Seq): Promise<void> {
     if (this.history.watermark() >= seq) return Promise.resolve();
     if (this.ended !== undefined) return Promise.reject(this.ended);
@@ -119,18 +137,24 @@ export class Extractor {
     else listener(this.error);
   }
 
+  /** Why it waits for room on the disk; null while it does not. */
+  stalled(): Error | null {
+    return this.stall;
+  }
+
+  /** Called whenever it begins to wait for room on the disk. */
+  onStall(listener: (error: Error) => void): void {
+    this.stallListeners.add(listener);
+  }
+
+  private stateOfHistory(): FoldState {
+    return new FoldState(this.history.meta(), { put: () => undefined });
+  }
+
   private async run(): Promise<void> {
     try {
-      let ahead: Promise<Buffer> | null = null;
-      for (;;) {
-        const raw = await (ahead ?? this.journal.read(this.history.watermark() + 1, READ_BYTES));
-        ahead = null;
-        if (raw.length === 0 && this.stopping) break;
-        await this.extract(raw, (next) => {
-          ahead = this.journal.read(next, READ_BYTES);
-          ahead.catch(() => undefined);  // awaited above, unless this read's batch fails first
-        });
-        if (ahead === null && !this.stopping) await this.pace.rest(() => this.durability.idle());
+      while (!await this.follow().then(() => true, (error: unknown) => this.waitForRoom(error))) {
+        // Once more, from what history holds.
       }
       await this.durability.finish();
       this.ended = new RewindError('ERR_BUSY', 'the extractor has ended', 'Open the store again.');
@@ -142,6 +166,48 @@ export class Extractor {
     }
   }
 
+  /** Until it is stopped and everything is in history. */
+  private async follow(): Promise<void> {
+    if (this.stall !== null) await this.recover();
+    let ahead: Promise<Buffer> | null = null;
+    for (;;) {
+      const raw = await (ahead ?? this.journal.read(this.history.watermark() + 1, READ_BYTES));
+      ahead = null;
+      if (raw.length === 0 && this.stopping) return;
+      this.expectRoom(raw.length);
+      await this.extract(raw, (next) => {
+        ahead = this.journal.read(next, READ_BYTES);
+        ahead.catch(() => undefined);  // awaited above, unless this read's batch fails first
+      });
+      this.stall = null;
+      if (ahead === null && !this.stopping) await this.pace.rest(() => this.durability.idle());
+    }
+  }
+
+  /** Who waits for history is told; then it is time to try again. @throws what no room can mend */
+  private async waitForRoom(error: unknown): Promise<false> {
+    if (this.stopping || !wantsRoom(error)) throw error;
+    if (this.stall === null) for (const listener of this.stallListeners) listener(error);
+    this.stall = error;
+    this.settle(error);
+    await this.pace.pause(RETRY_MS);
+    return false;
+  }
+
+  /** After a failure for want of room: everything as if it had just been opened. */
+  private async recover(): Promise<void> {
+    await this.durability.abandon();
+    await this.history.resume();
+    this.state = this.stateOfHistory();
+    await this.durability.release();
+  }
+
+  /** RocksDB should not be the one to find the disk full: history would have to be opened anew. */
+  private expectRoom(bytes: number): void {
+    const { freeBytes } = this.journal.stats();
+    if (bytes > 0 && freeBytes < LEAST_FREE_BYTES) throw new RewindError('ERR_DISK_FULL', `no room left for history: ${Math.floor(freeBytes / MiB)} MiB are left on the disk of ${this.history.directory}`, 'Make room on that disk.');
+  }
+
   /** All records of one read, in batches; when there is more, the next read begins while the last batch is written. */
   private async extract(raw: Buffer, readAhead: (next: Seq) => void): Promise<void> {
     for (let at = 0; at < raw.length;) {
@@ -150,7 +216,7 @@ export class Extractor {
       if (at >= raw.length && raw.length >= FULL_READ_BYTES) readAhead(records.at(-1)!.seq + 1);
       for (const batch of splitAtMounts(records)) {
         const { changes, bytes } = await extractBatch(this.history, this.state, batch);
-        this.durability.committed(bytes);
+        await this.durability.committed(bytes);
         if (changes.length > 0) for (const listener of this.listeners) listener(changes);
         this.settle();
       }

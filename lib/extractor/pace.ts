@@ -48,7 +48,7 @@ export class Pace {
   async rest(idle: () => void): Promise<void> {
     while (!this.due()) {
       idle();
-      if (this.lastSeq > this.watermark() || performance.now() - this.lastAppendMs < LISTEN_AFTER_MS) await this.pause(POLL_MS);
+      if (this.lastSeq > this.watermark() || performance.now() - this.lastAppendMs < LISTEN_AFTER_MS) await this.sleep(POLL_MS);
       else await this.listen();
     }
     this.hurried = false;
@@ -62,6 +62,12 @@ export class Pace {
 
   end(): void {
     this.journal.onAppend(null);
+  }
+
+  /** Resolves after so long, or as soon as somebody hurries. */
+  async pause(ms: number): Promise<void> {
+    if (!this.hurried) await this.sleep(ms);
+    this.hurried = false;
   }
 
   private due(): boolean {
@@ -79,12 +85,12 @@ export class Pace {
   }
 
   private async listen(): Promise<void> {
-    const paused = this.pause(IDLE_MS);
+    const slept = this.sleep(IDLE_MS);
     this.journal.arm(this.lastSeq);
-    await paused;
+    await slept;
   }
 
-  private async pause(ms: number): Promise<void> {
+  private async sleep(ms: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.wake = () => { clearTimeout(timer); resolve(); };

@@ -3,7 +3,7 @@
  * reader.ts, and takes the extractor's batches. Guarantees: a batch and its watermark take effect together; a database
  * of a newer format or of another store is refused untouched.
  */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, statfs } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { ContentReader } from './content.js';
 import { liveEntries } from './live.js';
@@ -15,6 +15,10 @@ import { TimelineReader } from './timeline.js';
 import { TreeReader } from './tree.js';
 import type { Change, Gap, Name, NameEntry, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
 import { BLOCK_BYTES } from './values.js';
+
+const MiB = 1 << 20;
+/** What opening may need beyond what the logs hold. */
+const SPARE_BYTES = 64 * MiB;
 
 export interface HistoryOptions {
   /** Only read; nothing is created or recovered on disk. */
@@ -53,6 +57,14 @@ export class History implements HistoryReader {
   /** Makes what was committed durable and closes. */
   async close(): Promise<void> {
     await this.rocks.close();
+  }
+
+  /** After ERR_DISK_FULL, once there is room again: takes what it takes for commits to succeed, reads the fold's place anew. */
+  async resume(): Promise<void> {
+    if (!this.rocks.stopped) return;
+    await expectRoom(this.directory, await this.rocks.reopenBytes());
+    await this.rocks.reopen();
+    this.current = await admit(this.rocks, undefined, false);
   }
 
   /** Where the fold stands; a copy. */
@@ -142,6 +154,12 @@ export class History implements HistoryReader {
   writer(id: Seq): Promise<Writer | null> { return this.timeline.writer(id); }
   points(): Promise<Point[]> { return this.timeline.points(); }
   gaps(): Promise<Gap[]> { return this.timeline.gaps(); }
+}
+
+/** RocksDB must not be closed before it can be opened again: until then all can still be read. */
+async function expectRoom(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize } = await statfs(directory);
+  if (bavail * bsize < bytes + SPARE_BYTES) throw new RewindError('ERR_DISK_FULL', `no room left for history in ${directory}: ${Math.floor(bavail * bsize / MiB)} MiB are left`, 'Make room on that disk.');
 }
 
 /** Checks format and store of an opened database, sets them in a new one, and answers where the fold stands. */

@@ -1,9 +1,9 @@
 /**
  * RocksDB as history needs it: families by name, atomic batches over several families, batched gets, bounded scans.
  * Guarantees: a batch is applied wholly or not at all; `sync` returns after every write acknowledged before it is on
- * stable storage; errors of RocksDB come out as RewindErrors that name the directory.
+ * stable storage; errors of RocksDB come out as RewindErrors that name the directory. Who reads while it is opened anew waits.
  */
-import { readdir } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { RewindError } from '../errors.js';
@@ -26,7 +26,7 @@ export class Batch {
 
   /**
    * rocksdb-native gives every operation a family of its own, but takes it from the batch's session: the session is
-   * changed for the call. test/lib/history/rocks.ts checks that it still holds and that such a batch is atomic.
+   * changed for the call. test/lib/history/history.ts checks that it still holds and that such a batch is atomic.
    */
   put(family: Family, key: Buffer, value: Buffer): void {
     this.batch._db = this.sessions[family];
@@ -41,41 +41,86 @@ export class Batch {
     try {
       await this.batch.flush();
     } finally {
-      this.batch.destroy();
+      this.end();
     }
   }
+
+  /** Every batch is ended, applied or not, as often as one likes: the database waits for it before it closes. */
+  end(): void {
+    this.batch._db = this.root;
+    this.batch.destroy();
+  }
+}
+
+interface Opened { db: RocksDB; sessions: Record<Family, RocksDB> }
+
+async function open(directory: string, readOnly: boolean): Promise<Opened> {
+  const families = FAMILIES.map((name) => new RocksDB.ColumnFamily(name, familyOptions(name)));
+  const db = new RocksDB(directory, {
+    columnFamilies: families, readOnly, createIfMissing: !readOnly,
+    createMissingColumnFamilies: !readOnly, maxBackgroundJobs: 2, maxOpenFiles: 1000, writeBufferSize: 1 << 20,
+  });
+  try {
+    await db.ready();
+  } catch (error) {
+    throw translate(error, directory);
+  }
+  const sessions = {} as Record<Family, RocksDB>;
+  FAMILIES.forEach((name, i) => { sessions[name] = db.session({ columnFamily: families[i]! }); });
+  return { db, sessions };
 }
 
 /** An opened RocksDB with all families of history. */
 export class Rocks {
-  private constructor(readonly directory: string, private readonly db: RocksDB, private readonly sessions: Record<Family, RocksDB>) {}
+  /** Pending while it is opened anew, rejected when that failed. */
+  private opened: Promise<Opened>;
+  private refused = false;
+
+  private constructor(readonly directory: string, private current: Opened) {
+    this.opened = Promise.resolve(current);
+  }
 
   /** @throws RewindError ERR_NO_STORE, ERR_STORE_LOCKED, ERR_HISTORY_CORRUPT, ERR_DISK_FULL, ERR_IO */
   static async open(directory: string, options: { readOnly: boolean }): Promise<Rocks> {
-    const families = FAMILIES.map((name) => new RocksDB.ColumnFamily(name, familyOptions(name)));
-    const db = new RocksDB(directory, {
-      columnFamilies: families, readOnly: options.readOnly, createIfMissing: !options.readOnly,
-      createMissingColumnFamilies: !options.readOnly, maxBackgroundJobs: 2, maxOpenFiles: 1000, writeBufferSize: 1 << 20,
+    return new Rocks(directory, await open(directory, options.readOnly));
+  }
+
+  /** RocksDB has found the disk full: it takes no write any more until it is opened anew, whatever room there is. */
+  get stopped(): boolean {
+    return this.refused;
+  }
+
+  /** Closes and opens; what was read page by page meanwhile fails. Nobody may hold a batch. */
+  async reopen(): Promise<void> {
+    this.opened = this.opened.catch(() => null).then(async (opened) => {
+      await opened?.db.close({ force: true });
+      return open(this.directory, false);
     });
-    try {
-      await db.ready();
-    } catch (error) {
-      throw translate(error, directory);
-    }
-    const sessions = {} as Record<Family, RocksDB>;
-    FAMILIES.forEach((name, i) => { sessions[name] = db.session({ columnFamily: families[i]! }); });
-    return new Rocks(directory, db, sessions);
+    this.current = await this.opened;
+    this.refused = false;
+  }
+
+  /** Bytes that RocksDB may write while it opens: what its logs hold goes to tables. */
+  async reopenBytes(): Promise<number> {
+    const logs = await Promise.all((await this.logs()).map((name) => stat(join(this.directory, name))));
+    return logs.reduce((sum, { size }) => sum + size, 0);
   }
 
   batch(capacity = 1024): Batch {
-    return new Batch(this.db, this.sessions, capacity);
+    return new Batch(this.current.db, this.current.sessions, capacity);
   }
 
   async commit(batch: Batch): Promise<void> {
+    await this.writing(() => batch.commit());
+  }
+
+  private async writing(write: () => Promise<void>): Promise<void> {
     try {
-      await batch.commit();
+      await write();
     } catch (error) {
-      throw translate(error, this.directory);
+      const translated = translate(error, this.directory);
+      this.refused ||= translated.code === 'ERR_DISK_FULL';
+      throw translated;
     }
   }
 
@@ -86,7 +131,8 @@ export class Rocks {
   /** Values in the order of their keys, null where there is none; one trip for all. */
   async getMany(family: Family, keys: Buffer[]): Promise<(Buffer | null)[]> {
     if (keys.length === 0) return [];
-    const batch = this.sessions[family].read({ capacity: keys.length });
+    const { sessions } = await this.opened;
+    const batch = sessions[family].read({ capacity: keys.length });
     const values = keys.map((key) => batch.get(key));
     batch.tryFlush();
     try {
@@ -110,7 +156,8 @@ export class Rocks {
     family: Family, range: Range, options: { reverse?: boolean; limit?: number; capacity?: number; values?: boolean } = {},
   ): AsyncGenerator<Entry> {
     try {
-      yield* this.sessions[family].iterator(range, { capacity: 256, ...options });
+      const { sessions } = await this.opened;
+      yield* sessions[family].iterator(range, { capacity: 256, ...options });
     } catch (error) {
       throw translate(error, this.directory);
     }
@@ -121,22 +168,27 @@ export class Rocks {
    * newest: an older one still counts until all families that it covers are flushed.
    */
   async sync(): Promise<void> {
-    const logs = (await readdir(this.directory)).filter((name) => name.endsWith('.log'));
     const gone = (error: NodeJS.ErrnoException & { errno?: number }) => { if (error.errno !== 2 && error.code !== 'ENOENT') throw error; };
-    await Promise.all([...logs.map((name) => native.syncPath(join(this.directory, name)).catch(gone)), native.syncPath(this.directory)]);
+    await Promise.all([...(await this.logs()).map((name) => native.syncPath(join(this.directory, name)).catch(gone)), native.syncPath(this.directory)]);
+  }
+
+  private async logs(): Promise<string[]> {
+    return (await readdir(this.directory)).filter((name) => name.endsWith('.log'));
   }
 
   /** Writes all families' buffers to tables, so that the write-ahead logs stay short. */
   async flush(): Promise<void> {
-    for (const name of FAMILIES) await this.sessions[name].flush();
+    await this.writing(async () => {
+      for (const name of FAMILIES) await this.current.sessions[name].flush();
+    });
   }
 
   async property(family: Family, name: string): Promise<string | number | null> {
-    return this.sessions[family].getProperty(name);
+    return (await this.opened).sessions[family].getProperty(name);
   }
 
   async close(): Promise<void> {
-    await this.db.close({ force: true });
+    await this.opened.then(({ db }) => db.close({ force: true }), () => undefined);
   }
 }
 

@@ -167,6 +167,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
     set("backlogBytes", stats.backlog_bytes);
     set("appendedBytes", stats.appended_bytes);
     set("syncs", stats.syncs);
+    set("freeBytes", stats.free_bytes);
     return result;
   }
 

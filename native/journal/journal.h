@@ -47,6 +47,7 @@ struct Appended {
 
 struct Stats {
   uint64_t first_seq, last_seq, released_seq, synced_seq, segments, backlog_bytes, appended_bytes, syncs;
+  uint64_t free_bytes;  // of the disk, as the preparer saw it last; UINT64_MAX while nobody has looked
 };
 
 class Journal final : public Recorder {
@@ -156,6 +157,7 @@ class Journal final : public Recorder {
   std::atomic<bool> open_{false};
   std::atomic<bool> poisoned_{false};
   std::atomic<bool> sync_asked_{false};
+  std::atomic<uint64_t> free_bytes_{UINT64_MAX};
   std::atomic<bool> low_{false};  // the disk has less than min_free_bytes
 
   std::thread preparer_;

@@ -143,7 +143,8 @@ Stats Journal::stats() {
           segments_.size(),
           backlog_bytes(),
           appended_bytes_.load() - opened_bytes_,
-          syncs_.load()};
+          syncs_.load(),
+          free_bytes_.load()};
 }
 
 }  // namespace rewindfs::journal

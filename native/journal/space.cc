@@ -88,6 +88,7 @@ Result<void> Journal::wait_for_room(const volatile bool* interrupted) {
 
 void Journal::check_disk() {
   const Result<uint64_t> free = io_.free_bytes(options_.directory);
+  if (free.ok()) free_bytes_.store(*free);
   const bool low = free.ok() && *free < options_.min_free_bytes;
   if (low && !low_.load()) low_since_ = std::chrono::steady_clock::now();
   low_.store(low);

@@ -1,10 +1,11 @@
 /** The store's disk runs full: writers are told so, what was acknowledged stays, and all goes on once there is room. */
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { mountSettled } from '../helpers/mount.js';
+import { mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
 import { must, until } from '../helpers/run.js';
-import { scoped } from '../helpers/scope.js';
+import { scoped, type Scope } from '../helpers/scope.js';
 import { liveAgainstNewest } from './support/kills.js';
 
 const MiB = 1 << 20;
@@ -27,16 +28,34 @@ function fill(file: string, blocks: number): { taken: number; code: string | und
   }
 }
 
+/** All that is left, as fast as possible. */
+function take(file: string): string | undefined {
+  const fd = fs.openSync(file, 'w');
+  const block = Buffer.alloc(16 * MiB);
+  try {
+    for (;;) fs.writeSync(fd, block);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code;
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** A tree whose store is on a disk of its own, of which so much is taken already by `ballast`. */
+async function onSmallDisk(scope: Scope): Promise<{ disk: string; ballast: string; mounted: MountedTree }> {
+  const disk = path.join(scope.temporary('disk'), 'small');
+  fs.mkdirSync(disk);
+  await must('mount', ['-t', 'tmpfs', '-o', 'size=900M', 'rewindfs-test', disk]);
+  scope.defer(async () => void (await must('umount', [disk])));
+  const ballast = path.join(disk, 'ballast');
+  fs.writeFileSync(ballast, Buffer.alloc(400 * MiB));
+  return { disk, ballast, mounted: await mountSettled(scope, { where: 'memory', store: path.join(disk, 'store') }) };
+}
+
 test('a full store answers ENOSPC, loses nothing, and goes on when space is freed', async (t) => {
   t.timeout(300_000);
   await scoped(async (scope) => {
-    const disk = path.join(scope.temporary('disk'), 'small');
-    fs.mkdirSync(disk);
-    await must('mount', ['-t', 'tmpfs', '-o', 'size=900M', 'rewindfs-test', disk]);
-    scope.defer(async () => void (await must('umount', [disk])));
-    const ballast = path.join(disk, 'ballast');
-    fs.writeFileSync(ballast, Buffer.alloc(400 * MiB));
-    const mounted = await mountSettled(scope, { where: 'memory', store: path.join(disk, 'store') });
+    const { ballast, mounted } = await onSmallDisk(scope);
     fs.writeFileSync(path.join(mounted.tree, 'early'), 'acknowledged before');
     const filled = fill(path.join(mounted.tree, 'large'), 600);
     t.is(filled.code, 'ENOSPC');
@@ -48,6 +67,9 @@ test('a full store answers ENOSPC, loses nothing, and goes on when space is free
       t.is((error as NodeJS.ErrnoException).code, 'ENOSPC');
     }
     t.is(fs.readFileSync(path.join(mounted.tree, 'early'), 'utf8'), 'acknowledged before', 'reading goes on');
+    await mounted.settled();
+    t.is((await mounted.status()).failed, null, 'what the journal leaves free is enough for history to take everything in');
+    t.deepEqual(await liveAgainstNewest(mounted), []);
     fs.rmSync(ballast);
     await until('writes are taken again', () => {
       try {
@@ -62,6 +84,27 @@ test('a full store answers ENOSPC, loses nothing, and goes on when space is free
     t.is(await mounted.rewind('cat', path.join(mounted.tree, 'early'), '--at', 'now'), 'acknowledged before');
     await mounted.unmount();
     await mounted.mount();
+    t.deepEqual(await liveAgainstNewest(mounted), []);
+  });
+});
+
+test('another program takes the last byte of the store\'s disk: history waits, says so, and goes on when there is room', async (t) => {
+  t.timeout(300_000);
+  await scoped(async (scope) => {
+    const { disk, ballast, mounted } = await onSmallDisk(scope);
+    const large = path.join(mounted.tree, 'large');
+    const content = Buffer.concat(Array.from({ length: 100 }, () => randomBytes(MiB)));
+    fs.writeFileSync(large, content);
+    t.is(take(path.join(disk, 'greedy')), 'ENOSPC');
+    await until('history stands still', async () => (await mounted.status()).failed !== null);
+    const { failed } = await mounted.status();
+    t.regex(String(failed), /no room left for history/);
+    const refused = await rewind(['cat', large, '--at', 'now']);
+    t.regex(refused.stderr, /make room/i);
+    fs.rmSync(path.join(disk, 'greedy'));
+    fs.rmSync(ballast);
+    await mounted.settled();
+    t.is((await mounted.status()).failed, null);
     t.deepEqual(await liveAgainstNewest(mounted), []);
   });
 });

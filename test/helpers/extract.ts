@@ -40,6 +40,7 @@ export const fileAttr = (size: number, born = 1): AttrDraft => ({ ...directoryAt
 export class MemoryJournal implements Journal {
   readonly released: number[] = [];
   failRead: Error | null = null;
+  freeBytes = 2 ** 64;
   private callback: ((lastSeq: number) => void) | null = null;
   private armedAfter: number | null = null;
 
@@ -83,7 +84,7 @@ export class MemoryJournal implements Journal {
   }
 
   stats(): JournalStats {
-    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0 };
+    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: this.freeBytes };
   }
 
   async close(): Promise<void> { this.callback = null; }

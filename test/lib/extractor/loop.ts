@@ -5,6 +5,7 @@ import { Extractor } from '../../../lib/extractor/loop.js';
 import { Kind } from '../../../lib/extractor/record.js';
 import { FAMILIES } from '../../../lib/history/families.js';
 import { History } from '../../../lib/history/history.js';
+import { RewindError } from '../../../lib/errors.js';
 import { ROOT, type Change } from '../../../lib/history/types.js';
 import { native } from '../../../lib/native.js';
 import { directoryAttr, dump, extractRaw, fileAttr, freshState, MemoryJournal, numbered } from '../../helpers/extract.js';
@@ -108,6 +109,63 @@ test('an error of the journal surfaces', async (t) => {
     const extractor = new Extractor(journal, await opened(scope));
     extractor.start();
     await t.throwsAsync(extractor.caughtUp(1), { message: 'no such device' });
+  });
+});
+
+test('without room for history it says so, loses nothing, and goes on by itself once there is some', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    const journal = new MemoryJournal(numbered([MOUNT, create(101, 'a')]));
+    const extractor = new Extractor(journal, history);
+    const commit = history.commit.bind(history);
+    let room = true;
+    history.commit = (batch, meta) => room ? commit(batch, meta) : Promise.reject(new RewindError('ERR_DISK_FULL', 'no room'));
+    const stalls: Error[] = [];
+    extractor.onStall((error) => stalls.push(error));
+    extractor.onError(() => t.fail('it stopped'));
+    extractor.start();
+    await extractor.caughtUp(2);
+    room = false;
+    journal.push(...numbered([create(102, 'b'), write(102, 'kept')], 3));
+    await t.throwsAsync(extractor.caughtUp(4), { code: 'ERR_DISK_FULL' });
+    await t.throwsAsync(extractor.caughtUp(4), { code: 'ERR_DISK_FULL' }, 'who asks again has it tried again');
+    t.is(extractor.stalled()?.message, 'no room');
+    t.is(stalls.length, 1, 'told once');
+    t.is(history.watermark(), 2);
+    room = true;
+    await extractor.caughtUp(4);
+    await extractor.stop();
+    t.is(extractor.stalled(), null);
+    const b = (await history.list(ROOT, 4)).find(({ name }) => name === 'b')!;
+    t.is((await history.read(b.node, 0, 100, 4)).toString(), 'kept');
+    t.is(journal.released.at(-1), 4);
+  });
+});
+
+test('an end while there is no room is an error, not a wait', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    const extractor = new Extractor(new MemoryJournal(numbered([MOUNT])), history);
+    history.commit = () => Promise.reject(new RewindError('ERR_DISK_FULL', 'no room'));
+    extractor.start();
+    await t.throwsAsync(extractor.caughtUp(1), { code: 'ERR_DISK_FULL' });
+    await t.throwsAsync(extractor.stop(), { code: 'ERR_DISK_FULL' });
+    t.is(history.watermark(), 0);
+  });
+});
+
+test('where room is short, segments are released in small steps', async (t) => {
+  await scoped(async (scope) => {
+    const random = new Random(5);
+    const block = () => Buffer.from(Uint32Array.from({ length: 1 << 18 }, () => random.next()).buffer);
+    const writes = Array.from({ length: 80 }, (_, i) => ({ ...write(101, ''), offset: i << 20, length: 1 << 20, payload: block(), attr: fileAttr((i + 1) << 20, 101) }));
+    const journal = new MemoryJournal(numbered([MOUNT, create(101, 'a'), ...writes]));
+    journal.freeBytes = 512 << 20;
+    const extractor = new Extractor(journal, await opened(scope));
+    extractor.start();
+    await extractor.stop();
+    const steps = journal.released.map((seq, i) => seq - (journal.released[i - 1] ?? 0));
+    t.true(Math.max(...steps) <= 40, `released at ${journal.released}`);
   });
 });
 

@@ -196,6 +196,27 @@ test('a batch over several families is applied wholly, and each entry is in its 
   });
 });
 
+test('opened anew it is the same to all who read meanwhile', async (t) => {
+  await scoped(async (scope) => {
+    const rocks = await Rocks.open(`${scope.temporary('memory')}/rocks`, { readOnly: false });
+    scope.defer(() => rocks.close());
+    const key = Buffer.from('k');
+    const batch = rocks.batch(1);
+    batch.put('names', key, Buffer.from('a'));
+    await rocks.commit(batch);
+    t.true(await rocks.reopenBytes() > 0);
+    const reads: Promise<Buffer | null>[] = [];
+    for (let round = 0; round < 5; round++) {
+      for (let i = 0; i < 50; i++) reads.push(rocks.get('names', key));
+      const reopened = rocks.reopen();
+      for (let i = 0; i < 50; i++) reads.push(rocks.get('names', key));
+      await reopened;
+    }
+    for (const value of await Promise.all(reads)) t.is(value?.toString(), 'a');
+    t.false(rocks.stopped);
+  });
+});
+
 test('a directory that cannot be written is refused', async (t) => {
   await scoped(async (scope) => {
     const directory = scope.temporary('memory');
