@@ -4,6 +4,11 @@
  */
 import { Driver, type Argument, type Reply } from '../../helpers/driver.js';
 
+/** Two users, and a group that neither has as its own. */
+export const alice = 1000;
+export const bob = 1001;
+export const team = 2000;
+
 export interface Case {
   name: string;
   run(calls: Calls): Promise<void>;

@@ -23,6 +23,12 @@ const opened = async (c: Calls, flags = 0): Promise<void> => {
   await c.ok('open', 1, 'f', O.RDWR | flags, 0);
 };
 
+/** What one call on an open file answers. */
+const onFile = (op: string, args: (string | number)[], flags = 0) => async (c: Calls): Promise<string> => {
+  await opened(c, flags);
+  return answer(c, op, 1, ...args);
+};
+
 export const deviations: readonly Deviation[] = [
   {
     name: 'collapse and insert range',
@@ -37,28 +43,19 @@ export const deviations: readonly Deviation[] = [
     name: 'inode flags (lsattr, chattr)',
     plain: 'ok',
     mount: 'ENOTTY',
-    async see(c) {
-      await opened(c);
-      return answer(c, 'ioctl', 1, 'flags');
-    },
+    see: onFile('ioctl', ['flags']),
   },
   {
     name: 'the extent map (filefrag)',
     plain: 'ok',
     mount: 'EOPNOTSUPP',
-    async see(c) {
-      await opened(c);
-      return answer(c, 'ioctl', 1, 'fiemap');
-    },
+    see: onFile('ioctl', ['fiemap']),
   },
   {
     name: 'O_DIRECT without alignment',
     plain: 'EINVAL',
     mount: 'ok',
-    async see(c) {
-      await opened(c, O.DIRECT);
-      return answer(c, 'writealigned', 1, 1, 100, 1);
-    },
+    see: onFile('writealigned', [1, 100, 1], O.DIRECT),
   },
   {
     name: 'the end of a directory (SEEK_END)',
@@ -73,10 +70,7 @@ export const deviations: readonly Deviation[] = [
     name: 'seeking beyond the largest file',
     plain: 'EINVAL',
     mount: 'ok',
-    async see(c) {
-      await opened(c);
-      return answer(c, 'seek', 1, 2 ** 50, SEEK.SET);
-    },
+    see: onFile('seek', [2 ** 50, SEEK.SET]),
   },
   {
     name: 'setuid after a write beyond the largest file',

@@ -1,11 +1,8 @@
 /** Every call on every kind of path and object, by every kind of user: the plain directory says what is right. */
 import { O, RENAME, S } from '../../helpers/constants.js';
 import type { Argument } from '../../helpers/driver.js';
-import type { Calls, Case } from './case.js';
+import { alice, bob, team, type Calls, type Case } from './case.js';
 
-const alice = 1000;
-const bob = 1001;
-const team = 2000;
 const long = 'n'.repeat(256);
 
 /** Calls that take one path, with their other arguments. */

@@ -1,10 +1,6 @@
 /** Rights: other users, groups, sticky and setgid directories, umask, ownership of what is made. */
 import { ACCESS, O, S } from '../../helpers/constants.js';
-import type { Case } from './case.js';
-
-const alice = 1000;
-const bob = 1001;
-const team = 2000;
+import { alice, bob, team, type Case } from './case.js';
 
 export const permissionCases: Case[] = [
   {

@@ -1,9 +1,6 @@
 /** Executing: binaries, scripts, interpreters, setuid, and what may happen to a file that runs. */
 import { O } from '../../helpers/constants.js';
-import type { Calls, Case } from './case.js';
-
-const alice = 1000;
-const team = 2000;
+import { alice, team, type Calls, type Case } from './case.js';
 
 async function script(c: Calls, path: string, text: string, mode = 0o755): Promise<void> {
   await c.ok('open', 97, path, O.WRONLY | O.CREAT | O.TRUNC, mode);

@@ -1,10 +1,6 @@
 /** Reading what is there: the same on a plain directory, the live mount and a view of it. */
 import { ACCESS, MAP, O, PROT, S, SEEK } from '../../helpers/constants.js';
-import type { Case } from './case.js';
-
-const alice = 1000;
-const bob = 1001;
-const team = 2000;
+import { alice, bob, team, type Case } from './case.js';
 
 export const viewCases: Case[] = [
   {
