@@ -80,12 +80,14 @@ Policy::Decision Captures::of(Inode& inode) {
   return decision;
 }
 
-Policy::Decision Captures::of_new(const Inode& dir, std::string_view name, bool directory) {
+Policy::Decision Captures::of_new(Inode& dir, std::string_view name, bool directory) {
   const auto now = policy();
+  if (now->trivial()) return {};
+  if (!now->has_paths()) return now->decide_in(of(dir), name, directory);
   std::array<char, 4096> room;
   std::string_view path;
   const Path held = dir.path();
-  if (now->trivial() || !path_of(held.get(), room, path)) return {};
+  if (!path_of(held.get(), room, path)) return {};
   const size_t length = path.size() + (path.empty() ? 0 : 1);
   if (length + name.size() > room.size()) return {};
   std::array<char, 4096> whole;

@@ -53,7 +53,7 @@ class Captures {
 
   Policy::Decision of(Inode& inode);
   // For a name that is about to be made.
-  Policy::Decision of_new(const Inode& dir, std::string_view name, bool directory);
+  Policy::Decision of_new(Inode& dir, std::string_view name, bool directory);
   // For whatever lies behind a descriptor (O_PATH will do); several: it has more than one name.
   Policy::Decision of_fd(int fd, bool directory, bool several);
   // Of a directory, from the root of the tree; "" when it cannot be told.

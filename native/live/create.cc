@@ -23,6 +23,7 @@ struct Making {
   uint16_t flags = 0;
   Capture capture = Capture::kEachWrite;
   std::function<int(int dir)> make;  // in the directory; an errno
+  const UniqueFd* opened = nullptr;  // valid once it is made and open
 };
 
 struct Made {
@@ -66,7 +67,7 @@ Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
   recording.draft.payload = making.payload;
   recording.draft.flags = static_cast<uint16_t>(making.flags | (making.capture == Capture::kNone ? journal::kUncaptured : 0));
   auto after = recording.parent(*dir, making.name);
-  const auto seq = after.ok() ? append_with(tree, recording, inherited_xattrs((*inode)->path().proc())) : Errno{after.error()};
+  const auto seq = after.ok() ? append_with(tree, recording, inherited_xattrs((*inode)->path().proc(), making.opened ? making.opened->get() : -1)) : Errno{after.error()};
   if (!seq.ok()) {
     tree.inodes.forget((*inode)->id, 1);
     return Errno{seq.error()};
@@ -160,7 +161,7 @@ void op_create(Tree& tree, Call& call) {
   const auto made = make_object(tree, call, {journal::Kind::kCreate, name, in->umask, {}, opened_flag(in->flags), decision.capture, [&](int dir) {
     handle->fd.reset(openat(dir, name.data(), backing_flags(in->flags) | O_CREAT | O_EXCL | O_NOFOLLOW, in->mode & 07777));
     return handle->fd.valid() ? 0 : errno;
-  }});
+  }, &handle->fd});
   if (!made.ok()) return call.fail(made.error());
   fill_handle(*handle, *made);
   open_made(tree, *handle, decision);
@@ -198,7 +199,7 @@ void op_tmpfile(Tree& tree, Call& call) {
   recording.object(inode->ino, *stat);
   recording.draft.parent = dir->ino;
   recording.draft.flags = opened_flag(in->flags);
-  const auto seq = append_with(tree, recording, inherited_xattrs(path));
+  const auto seq = append_with(tree, recording, inherited_xattrs(path, fd.get()));
   if (!seq.ok()) return call.fail(seq.error());
   fill_handle(*handle, Made{inode, *stat, *seq, recording.draft.writer});
   tree.captures.begin_open(*inode, {});

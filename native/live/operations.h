@@ -90,8 +90,8 @@ struct XattrChange {
   std::string name;
   std::optional<std::string> value;  // as it is now; none: it is gone
 };
-// What a new object got from its directory (path: to the object itself).
-std::vector<XattrChange> inherited_xattrs(const std::string& path);
+// What a new object got from its directory. path: to the object itself; opened: a descriptor of it that is open, or -1.
+std::vector<XattrChange> inherited_xattrs(const std::string& path, int opened);
 // Appends the recording and, as parts of the same call, the changes of extended attributes. Answers the seq of the first.
 Result<uint64_t> append_with(Tree& tree, Recording& recording, std::span<const XattrChange> with);
 // Does the file have security.capability? Its next change of content or owner takes that away.

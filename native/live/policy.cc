@@ -141,4 +141,9 @@ Policy::Decision Policy::decide(std::string_view path, bool directory) const {
   return {};
 }
 
+Policy::Decision Policy::decide_in(const Decision& parent, std::string_view name, bool directory) const {
+  const Decision own = decide(name, directory);
+  return own.rule > parent.rule ? own : parent;
+}
+
 }  // namespace rewindfs::live

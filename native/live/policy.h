@@ -36,6 +36,8 @@ class Policy {
 
   // path: relative to the root of the tree, without slashes at its ends; the root itself is "".
   Decision decide(std::string_view path, bool directory) const;
+  // Of a name in a directory about which it was decided so. Only where no rule has_paths().
+  Decision decide_in(const Decision& parent, std::string_view name, bool directory) const;
   // Every path is captured at each write.
   bool trivial() const { return trivial_; }
   // Has a rule that depends on more of a path than one name, so that moving a directory may change what lies deep in it.

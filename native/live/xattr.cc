@@ -83,9 +83,9 @@ Result<uint64_t> append_with(Tree& tree, Recording& recording, std::span<const X
   return seq;
 }
 
-std::vector<XattrChange> inherited_xattrs(const std::string& path) {
+std::vector<XattrChange> inherited_xattrs(const std::string& path, int opened) {
   char names[4096];
-  const ssize_t size = listxattr(path.c_str(), names, sizeof names);
+  const ssize_t size = opened >= 0 ? flistxattr(opened, names, sizeof names) : listxattr(path.c_str(), names, sizeof names);
   if (size <= 0) return {};
   std::vector<XattrChange> found;
   for (std::string_view rest(names, static_cast<size_t>(size)); !rest.empty();) {
