@@ -1,13 +1,22 @@
 /** Real work on disk, by the clock: what a developer waits for. */
+import fs from 'node:fs';
 import path from 'node:path';
-import { must, shell, sleep } from '../../test/helpers/run.js';
+import { must, shell, sleep, until } from '../../test/helpers/run.js';
 import { GIT_ENV } from '../material/git.js';
 import { NPM_ARGUMENTS } from '../material/npm.js';
-import { secondsOf, type Workload } from '../run.js';
+import { secondsOf, work, type Run, type Workload } from '../run.js';
 import { dropCaches } from '../subjects.js';
 
 const seconds = (name: string) => ({ name, unit: 's', digits: 2, lessIsBetter: true });
 const DISK = ['disk'] as const;
+
+/** Nothing of what these patterns match is captured from now on, where somebody captures at all. */
+async function leaveOut(run: Run, ...match: string[]): Promise<void> {
+  const { tree } = run.subject;
+  if (tree === undefined) return;
+  fs.writeFileSync(path.join(tree.store, 'policy.toml'), `[[rule]]\nmatch = ${JSON.stringify(match)}\ncapture = "none"\n`);
+  await until('the policy is in force', async () => (await tree.control('policy', { paths: match.map((pattern) => ({ path: pattern.slice(0, -1), directory: true })) }))['capture'] === 'none');
+}
 
 export const programs: readonly Workload[] = [
   {
@@ -42,6 +51,24 @@ export const programs: readonly Workload[] = [
       await shell(`cp ${project}/package.json ${project}/package-lock.json ${area}`);
       await run.program('npm ci', 'npm', ['ci', '--offline', ...NPM_ARGUMENTS], { cwd: area });
       await run.program('rm -rf node_modules', 'rm', ['-rf', 'node_modules'], { cwd: area });
+    },
+  },
+  {
+    name: 'left out',
+    rows: [...['npm ci, node_modules left out', 'rm -rf node_modules, left out'].map(seconds), { name: 'first read, left out', unit: 'MiB/s', digits: 0 }],
+    where: DISK,
+    on: 'raw-and-rewindfs',
+    async run(run) {
+      const area = await run.fresh();
+      await leaveOut(run, 'node_modules/', 'media/');
+      const project = await run.material.npm();
+      await shell(`cp ${project}/package.json ${project}/package-lock.json ${area}`);
+      await run.program('npm ci, node_modules left out', 'npm', ['ci', '--offline', ...NPM_ARGUMENTS], { cwd: area });
+      await run.program('rm -rf node_modules, left out', 'rm', ['-rf', 'node_modules'], { cwd: area });
+      const media = path.join(area, 'media');
+      fs.mkdirSync(media);
+      await work('sequential', media, 256);
+      await run.rate('first read, left out', 'read-all', path.join(media, 'sequential'), 1);
     },
   },
   {
