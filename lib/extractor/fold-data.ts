@@ -62,7 +62,7 @@ export function dataOf(state: FoldState, piece: Piece): BlockEntry['data'] {
   const { bytes } = piece;
   if (piece.length <= INLINE_BYTES) return bytes;
   if (piece.hash === undefined) return { content: storeContent(state, bytes, 0n) };
-  const known = state.fresh.get(piece.hash) ?? state.looked.contents.get(piece.hash);
+  const known = state.content(piece.hash);
   if (known !== undefined && known.bytes.equals(bytes)) return { content: known.id };
   const id = storeContent(state, bytes, piece.hash);
   state.fresh.set(piece.hash, { id, bytes });

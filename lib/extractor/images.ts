@@ -1,6 +1,7 @@
 /**
  * Bytes of the few blocks that one batch patches again and again, so that the fold can write a full entry in the middle of
- * the batch. Guarantee: an image is the block as the fold would read it now, or there is none.
+ * the batch. Guarantee: an image is the block as the fold would read it now, or there is none; those that the next batch
+ * patches as often stay.
  */
 import type { NodeId } from '../history/types.js';
 import { BLOCK_BYTES } from '../history/values.js';
@@ -13,12 +14,13 @@ export const HOT_BYTES = 4 * BLOCK_BYTES;
 
 export class Images {
   /** `ino/block` of the hot blocks of this batch: a hint, it says nothing of which object bears the number. */
-  hot: ReadonlySet<string> = new Set();
+  private hot: ReadonlySet<string> = new Set();
   private readonly images = new Map<string, Image>();
 
-  clear(): void {
-    this.hot = new Set();
-    this.images.clear();
+  /** For another batch: its hot blocks, and which images of before are of one of them. */
+  begin(hot: ReadonlySet<string>, kept: ReadonlySet<string>): void {
+    this.hot = hot;
+    for (const id of this.images.keys()) if (!kept.has(id)) this.images.delete(id);
   }
 
   isHot(ino: number, block: number): boolean {

@@ -2,10 +2,12 @@
  * The loop: journal -> batches -> history. Guarantees: records enter history in the order of their seq, each exactly once,
  * however often the process dies; nothing is skipped: a batch that fails for want of room is tried again until there is
  * some, any other failure stops the loop, and the error is what `caughtUp`, `stop` and `onError` answer; memory is bounded
- * by one batch and the caches of the fold.
+ * by two batches (one is folded while the other is committed) and the caches of the fold.
  */
 import { RewindError } from '../errors.js';
 import type { History } from '../history/history.js';
+import type { FoldMeta } from '../history/meta.js';
+import type { Batch } from '../history/rocks.js';
 import type { Change, Seq } from '../history/types.js';
 import type { Journal } from '../native.js';
 import { shortenChains } from './chains.js';
@@ -15,7 +17,7 @@ import { foldRecord } from './fold.js';
 import { Pace } from './pace.js';
 import { prefetch } from './prefetch.js';
 import { decodeRecords, Kind, type Record } from './record.js';
-import { FoldState } from './state.js';
+import { FoldState, type Cached } from './state.js';
 
 const MiB = 1 << 20;
 const READ_BYTES = 4 * MiB;
@@ -27,26 +29,40 @@ const LEAST_FREE_BYTES = 96 * MiB;
 /** How long until it is tried again when there is no room, unless somebody asks. */
 const RETRY_MS = 1000;
 
+/** A batch that only has to be committed. */
+interface Folded { batch: Batch; meta: FoldMeta; changes: Change[] }
+
 /**
- * Folds these records and commits them: one atomic batch. Answers its changes and its size.
- * @throws RewindError ERR_JOURNAL_CORRUPT when they do not go on, one by one, where history ends
+ * Folds these records. `before`: the commit of the batch before them, which may still be under way.
+ * @throws RewindError ERR_JOURNAL_CORRUPT when they do not go on, one by one, where the fold stands
  */
-export async function extractBatch(history: History, state: FoldState, records: Record[]): Promise<{ changes: Change[]; bytes: number }> {
-  records.forEach((record, i) => expectSeq(record.seq, history.watermark() + 1 + i));
+async function foldBatch(history: History, state: FoldState, records: Record[], before: Promise<void>): Promise<Folded> {
+  records.forEach((record, i) => expectSeq(record.seq, state.meta.watermark + 1 + i));
   const batch = history.rocks.batch(records.length * 8 + 8);
   try {
     state.begin(batch);
-    state.looked = await prefetch(history, state, records);
+    state.looked = await prefetch(history, state, records, before);
     for (const record of records) foldRecord(state, record);
     foldClock(batch, records);
-    const { changes } = state;
-    const { bytes } = batch;
-    await history.commit(batch, state.meta);
-    if (state.overlong.size > 0) await shortenChains(history, state);
-    return { changes, bytes };
+    return { batch, meta: { ...state.meta }, changes: state.changes };
+  } catch (error) {
+    batch.end();
+    throw error;
+  }
+}
+
+async function commitBatch(history: History, { batch, meta }: Folded): Promise<void> {
+  try {
+    await history.commit(batch, meta);
   } finally {
     batch.end();
   }
+}
+
+/** Folds these records and commits them: one atomic batch. */
+export async function extractBatch(history: History, state: FoldState, records: Record[]): Promise<void> {
+  await commitBatch(history, await foldBatch(history, state, records, Promise.resolve()));
+  if (state.overlong.size > 0) await shortenChains(history, state);
 }
 
 function expectSeq(seq: Seq, expected: Seq): void {
@@ -84,8 +100,11 @@ export class Extractor {
   /** Why nothing comes for now. */
   private stall: Error | null = null;
   private readonly pace: Pace;
+  /** The newest commit: while it is under way the next batch is folded. */
+  private committing: Promise<void> = Promise.resolve();
 
-  constructor(private readonly journal: Journal, private readonly history: History) {
+  /** batchRecords: what one batch holds at most. */
+  constructor(private readonly journal: Journal, private readonly history: History, private readonly limits: { batchRecords?: number; cached?: Cached } = {}) {
     this.state = this.stateOfHistory();
     this.durability = new Durability(journal, history);
     this.pace = new Pace(journal, () => history.watermark(), { awaited: () => this.waiting.size > 0, followed: () => this.listeners.size > 0 });
@@ -148,7 +167,7 @@ export class Extractor {
   }
 
   private stateOfHistory(): FoldState {
-    return new FoldState(this.history.meta(), { put: () => undefined });
+    return new FoldState(this.history.meta(), { put: () => undefined }, this.limits.cached);
   }
 
   private async run(): Promise<void> {
@@ -166,21 +185,27 @@ export class Extractor {
     }
   }
 
-  /** Until it is stopped and everything is in history. */
+  /** Until it is stopped and everything is in history. No commit is under way when it ends. */
   private async follow(): Promise<void> {
     if (this.stall !== null) await this.recover();
-    let ahead: Promise<Buffer> | null = null;
-    for (;;) {
-      const raw = await (ahead ?? this.journal.read(this.history.watermark() + 1, READ_BYTES));
-      ahead = null;
-      if (raw.length === 0 && this.stopping) return;
-      this.expectRoom(raw.length);
-      await this.extract(raw, (next) => {
-        ahead = this.journal.read(next, READ_BYTES);
-        ahead.catch(() => undefined);  // awaited above, unless this read's batch fails first
-      });
-      this.stall = null;
-      if (ahead === null && !this.stopping) await this.pace.rest(() => this.durability.idle());
+    try {
+      let ahead: Promise<Buffer> | null = null;
+      for (;;) {
+        const raw = await (ahead ?? this.journal.read(this.state.meta.watermark + 1, READ_BYTES));
+        ahead = null;
+        if (raw.length === 0 && this.stopping) break;
+        this.expectRoom(raw.length);
+        await this.extract(raw, (next) => {
+          ahead = this.journal.read(next, READ_BYTES);
+          ahead.catch(() => undefined);  // awaited above, unless this read's batch fails first
+        });
+        if (ahead !== null) continue;
+        await this.committing;
+        this.stall = null;
+        if (!this.stopping) await this.pace.rest(() => this.durability.idle());
+      }
+    } finally {
+      await this.committing.catch(() => undefined);  // who awaits it first is told
     }
   }
 
@@ -199,6 +224,7 @@ export class Extractor {
     await this.durability.abandon();
     await this.history.resume();
     this.state = this.stateOfHistory();
+    this.committing = Promise.resolve();
     await this.durability.release();
   }
 
@@ -211,16 +237,33 @@ export class Extractor {
   /** All records of one read, in batches; when there is more, the next read begins while the last batch is written. */
   private async extract(raw: Buffer, readAhead: (next: Seq) => void): Promise<void> {
     for (let at = 0; at < raw.length;) {
-      const { records, end } = decodeRecords(raw, at, BATCH_RECORDS);
+      const { records, end } = decodeRecords(raw, at, this.limits.batchRecords ?? BATCH_RECORDS);
       at = end;
       if (at >= raw.length && raw.length >= FULL_READ_BYTES) readAhead(records.at(-1)!.seq + 1);
-      for (const batch of splitAtMounts(records)) {
-        const { changes, bytes } = await extractBatch(this.history, this.state, batch);
-        await this.durability.committed(bytes);
-        if (changes.length > 0) for (const listener of this.listeners) listener(changes);
-        this.settle();
-      }
+      for (const batch of splitAtMounts(records)) await this.put(batch);
     }
+  }
+
+  /** Folds these records while the batch before is committed, then begins to commit them. */
+  private async put(records: Record[]): Promise<void> {
+    const folded = await foldBatch(this.history, this.state, records, this.committing);
+    await this.committing.catch((error: unknown) => {
+      folded.batch.end();
+      throw error;
+    });
+    this.committing = this.commit(folded);
+    this.committing.catch(() => undefined);  // awaited before the next one, and in `follow`
+    if (this.state.overlong.size === 0) return;
+    await this.committing;
+    await shortenChains(this.history, this.state);
+  }
+
+  private async commit(folded: Folded): Promise<void> {
+    const { bytes } = folded.batch;
+    await commitBatch(this.history, folded);
+    await this.durability.committed(bytes);
+    if (folded.changes.length > 0) for (const listener of this.listeners) listener(folded.changes);
+    this.settle();
   }
 
   /** Resolves those who wait for what is there now; with an error, rejects the rest. */

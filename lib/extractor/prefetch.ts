@@ -2,6 +2,8 @@
  * Reads from history what a batch's fold will need, in as few trips as can be. Guarantees: after it, every inode number
  * of the batch that history knows is bound, every file that gets data has its size, every block that a patch may land
  * on has its head, and every base record finds what history held at the mount. A mount record is the first of its batch.
+ * While the batch before is still being committed only what that cannot change is read: the rest waits for it, if there is
+ * any; what such a batch concerns is in the caches of the fold, mostly all of it.
  */
 import { blockKey, nameBounds, nameKey, nodeKey, seqInKey, u64Key, under } from '../history/keys.js';
 import { newestAt, newestByName } from '../history/newest.js';
@@ -17,24 +19,24 @@ import { piecesOf } from './pieces.js';
 
 const BIRTHS: ReadonlySet<number> = new Set([Kind.Create, Kind.Mkdir, Kind.Symlink, Kind.Mknod, Kind.Tmpfile]);
 
-/** Everything that folding these records needs; bindings and heads go into the state's caches. */
-export async function prefetch(history: History, state: FoldState, records: Record[]): Promise<Looked> {
+/** Everything that folding these records needs; bindings and heads go into the state's caches. `before`: the commit under way. */
+export async function prefetch(history: History, state: FoldState, records: Record[], before: Promise<void>): Promise<Looked> {
   const { rocks } = history;
   const looked = emptyLooked();
   for (const record of records) {
     if (record.payloadBytes > 0 && (record.kind === Kind.Write || record.kind === Kind.BaseData)) looked.pieces.set(record.seq, piecesOf(record));
   }
-  await Promise.all([bindings(rocks, state, records), contents(rocks, looked)]);
+  await Promise.all([bindings(rocks, state, records, before), contents(rocks, looked)]);
   const mount = records[0]?.kind === Kind.Mount ? records[0].seq : state.meta.mount;
   const firstMount = state.meta.first === 0 || mount === state.meta.first;
   await Promise.all([
-    sizes(rocks, state, records).then(() => heads(rocks, state, looked, records)).then(() => images(history, state, looked, records)),
-    bases(history, state, looked, records, mount, firstMount),
+    sizes(rocks, state, records, before).then(() => heads(rocks, state, looked, records, before)).then(() => images(history, state, looked, records, before)),
+    bases(history, state, looked, records, mount, firstMount, before),
   ]);
   return looked;
 }
 
-async function bindings(rocks: Rocks, state: FoldState, records: Record[]): Promise<void> {
+async function bindings(rocks: Rocks, state: FoldState, records: Record[], before: Promise<void>): Promise<void> {
   const missing = new Set<number>();
   const born = new Set<number>();
   for (const record of records) {
@@ -44,10 +46,13 @@ async function bindings(rocks: Rocks, state: FoldState, records: Record[]): Prom
     }
   }
   const inos = [...missing];
+  if (inos.length === 0) return;
+  await before;
   const values = await rocks.getMany('inodes', inos.map(u64Key));
   values.forEach((value, i) => { if (value !== null) state.bindings.set(inos[i]!, { ...decodeBinding(value), size: -1 }); });
 }
 
+/** Content of the batch before need not be found here: the state knows it. */
 async function contents(rocks: Rocks, looked: Looked): Promise<void> {
   const hashes = new Set<bigint>();
   for (const pieces of looked.pieces.values()) for (const piece of pieces) if (piece.hash !== undefined) hashes.add(piece.hash);
@@ -70,7 +75,7 @@ function hashKey(hash: bigint): Buffer {
 const takesData = (record: Record): boolean => record.kind === Kind.Write || record.kind === Kind.Truncate || record.kind === Kind.Fallocate;
 
 /** Sizes, before this batch, of the files that it changes. */
-async function sizes(rocks: Rocks, state: FoldState, records: Record[]): Promise<void> {
+async function sizes(rocks: Rocks, state: FoldState, records: Record[], before: Promise<void>): Promise<void> {
   const wanted = new Map<number, NodeId>();
   const born = new Set<number>();
   for (const record of records) {
@@ -80,12 +85,14 @@ async function sizes(rocks: Rocks, state: FoldState, records: Record[]): Promise
     if (bound !== undefined && bound.size < 0) wanted.set(record.ino, bound.node);
   }
   const inos = [...wanted];
+  if (inos.length === 0) return;
+  await before;
   const found = await newestAt(rocks, 'nodes', inos.map(([, node]) => ({ ...under(node), gte: u64Key(node) })));
   found.forEach((entry, i) => { if (entry !== null) state.bindings.get(inos[i]![0])!.size = attrSize(entry.value, 8); });
 }
 
 /** Newest entries of the blocks that a write or a small hole changes in part. */
-async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Record[]): Promise<void> {
+async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Record[], before: Promise<void>): Promise<void> {
   const wanted = new Map<string, { node: NodeId; block: number }>();
   const met = new Set<string>();
   const sizeNow = new Map<number, number>();
@@ -106,6 +113,8 @@ async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Re
     if (record.attrAt !== 0) sizeNow.set(record.ino, sizeAt(record.raw, record.attrAt));
   }
   const blocks = [...wanted];
+  if (blocks.length === 0) return;
+  await before;
   const found = await newestAt(rocks, 'blocks', blocks.map(([, { node, block }]) => ({ gte: blockKey(node, block, Number.MAX_SAFE_INTEGER), lte: blockKey(node, block, 0) })));
   found.forEach((entry, i) => {
     const head = entry === null ? { depth: 0, chainBytes: 0 } : decodeBlock(entry.value);
@@ -114,7 +123,7 @@ async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Re
 }
 
 /** The hot blocks of this batch, and their bytes where history has them. */
-async function images(history: History, state: FoldState, looked: Looked, records: Record[]): Promise<void> {
+async function images(history: History, state: FoldState, looked: Looked, records: Record[], before: Promise<void>): Promise<void> {
   const counts = new Map<string, { ino: number; block: number; patches: number; bytes: number }>();
   for (const record of records) {
     for (const piece of record.kind === Kind.Write ? looked.pieces.get(record.seq) ?? [] : []) {
@@ -124,12 +133,15 @@ async function images(history: History, state: FoldState, looked: Looked, record
     }
   }
   const hot = [...counts].filter(([, { patches, bytes }]) => patches >= HOT_PATCHES || bytes >= HOT_BYTES);
-  state.images.hot = new Set(hot.map(([id]) => id));
-  await Promise.all(hot.map(async ([, { ino, block }]) => {
+  const places = hot.flatMap(([, { ino, block }]) => {
     const bound = state.bindings.get(ino);
-    if (bound === undefined || bound.size < 0 || block * BLOCK_BYTES >= bound.size) return;
-    state.images.set(blockId(bound.node, block), bound.node, block, await history.readBlock(bound.node, block, history.watermark()));
-  }));
+    return bound === undefined || bound.size < 0 || block * BLOCK_BYTES >= bound.size ? [] : [{ id: blockId(bound.node, block), node: bound.node, block }];
+  });
+  state.images.begin(new Set(hot.map(([id]) => id)), new Set(places.map(({ id }) => id)));
+  const unknown = places.filter(({ id }) => state.images.get(id) === undefined);
+  if (unknown.length === 0) return;
+  await before;
+  await Promise.all(unknown.map(async ({ id, node, block }) => state.images.set(id, node, block, await history.readBlock(node, block, history.watermark()))));
 }
 
 /** Blocks that this record may lay a patch on. */
@@ -140,7 +152,7 @@ function touched(record: Record, looked: Looked): number[] {
 }
 
 /** What history holds, at the mount, of the places that base records speak of. Inode numbers new to history have nothing. */
-async function bases(history: History, state: FoldState, looked: Looked, records: Record[], mount: Seq, firstMount: boolean): Promise<void> {
+async function bases(history: History, state: FoldState, looked: Looked, records: Record[], mount: Seq, firstMount: boolean, before: Promise<void>): Promise<void> {
   const { rocks } = history;
   const nodes = new Map<NodeId, Record>();
   const replaced: NodeId[] = [];
@@ -160,6 +172,8 @@ async function bases(history: History, state: FoldState, looked: Looked, records
       if (parent !== undefined) names.set(nameId(parent, record.name), { parent, name: record.name });
     }
   }
+  if (nodes.size + names.size + blocks.size + replaced.length === 0) return;
+  await before;
   await Promise.all([
     baseNodes(rocks, looked, [...nodes.keys()], mount, firstMount),
     baseNames(rocks, looked, [...names], mount, firstMount),

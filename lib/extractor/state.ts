@@ -35,11 +35,14 @@ export interface Piece {
   hash?: bigint;
 }
 
+/** Stored content. */
+export interface Content { id: number; bytes: Buffer }
+
 /** What prefetch.ts has found for this batch. Base entries as of the session's mount: at it exactly, or the newest before it. */
 export interface Looked {
   pieces: Map<Seq, Piece[]>;
   /** By XXH64: content that history has under that hash; its bytes decide. */
-  contents: Map<bigint, { id: number; bytes: Buffer }>;
+  contents: Map<bigint, Content>;
   /** By `baseName`. */
   names: Map<string, { atMount: boolean; node: NodeId | null }>;
   nodes: Map<NodeId, { atMount: boolean; value: Buffer | null; xattrs: Map<string, Buffer> }>;
@@ -60,39 +63,51 @@ export const blockId = (node: NodeId, block: number): string => `${node}/${block
 export const nameId = (parent: NodeId, name: string): string => `${parent}/${name}`;
 
 /** Inodes and blocks whose state is kept in memory. */
-const BINDINGS = 20_000;
-const HEADS = 30_000;
+export interface Cached { bindings: number; heads: number }
+const CACHED: Cached = { bindings: 20_000, heads: 30_000 };
 
 export class FoldState {
-  readonly bindings = new AgingMap<number, Bound>(BINDINGS);
-  readonly heads = new AgingMap<string, Head>(HEADS);
+  readonly bindings: AgingMap<number, Bound>;
+  readonly heads: AgingMap<string, Head>;
   looked: Looked = emptyLooked();
-  /** Content written by this batch, by hash. */
-  readonly fresh = new Map<bigint, { id: number; bytes: Buffer }>();
+  /** Content written by this batch, by hash, and by the one before. */
+  fresh = new Map<bigint, Content>();
+  private recent = new Map<bigint, Content>();
   /** What this batch has written at the mount, names apart: the oldest original wins. */
   readonly based = new Set<string>();
   readonly basedNames = new Map<string, { parent: NodeId; name: string; node: NodeId | null }>();
   /** Blocks whose chain of patches has grown too long in this batch. */
   readonly overlong = new Map<string, { node: NodeId; block: number }>();
   changes: Change[] = [];
-  readonly arena = new Arena();
+  /** Two that take turns: the values of the batch before may still be on their way. */
+  private readonly arenas = [new Arena(), new Arena()] as const;
+  arena: Arena = this.arenas[0];
   readonly images = new Images();
 
-  constructor(public meta: FoldMeta, public sink: Sink) {}
+  constructor(public meta: FoldMeta, public sink: Sink, cached = CACHED) {
+    this.bindings = new AgingMap(cached.bindings);
+    this.heads = new AgingMap(cached.heads);
+  }
 
   /** Begins a batch: what only the last one needed is dropped. */
   begin(sink: Sink): void {
     this.sink = sink;
     this.looked = emptyLooked();
+    this.arena = this.arenas[this.arena === this.arenas[0] ? 1 : 0];
     this.arena.reset();
-    this.images.clear();
-    this.fresh.clear();
+    this.recent = this.fresh;
+    this.fresh = new Map();
     this.based.clear();
     this.basedNames.clear();
     this.overlong.clear();
     this.changes = [];
     this.bindings.age();
     this.heads.age();
+  }
+
+  /** Content with this hash, as far as it is known. */
+  content(hash: bigint): Content | undefined {
+    return this.fresh.get(hash) ?? this.recent.get(hash) ?? this.looked.contents.get(hash);
   }
 
   /** The node of an inode number; one never heard of gets a node whose type and birth are still unknown. */

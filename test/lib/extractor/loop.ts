@@ -211,6 +211,71 @@ test('the size of batches changes no state, no change and no link', async (t) =>
   });
 });
 
+test('folding a batch while the one before is committed changes nothing', async (t) => {
+  await scoped(async (scope) => {
+    for (const seed of [5, 6, 7]) {
+      const scenario = new Scenario(new Random(seed));
+      scenario.changeUnmounted(40);
+      scenario.mount();
+      for (let i = 0; i < 400; i++) scenario.step();
+      scenario.finishWalk();
+      const dumps: string[][] = [];
+      for (const size of [1, 3, 20]) {
+        for (const overlapping of [false, true]) {
+          const history = await opened(scope);
+          if (overlapping) {
+            const commit = history.commit.bind(history);
+            history.commit = async (batch, meta) => {
+              await new Promise((resolve) => setTimeout(resolve, size === 20 ? 5 : 0));
+              await commit(batch, meta);
+            };
+            const extractor = new Extractor(new MemoryJournal(scenario.records), history, { batchRecords: size, cached: { bindings: 0, heads: 0 } });
+            extractor.start();
+            await extractor.stop();
+          } else {
+            await extractRaw(history, scenario.records, size);
+          }
+          dumps.push(await dump(history));
+        }
+        t.deepEqual(dumps.at(-1), dumps.at(-2), `seed ${seed}, batches of ${size}`);
+      }
+    }
+  });
+});
+
+test('a block that becomes hot while its last patches are being committed is made whole with them', async (t) => {
+  await scoped(async (scope) => {
+    const random = new Random(11);
+    const model = Buffer.alloc(60_000, 1);
+    const size = model.length;
+    const drafts: Parameters<typeof numbered>[0] = [MOUNT, create(101, 'a'), { ...write(101, ''), length: size, payload: Buffer.from(model), attr: fileAttr(size, 101) }];
+    const images = new Map<number, Buffer>();
+    const patch = (): void => {
+      const offset = random.below(size - 50);
+      const payload = Buffer.alloc(50, random.below(256));
+      payload.copy(model, offset);
+      drafts.push({ ...write(101, ''), offset, length: 50, payload, attr: fileAttr(size, 101) });
+      images.set(drafts.length, Buffer.from(model));
+    };
+    const fill = (until: number): void => { while (drafts.length < until) drafts.push(create(200 + drafts.length, `f${drafts.length}`)); };
+    for (let batch = 1; batch <= 12; batch++) {
+      for (let i = batch % 2 === 0 ? 90 : 20; i > 0 && drafts.length < batch * 100; i--) patch();
+      fill(batch * 100);
+    }
+    const history = await opened(scope);
+    const commit = history.commit.bind(history);
+    history.commit = async (batch, meta) => {
+      await new Promise((resolve) => setTimeout(resolve, 30));
+      await commit(batch, meta);
+    };
+    const extractor = new Extractor(new MemoryJournal(numbered(drafts)), history, { batchRecords: 100 });
+    extractor.start();
+    await extractor.stop();
+    const a = (await history.list(ROOT, drafts.length)).find(({ name }) => name === 'a')!;
+    for (const [seq, image] of images) t.true((await history.read(a.node, 0, size, seq)).equals(image), `as of #${seq}`);
+  });
+});
+
 test('the native journal wakes the loop; marks become points', async (t) => {
   await scoped(async (scope) => {
     const directory = scope.temporary('memory');
