@@ -5,15 +5,15 @@ import type { Name, NodeAttr, NodeId } from '../history/types.js';
 import { parsePath, safeForTerminal, showPath } from '../paths.js';
 import { neverExisted } from '../recovery/nearest.js';
 import { formatTimeUtc } from '../time/format.js';
-import { resolveTime, type Instant } from '../time/resolve.js';
+import type { Instant } from '../time/resolve.js';
+import { resolveSettled } from '../time/settled.js';
 import type { TimeArgs } from './protocol.js';
 import type { Session } from './session.js';
 
 /** Resolves a time, after all that was acknowledged before the question is in history. */
 export async function instantAt(session: Session, expression: unknown, args: TimeArgs): Promise<Instant> {
   if (typeof expression !== 'string') throw new RewindError('ERR_USAGE', 'A time must be text', 'Like "10m" or "now".');
-  await session.settle();
-  return await resolveTime(expression, session.history, { timeZone: args.time_zone });
+  return await resolveSettled(expression, session.history, () => session.settle(), { timeZone: args.time_zone });
 }
 
 /** As instantAt, for questions about whole states: waits until a state since this mount is whole. */

@@ -2,6 +2,7 @@
  * `@<time>`: names of the view's root, to instants and back. A name is resolved each time that the kernel asks for it;
  * how long the kernel may believe the answer depends on whether the name can ever mean another instant.
  */
+import { RewindError, type ErrorCode } from '../errors.js';
 import type { Name, Seq } from '../history/types.js';
 import { formatTimeUtc } from '../time/format.js';
 import { parseStrict } from '../time/parse.js';
@@ -10,6 +11,8 @@ import type { View } from './view.js';
 
 /** RFC 3339 with a zone: all that is left open is whether later records still fall at or before it. */
 const ABSOLUTE = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|z|[+-]\d{2}:?\d{2})$/;
+/** What is said of an expression that stands for no instant of history. */
+const MEANS_NOTHING: ReadonlySet<string> = new Set<ErrorCode>(['ERR_TIME_SYNTAX', 'ERR_TIME_RANGE', 'ERR_POINT_UNKNOWN']);
 /** For how long the kernel may believe a name that can come to mean another instant. */
 const SLIDING_SECONDS = 1;
 
@@ -23,12 +26,12 @@ export interface Found {
 export async function instantNamed(view: View, name: Name): Promise<Found | null> {
   if (!name.startsWith('@')) return null;
   const expression = Buffer.from(name.slice(1), 'latin1').toString('utf8');
-  await view.source.settle();
   let found: { seq: Seq; timeNs: bigint };
   try {
     found = await view.source.resolveTime(expression);
-  } catch {
-    return null;
+  } catch (error) {
+    if (error instanceof RewindError && MEANS_NOTHING.has(error.code)) return null;
+    throw error;
   }
   return { seq: found.seq, seconds: view.provisional(found.seq) ? 0 : secondsOf(view, expression, found) };
 }

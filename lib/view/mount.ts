@@ -12,7 +12,7 @@ import type { HistoryReader } from '../history/reader.js';
 import type { Seq } from '../history/types.js';
 import { native } from '../native.js';
 import { readMounts, VIEW_MOUNT_TYPE } from '../store/mounts.js';
-import { resolveTime } from '../time/resolve.js';
+import { resolveSettled } from '../time/settled.js';
 import { ViewServer } from './server.js';
 import { View } from './view.js';
 
@@ -59,7 +59,7 @@ export interface MountedView {
 export async function mountView(options: ViewOptions): Promise<MountedView> {
   const { history, settle, provisional } = options;
   const mountpoint = resolve(options.mountpoint);
-  const view = new View({ history, settle, resolveTime: (expression) => resolveTime(expression, history), ...(provisional && { provisional }) });
+  const view = new View({ history, settle, resolveTime: (expression) => resolveSettled(expression, history, settle), ...(provisional && { provisional }) });
   let open = false;
   const server = new ViewServer(view, (unique, errno, body) => channel.reply(unique, errno, body), options.onError ?? (() => undefined));
   const ended = (): void => {

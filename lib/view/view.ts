@@ -10,7 +10,7 @@ export interface ViewSource {
   history: HistoryReader;
   /** Resolves once history holds everything that was acknowledged before the call. */
   settle(): Promise<void>;
-  /** A time expression to an instant of history. Throws for one that cannot be read or lies outside. */
+  /** A time expression to an instant, as `resolveSettled`. */
   resolveTime(expression: string): Promise<{ seq: Seq; timeNs: bigint }>;
   /** May the state at seq still grow? So it is while the first walk over the tree has not come to its end. Default: never. */
   provisional?(seq: Seq): boolean;

@@ -92,6 +92,8 @@ test('another program takes the last byte of the store\'s disk: history waits, s
   t.timeout(300_000);
   await scoped(async (scope) => {
     const { disk, ballast, mounted } = await onSmallDisk(scope);
+    fs.writeFileSync(path.join(mounted.tree, 'early'), 'of before');
+    const { extracted_seq: early } = await mounted.settled();
     const large = path.join(mounted.tree, 'large');
     const content = Buffer.concat(Array.from({ length: 100 }, () => randomBytes(MiB)));
     fs.writeFileSync(large, content);
@@ -101,6 +103,10 @@ test('another program takes the last byte of the store\'s disk: history waits, s
     t.regex(String(failed), /no room left for history/);
     const refused = await rewind(['cat', large, '--at', 'now']);
     t.regex(refused.stderr, /make room/i);
+    const past = path.join(mounted.tree, '.snapshots');
+    t.is(fs.readFileSync(path.join(past, `@#${early}`, 'early'), 'utf8'), 'of before', 'what history has can still be seen');
+    t.is(await mounted.rewind('cat', path.join(mounted.tree, 'early'), '--at', `#${early}`), 'of before');
+    t.throws(() => fs.readdirSync(path.join(past, '@now')), { code: 'EIO' });
     fs.rmSync(path.join(disk, 'greedy'));
     fs.rmSync(ballast);
     await mounted.settled();

@@ -1,6 +1,6 @@
 /** Plays the kernel to a ViewServer: requests as frames, replies as bytes, no mount. */
 import type { HistoryReader } from '../../lib/history/reader.js';
-import { resolveTime } from '../../lib/time/resolve.js';
+import { resolveSettled } from '../../lib/time/settled.js';
 import { ViewServer } from '../../lib/view/server.js';
 import { View } from '../../lib/view/view.js';
 import { Opcode, Size, type U64 } from '../../lib/view/wire.js';
@@ -111,7 +111,7 @@ export class ViewKernel {
     provisional: (seq: number) => boolean = () => false,
     onReply: (unique: number) => void = () => undefined,
   ) {
-    this.view = new View({ history, settle, provisional, resolveTime: (expression) => resolveTime(expression, history) });
+    this.view = new View({ history, settle, provisional, resolveTime: (expression) => resolveSettled(expression, history, settle) });
     const send = (unique: number, errno: number, body?: Buffer): number => {
       onReply(unique);
       this.waiting.get(unique)?.({ errno, body: Buffer.from(body ?? []) });
