@@ -1,4 +1,5 @@
 /** `rewind mount`: starts the daemon of a tree, and waits until the tree answers. */
+import { writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { flag, text, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
@@ -60,9 +61,13 @@ async function serve(plan: MountPlan, how: Pick<DaemonOptions, 'backlogHardBytes
   await daemon.ended;
 }
 
-/** In the daemon's log, or on the terminal with --foreground. */
+/** In the daemon's log, or on the terminal with --foreground. Where even the log has no room, `status` still tells the first. */
 function note(what: string, error: unknown): void {
-  process.stderr.write(`${new Date().toISOString()} ${what}: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+  try {
+    writeSync(process.stderr.fd, `${new Date().toISOString()} ${what}: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+  } catch {
+    // A stream would tell of it by an event, which would be one more failure to note.
+  }
 }
 
 async function tell(row: MountRow, out: Output): Promise<void> {
