@@ -76,7 +76,7 @@ struct Baseline::Impl {
   Result<void> name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino, Compared child);
   Result<Compared> child(uint64_t ino, int fd, bool goes);
   Result<void> child_content(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
-  Result<void> child_directory_goes(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
+  Result<void> directory_goes(BaseInode& inode, uint64_t ino) REQUIRES(inode.mutex);
   void settle(BaseInode& inode, uint64_t ino) REQUIRES(inode.mutex);
   Result<void> start_capture();
   void run();
@@ -217,7 +217,7 @@ Result<Baseline::Impl::Compared> Baseline::Impl::child(uint64_t ino, int fd, boo
     // A call that is going to fail with ENOTEMPTY: the directory stays, under a name that the walk will skip as touched.
     if (!goes || !is_empty(fd)) {
       moved.add(ino);
-    } else if (const auto gone = child_directory_goes(inode, ino, fd); !gone.ok()) {
+    } else if (const auto gone = directory_goes(inode, ino); !gone.ok()) {
       return Errno{gone.error()};
     }
     return compared;
@@ -242,25 +242,27 @@ Result<void> Baseline::Impl::child_content(BaseInode& inode, uint64_t ino, int f
   return capture.gap("content", ino, error);
 }
 
-// The walk will not come here any more: what history still expects in it and is not there went while unmounted.
-Result<void> Baseline::Impl::child_directory_goes(BaseInode& inode, uint64_t ino, int fd) {
-  moved.remove(ino);
+// The walk will not come here any more, and nothing is left in it: what history still expects there went while unmounted,
+// but for the touched names, which were there at the mount. It is settled then, so that the walk does not take those for
+// gone too. Should the call fail after all, what gets a name in it later is new there.
+Result<void> Baseline::Impl::directory_goes(BaseInode& inode, uint64_t ino) {
   {
     const MutexLock lock(mutex);
     if (!capture.started()) {
-      gone_while_loading.push_back({ino, {inode.touched.begin(), inode.touched.end()}});
+      gone_while_loading.push_back({ino, inode.touched});
+      settle(inode, ino);
       return {};
     }
   }
   for (const ExpectedEntry& entry : capture.expected().directory(ino)) {
     const std::string name(capture.expected().name(entry));
-    struct stat status {};
-    if (inode.touched.contains(name) || fstatat(fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) continue;
+    if (inode.touched.contains(name)) continue;
     const auto reservation = reserve();
     if (!reservation.ok()) return Errno{reservation.error()};
     if (const auto absent = capture.absent(ino, name); !absent.ok()) return absent;
     inode.touched.insert(name);
   }
+  settle(inode, ino);
   return {};
 }
 
@@ -280,8 +282,7 @@ void Baseline::start() {
   if (!impl_->thread.joinable()) impl_->thread = std::thread([this] { impl_->run(); });
 }
 
-// From here on history's expectations count. The directories that went before had nothing left in them: what history
-// expects there beside the names that were removed through the engine went while unmounted.
+// From here on history's expectations count, also for the directories that went before (directory_goes).
 Result<void> Baseline::Impl::start_capture() {
   std::vector<Gone> gone;
   {

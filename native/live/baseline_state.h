@@ -39,6 +39,9 @@ struct BaseInode {
   journal::Attr attr GUARDED_BY(mutex){};        // as at the mount
   Ranges captured GUARDED_BY(mutex);
   std::unordered_set<std::string> touched GUARDED_BY(mutex);  // directories: names that a hook has dealt with
+
+  // Is all said of this name in it? A directory that went is settled: what gets a name in it afterwards is not of the mount.
+  bool dealt_with(const std::string& name) const REQUIRES(mutex) { return settled || touched.contains(name); }
 };
 
 // A set of inode numbers in 8 to 16 bytes each.

@@ -176,7 +176,7 @@ Result<void> BaselineWalk::visit_entry(Frame& frame, BaseInode& directory, std::
   {
     // A touched name: what it leads to was made in this session, or was moved here and is ours.
     const MutexLock lock(directory.mutex);
-    if (directory.touched.contains(entry.name) && !moved_.contains(ino)) return {};
+    if (directory.dealt_with(entry.name) && !moved_.contains(ino)) return {};
   }
   const bool is_directory = S_ISDIR(status.stx_mode);
   if (!is_directory) files_.fetch_add(1, std::memory_order_relaxed);
@@ -209,7 +209,7 @@ Result<void> BaselineWalk::visit_name(const Frame& frame, BaseInode& directory, 
   const auto reservation = reserve();
   if (!reservation.ok()) return Errno{reservation.error()};
   const MutexLock lock(directory.mutex);
-  if (directory.touched.contains(name)) return {};
+  if (directory.dealt_with(name)) return {};
   return capture_.name(frame.ino, name, ino, differs);
 }
 
@@ -221,7 +221,7 @@ Result<void> BaselineWalk::visit_absent(const Frame& frame, BaseInode& directory
     const std::string_view name = capture_.expected().name(entry);
     if (name.empty()) continue;
     const MutexLock lock(directory.mutex);
-    if (directory.touched.contains(std::string(name))) continue;
+    if (directory.dealt_with(std::string(name))) continue;
     if (const auto absent = capture_.absent(frame.ino, name); !absent.ok()) return absent;
   }
   return {};

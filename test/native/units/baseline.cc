@@ -9,6 +9,7 @@
 
 #include <condition_variable>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <thread>
 
@@ -53,6 +54,12 @@ struct Session {
   void expect(const Image& image) {
     const std::string packed = pack_expected(image);
     baseline.expect(std::as_bytes(std::span(packed)));
+  }
+  // History is loaded, the walk has looked at nothing yet.
+  void start_paused() {
+    engine.pause_walk();
+    baseline.start();
+    while (baseline.progress().state != 1) usleep(1000);
   }
 
   MemoryRecorder recorder;
@@ -207,14 +214,70 @@ TEST("a directory that goes before the walk takes with it the names that history
   CHECK_EQ(::unlink((root / "d0/sub/hard").c_str()), 0);
   const Image then = read_image(root.path());
   Session session(root.path());
-  session.engine.pause_walk();
   session.expect(before);
-  session.baseline.start();
-  while (session.baseline.progress().state != 1) usleep(1000);
+  session.start_paused();
   CHECK(session.engine.rmdir("d0/sub"));
   session.engine.resume_walk();
   session.finish();
   check_image(session, before, then);
+}
+
+TEST("a directory that is emptied and removed before the walk keeps what it held at the mount") {
+  const TempDirectory root;
+  make_sample_tree(root.path());
+  const Image before = read_image(root.path());
+  Session session(root.path());
+  session.expect(before);
+  session.start_paused();
+  CHECK(session.engine.unlink("d0/sub/deep"));
+  CHECK(session.engine.rename("d0/sub/hard", "d1/hard"));
+  CHECK(session.engine.rmdir("d0/sub"));
+  session.engine.resume_walk();
+  session.finish();
+  check_image(session, before, before);
+}
+
+// The walk of a remount, with the operations done at its first reservation, in another session at its second, and so on.
+void at_every_step(const std::function<void(SmallEngine&)>& operations) {
+  bool reached = true;
+  for (int step = 0; reached; ++step) {
+    const TempDirectory root;
+    make_sample_tree(root.path());
+    const Image before = read_image(root.path());
+    Session session(root.path());
+    session.expect(before);
+    reached = false;
+    session.recorder.on_reserve = [&, left = step]() mutable {
+      if (reached || left-- > 0) return;
+      reached = true;
+      operations(session.engine);
+    };
+    session.baseline.start();
+    session.finish();
+    check_image(session, before, before);
+  }
+}
+
+TEST("a directory that is emptied, removed and made anew at any step of the walk keeps what it held at the mount") {
+  at_every_step([](SmallEngine& engine) {
+    CHECK(engine.unlink("d0/sub/deep"));
+    CHECK(engine.rename("d0/sub/hard", "d1/hard"));
+    CHECK(engine.rmdir("d0/sub"));
+    CHECK(engine.mkdir("d0/sub"));
+    CHECK(engine.create("d0/sub/new"));
+    CHECK(engine.rename("d2/sub", "d0/sub/moved"));
+  });
+}
+
+TEST("a directory that is emptied, fails to go and is filled anew at any step of the walk keeps what it held at the mount") {
+  at_every_step([](SmallEngine& engine) {
+    CHECK(engine.unlink("d0/sub/deep"));
+    CHECK(engine.unlink("d0/sub/hard"));
+    CHECK(!engine.rename("d0/f1", "d0/sub"));
+    CHECK(engine.create("d0/sub/new"));
+    CHECK(engine.rename("d1/f9", "d0/sub/hard"));
+    CHECK(engine.rename("d2/sub", "d0/sub/moved"));
+  });
 }
 
 TEST("a hook that finds no room makes the operation fail unapplied") {

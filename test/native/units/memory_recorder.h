@@ -1,6 +1,7 @@
 // A Recorder that keeps records in memory, as the tests want to see them.
 #pragma once
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <string>
@@ -22,6 +23,7 @@ struct Kept {
 class MemoryRecorder final : public journal::Recorder {
  public:
   Result<journal::Reservation> reserve(uint64_t, unsigned, const volatile bool*) override {
+    if (on_reserve) on_reserve();
     const std::lock_guard lock(mutex_);
     if (fail_reserve != 0) return Errno{fail_reserve};
     return journal::Reservation();
@@ -49,6 +51,8 @@ class MemoryRecorder final : public journal::Recorder {
     return count;
   }
   int fail_reserve = 0;
+  // Called on whatever thread reserves: what it does happens between two steps of the walk.
+  std::function<void()> on_reserve;
 
  private:
   void give_back(uint64_t) override {}
