@@ -266,10 +266,17 @@ Result<void> Baseline::Impl::directory_goes(BaseInode& inode, uint64_t ino) {
   return {};
 }
 
-void Baseline::born(uint64_t ino, bool) {
-  if (!pending()) return;
+// A number that no hook saw become free is that of an object which went while unmounted, perhaps a directory. Said before
+// the new object is recorded: afterwards the number means that one.
+Result<void> Baseline::born(uint64_t ino) {
+  if (!pending()) return {};
   const Impl::Inside inside(*impl_);
-  if (inside.needed()) impl_->states.settle(ino);
+  if (!inside.needed()) return {};
+  const std::shared_ptr<BaseInode> state = impl_->states.get(ino);
+  if (!state) return {};
+  BaseInode& inode = *state;
+  const MutexLock lock(inode.mutex);
+  return inode.settled ? Result<void>() : impl_->directory_goes(inode, ino);
 }
 
 void Baseline::expect(std::span<const std::byte> entries) {

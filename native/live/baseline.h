@@ -45,8 +45,8 @@ class Baseline {
   // dir/name is about to be made, removed, replaced or moved. child_fd: O_PATH of what lies there now, -1 for nothing.
   // child_goes: its last name is going, so its whole content must be captured too.
   Result<void> before_name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino, int child_fd, bool child_goes);
-  // Made in this session: everything about it is recorded from birth.
-  void born(uint64_t ino, bool is_directory);
+  // Made in this session, and not in the journal yet: everything about it is recorded from birth.
+  Result<void> born(uint64_t ino);
 
   // Before start(): what the policy leaves out (BaselineCapture::Excluded).
   void exclude(std::function<bool(int fd, uint32_t nlink)> excluded);

@@ -66,22 +66,20 @@ Result<void> BaselineWalk::run(int root_fd, uint64_t root_ino) {
   for (int i = 1; i < kMaxPasses && moved_.size() > 0; ++i) {
     if (const auto done = pass(root_fd, root_ino, true); !done.ok()) return done;
   }
-  if (moved_.size() > 0) {
-    if (const auto told = reserved_gap("moved objects that were not found again", 0, ENOENT); !told.ok()) return told;
-  }
+  // What lies in a directory that was not found again is not gone.
+  if (moved_.size() > 0) return reserved_gap("moved objects that were not found again", 0, ENOENT);
   return absent_below();
 }
 
-// A directory that is gone took along what history expects in it; no visit came there to say so.
+// A directory that went while unmounted took along what history expects in it; no visit and no hook came there to say so.
 Result<void> BaselineWalk::absent_below() {
   for (const ExpectedEntry& gone : capture_.expected().all()) {
-    if (!S_ISDIR(gone.mode) || gone.seen || !states_.get(gone.ino)) continue;
-    for (const ExpectedEntry& entry : capture_.expected().directory(gone.ino)) {
-      if (stopping()) return Errno{ECANCELED};
-      const auto reservation = reserve();
-      if (!reservation.ok()) return Errno{reservation.error()};
-      if (const auto absent = capture_.absent(gone.ino, capture_.expected().name(entry)); !absent.ok()) return absent;
-    }
+    if (stopping()) return Errno{ECANCELED};
+    if (!S_ISDIR(gone.mode)) continue;
+    const std::shared_ptr<BaseInode> state = states_.get(gone.ino);
+    if (!state) continue;
+    const auto absent = visit_absent(gone.ino, *state, capture_.expected().directory(gone.ino));
+    if (!absent.ok()) return absent;
   }
   return {};
 }
@@ -152,7 +150,7 @@ Result<void> BaselineWalk::visit(Frame& frame, bool search) {
     return visit_entry(frame, directory, expected, entry);
   });
   if (!listed.ok()) return listed;
-  if (const auto absent = visit_absent(frame, directory, expected); !absent.ok()) return absent;
+  if (const auto absent = visit_absent(frame.ino, directory, expected); !absent.ok()) return absent;
   directories_.fetch_add(1, std::memory_order_relaxed);
   const MutexLock lock(directory.mutex);
   directory.settled = true;
@@ -213,7 +211,7 @@ Result<void> BaselineWalk::visit_name(const Frame& frame, BaseInode& directory, 
   return capture_.name(frame.ino, name, ino, differs);
 }
 
-Result<void> BaselineWalk::visit_absent(const Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected) {
+Result<void> BaselineWalk::visit_absent(uint64_t ino, BaseInode& directory, std::span<ExpectedEntry> expected) {
   for (const ExpectedEntry& entry : expected) {
     if (entry.seen) continue;
     const auto reservation = reserve();
@@ -222,7 +220,7 @@ Result<void> BaselineWalk::visit_absent(const Frame& frame, BaseInode& directory
     if (name.empty()) continue;
     const MutexLock lock(directory.mutex);
     if (directory.dealt_with(std::string(name))) continue;
-    if (const auto absent = capture_.absent(frame.ino, name); !absent.ok()) return absent;
+    if (const auto absent = capture_.absent(ino, name); !absent.ok()) return absent;
   }
   return {};
 }

@@ -48,7 +48,7 @@ class BaselineWalk {
   Result<void> visit(Frame& frame, bool search);
   Result<void> visit_entry(Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected, const Entry& entry);
   Result<void> absent_below();
-  Result<void> visit_absent(const Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected);
+  Result<void> visit_absent(uint64_t ino, BaseInode& directory, std::span<ExpectedEntry> expected);
   Result<void> search_entry(Frame& frame, const Entry& entry);
   // The object that a name leads to, after its attributes were captured; no state when nothing is left to do for it.
   struct Object {

@@ -58,11 +58,15 @@ Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
   }
   struct statx stat;
   const auto inode = tree.enter(*dir, making.name, stat);
-  if (!inode.ok()) {  // no descriptor is left: nothing may stay that is not recorded
+  const auto unmake = [&](int error) {  // nothing may stay that is not recorded
     unlinkat(dir->path().get(), making.name.data(), making.kind == journal::Kind::kMkdir ? AT_REMOVEDIR : 0);
-    return Errno{inode.error()};
+    return Errno{error};
+  };
+  if (!inode.ok()) return unmake(inode.error());  // no descriptor is left
+  if (const auto born = tree.baseline.born(stat.stx_ino); !born.ok()) {
+    tree.inodes.forget((*inode)->id, 1);
+    return unmake(born.error());
   }
-  tree.baseline.born(stat.stx_ino, S_ISDIR(stat.stx_mode));
   recording.object(stat.stx_ino, stat);
   recording.draft.payload = making.payload;
   recording.draft.flags = static_cast<uint16_t>(making.flags | (making.capture == Capture::kNone ? journal::kUncaptured : 0));
@@ -195,7 +199,7 @@ void op_tmpfile(Tree& tree, Call& call) {
   const InodePtr inode = tree.inodes.intern(std::move(pin), *stat, true);
   inode->keep_path();
   const StateLock state{inode.get()};
-  tree.baseline.born(inode->ino, false);
+  if (const auto born = tree.baseline.born(inode->ino); !born.ok()) return call.fail(born.error());
   recording.object(inode->ino, *stat);
   recording.draft.parent = dir->ino;
   recording.draft.flags = opened_flag(in->flags);

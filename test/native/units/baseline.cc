@@ -280,6 +280,45 @@ TEST("a directory that is emptied, fails to go and is filled anew at any step of
   });
 }
 
+enum class Maker { kNobody, kUnmounted, kWhileLoading, kSession };
+
+// d0/sub went while unmounted, and somebody makes objects until one has its inode number (where numbers are used again).
+void number_used_again(Maker maker, bool directory) {
+  const TempDirectory root;
+  make_sample_tree(root.path());
+  const Image before = read_image(root.path());
+  const uint64_t number = before.names.at({before.names.at({SmallEngine(root.path()).root_ino(), "d0"}), "sub"});
+  SmallEngine unmounted(root.path());
+  CHECK(unmounted.unlink("d0/sub/deep") && unmounted.unlink("d0/sub/hard") && unmounted.rmdir("d0/sub"));
+  const auto make = [&](SmallEngine& engine) {
+    struct stat status {};
+    for (int i = 0; i < 20 && status.st_ino != number; ++i) {
+      const std::string name = "d1/new" + std::to_string(i);
+      CHECK(directory ? engine.mkdir(name) : engine.create(name));
+      CHECK_EQ(stat((root / name).c_str(), &status), 0);
+    }
+    CHECK(engine.mkdir("d0/sub"));
+  };
+  if (maker == Maker::kUnmounted) make(unmounted);
+  const Image then = read_image(root.path());
+  Session session(root.path());
+  session.expect(before);
+  if (maker == Maker::kWhileLoading) make(session.engine);
+  session.start_paused();
+  if (maker == Maker::kSession) make(session.engine);
+  session.engine.resume_walk();
+  session.finish();
+  check_image(session, before, then);
+}
+
+TEST("what lay in a directory that went while unmounted is gone, whatever has its name or its inode number now") {
+  for (const bool directory : {false, true}) {
+    for (const Maker maker : {Maker::kNobody, Maker::kUnmounted, Maker::kWhileLoading, Maker::kSession}) {
+      number_used_again(maker, directory);
+    }
+  }
+}
+
 TEST("a hook that finds no room makes the operation fail unapplied") {
   const TempDirectory root;
   write_file(root / "f", "content");

@@ -114,11 +114,15 @@ Image fold_base(Image image, const std::vector<Kept>& records) {
   std::map<uint64_t, bool> reborn;
   for (const Kept& record : records) {
     if (record.kind == Kind::kBaseNode && image.nodes.contains(record.ino) && !reborn.contains(record.ino)) {
-      const journal::Attr& before = image.nodes[record.ino].attr;
+      const journal::Attr before = image.nodes[record.ino].attr;
       reborn[record.ino] = before.btime_s != record.attr.btime_s || before.btime_ns != record.attr.btime_ns;
       if (reborn[record.ino]) {
         image.nodes[record.ino] = {};
-        std::erase_if(image.names, [&](const auto& name) { return name.second == record.ino; });
+        // What lay in a directory went with it; one made anew under its number goes on as that one (lib/extractor/fold-base.ts).
+        const bool directory_went = S_ISDIR(before.mode) && !S_ISDIR(record.attr.mode);
+        std::erase_if(image.names, [&](const auto& name) {
+          return name.second == record.ino || (directory_went && name.first.first == record.ino);
+        });
       }
     }
     if (record.kind == Kind::kBaseNode) fold_node(image.nodes[record.ino], record);

@@ -53,11 +53,10 @@ bool SmallEngine::before(const Place& place, bool goes) {
       .ok();
 }
 
-bool SmallEngine::born(const Place& place, bool directory) {
+bool SmallEngine::born(const Place& place) {
   struct stat status {};
   CHECK_EQ(fstatat(place.directory.get(), place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW), 0);
-  if (baseline_) baseline_->born(status.st_ino, directory);
-  return true;
+  return !baseline_ || baseline_->born(status.st_ino).ok();
 }
 
 bool SmallEngine::write(const std::string& path, uint64_t offset, const std::string& data) {
@@ -84,14 +83,14 @@ bool SmallEngine::create(const std::string& path) {
   const Place place(root_, path);
   if (!place.directory.valid() || place.exists() || !before(place, false)) return false;
   const UniqueFd made(openat(place.directory.get(), place.name.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644));
-  return made.valid() && born(place, false);
+  return made.valid() && born(place);
 }
 
 bool SmallEngine::mkdir(const std::string& path) {
   const std::lock_guard lock(mutex_);
   const Place place(root_, path);
   if (!place.directory.valid() || place.exists() || !before(place, false)) return false;
-  return mkdirat(place.directory.get(), place.name.c_str(), 0755) == 0 && born(place, true);
+  return mkdirat(place.directory.get(), place.name.c_str(), 0755) == 0 && born(place);
 }
 
 bool SmallEngine::unlink(const std::string& path) {
@@ -145,7 +144,11 @@ void SmallEngine::random_step(std::mt19937_64& random) {
     static const char* const kOthers[] = {"link", "pipe", "sub", "new", "deep", "hard"};
     return directory() + "/" + (below(3) ? "f" + std::to_string(below(12)) : kOthers[below(6)]);
   };
-  switch (below(14)) {
+  const auto empty_and_remove = [&](const std::string& path) {
+    for (const char* name : {"/deep", "/hard"}) unlink(path + name);
+    rmdir(path);
+  };
+  switch (below(15)) {
     case 0: case 1: case 2: write(any(), below(350000), std::string(1 + below(150000), static_cast<char>('A' + below(26)))); break;
     case 3: truncate(any(), below(400000)); break;
     case 4: create(any()); break;
@@ -156,6 +159,7 @@ void SmallEngine::random_step(std::mt19937_64& random) {
     case 10: rename(directory(), below(2) ? directory() : any()); break;
     case 11: rename(any(), any(), RENAME_EXCHANGE); break;
     case 12: link(any(), any()); break;
+    case 13: empty_and_remove("d" + std::to_string(below(6)) + "/sub"); break;
     default: chmod(below(3) ? any() : directory(), 0700 | static_cast<mode_t>(below(64))); break;
   }
 }

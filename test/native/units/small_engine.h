@@ -37,7 +37,7 @@ class SmallEngine final : public live::TreeAccess {
  private:
   struct Place;
   bool before(const Place& place, bool goes);
-  bool born(const Place& place, bool directory);
+  bool born(const Place& place);
 
   std::string root_;
   UniqueFd root_fd_;
