@@ -84,6 +84,20 @@ Result<void> BaselineWalk::absent_below() {
   return {};
 }
 
+// There is no telling what is in it, nor below: history keeps what it holds, and the gap that was told says so.
+void BaselineWalk::leave_out(uint64_t ino) {
+  std::vector<uint64_t> below{ino};
+  while (!below.empty()) {
+    const uint64_t directory = below.back();
+    below.pop_back();
+    if (left_out_.contains(directory)) continue;
+    left_out_.insert(directory);
+    for (const ExpectedEntry& entry : capture_.expected().directory(directory)) {
+      if (S_ISDIR(entry.mode)) below.push_back(entry.ino);
+    }
+  }
+}
+
 Result<void> BaselineWalk::pass(int root_fd, uint64_t root_ino, bool search) {
   const uint64_t directories_before = directories();
   std::vector<Frame> stack;
@@ -105,6 +119,7 @@ Result<void> BaselineWalk::pass(int root_fd, uint64_t root_ino, bool search) {
     if (!next.fd.valid()) {
       if (went_away(errno)) continue;
       if (const auto told = reserved_gap("directory", child.ino, errno, frame.ino, child.name); !told.ok()) return told;
+      leave_out(child.ino);
       continue;
     }
     if (!is_object(next.fd.get(), child.ino, device_)) continue;
@@ -119,7 +134,12 @@ Result<void> BaselineWalk::list(int fd, uint64_t ino, Visitor visitor) {
   while (true) {
     const long got = syscall(SYS_getdents64, fd, listing_.data(), listing_.size());
     if (got == 0) return {};
-    if (got < 0) return errno == ENOENT ? Result<void>() : reserved_gap("directory", ino, errno);
+    if (got < 0 && errno == ENOENT) return {};
+    if (got < 0) {
+      const int error = errno;
+      leave_out(ino);
+      return reserved_gap("directory", ino, error);
+    }
     for (long at = 0; at < got;) {
       const auto* entry = reinterpret_cast<const dirent64*>(listing_.data() + at);
       at += entry->d_reclen;
@@ -161,16 +181,18 @@ Result<void> BaselineWalk::visit(Frame& frame, bool search) {
 
 Result<void> BaselineWalk::visit_entry(Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected,
                                        const Entry& entry) {
-  struct statx status {};
-  if (statx(frame.fd.get(), entry.name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kStatxMask, &status) != 0) {
-    if (went_away(errno)) return {};
-    return reserved_gap("object", entry.ino, errno, frame.ino, entry.name);
-  }
-  if (device_of(status) != device_) return reserved_gap("another file system", status.stx_ino, EXDEV, frame.ino, entry.name);
-
-  const uint64_t ino = status.stx_ino;
   ExpectedEntry* const wanted = capture_.expected().find(expected, entry.name);
   if (wanted) wanted->seen = true;
+  struct statx status {};
+  const bool failed = statx(frame.fd.get(), entry.name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kStatxMask, &status) != 0;
+  const int error = failed ? errno : device_of(status) != device_ ? EXDEV : 0;
+  if (failed && went_away(error)) return {};
+  if (error != 0) {
+    if (wanted) leave_out(wanted->ino);
+    return reserved_gap(failed ? "object" : "another file system", entry.ino, error, frame.ino, entry.name);
+  }
+
+  const uint64_t ino = status.stx_ino;
   {
     // A touched name: what it leads to was made in this session, or was moved here and is ours.
     const MutexLock lock(directory.mutex);
@@ -212,6 +234,7 @@ Result<void> BaselineWalk::visit_name(const Frame& frame, BaseInode& directory, 
 }
 
 Result<void> BaselineWalk::visit_absent(uint64_t ino, BaseInode& directory, std::span<ExpectedEntry> expected) {
+  if (left_out_.contains(ino)) return {};
   for (const ExpectedEntry& entry : expected) {
     if (entry.seen) continue;
     const auto reservation = reserve();

@@ -48,6 +48,7 @@ class BaselineWalk {
   Result<void> visit(Frame& frame, bool search);
   Result<void> visit_entry(Frame& frame, BaseInode& directory, std::span<ExpectedEntry> expected, const Entry& entry);
   Result<void> absent_below();
+  void leave_out(uint64_t ino);
   Result<void> visit_absent(uint64_t ino, BaseInode& directory, std::span<ExpectedEntry> expected);
   Result<void> search_entry(Frame& frame, const Entry& entry);
   // The object that a name leads to, after its attributes were captured; no state when nothing is left to do for it.
@@ -72,6 +73,7 @@ class BaselineWalk {
   Moved& moved_;
   const volatile bool& stopping_;
   uint64_t device_ = 0;
+  InodeSet left_out_;  // directories of history that could not be read
   std::vector<char> listing_;
   std::atomic<uint64_t> directories_{0};
   std::atomic<uint64_t> files_{0};
