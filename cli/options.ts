@@ -3,6 +3,7 @@
  * test/tidy/options.ts.
  */
 
+import { POINT_KINDS } from '../lib/history/types.js';
 import { TRANSPORTS } from '../lib/transport.js';
 
 /** An option of a command. */
@@ -60,6 +61,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   yes: { type: 'boolean', alias: 'y', describe: 'Answer yes to every question' },
   into: { type: 'string', value: 'DEST', describe: 'A directory, made if it is missing; the copy gets its old name in it' },
   force: { type: 'boolean', describe: 'Replace files that are in the way' },
+  state: { type: 'string', value: 'KIND', choices: POINT_KINDS, describe: 'Only points of this kind' },
   note: { type: 'string', value: 'TEXT', describe: 'A remark, shown by `rewind points`' },
 };
 
@@ -129,8 +131,8 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'points', positionals: '', describe: 'The instants that have a name or a reason',
     arguments: {},
-    options: WHERE,
-    examples: [['rewind points', 'marks, mounts, rollbacks ...']],
+    options: ['state', 'since', ...WHERE],
+    examples: [['rewind points', 'marks, mounts, installations, rollbacks ...'], ['rewind points --state install --since yesterday', 'what was installed, before and after']],
   },
   {
     name: 'mark', positionals: '<NAME>', describe: 'Name this instant',

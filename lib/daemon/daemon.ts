@@ -14,12 +14,14 @@ import type { MountPlan } from '../store/prepare.js';
 import { lockStore } from '../store/store.js';
 import type { Transport } from '../transport.js';
 import { mountView, type MountedView } from '../view/mount.js';
+import { compileRules } from '../policy/decide.js';
 import { PolicySource } from '../policy/source.js';
 import { busyHint } from './busy.js';
 import { mountError } from './errors.js';
-import { bootId, lastSessionEndedClean } from './sessions.js';
+import { bootId, lastSessionEndedClean, noteRestart } from './sessions.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
+import { recordStates } from './states.js';
 
 const { EBUSY } = constants.errno;
 
@@ -58,6 +60,7 @@ export class Daemon implements LiveTree, Session {
   private provisionalFrom: Seq = 0;
   private stopping: Promise<Seq> | null = null;
   private failure: Error | null = null;
+  private endStates: () => Promise<void> = async () => undefined;
   /** Fires when the tree is unmounted. */
   private readonly ending = new AbortController();
   private resolveEnded!: (reason: string) => void;
@@ -112,6 +115,7 @@ export class Daemon implements LiveTree, Session {
     undo.push(() => extractor.stop());
     await extractor.caughtUp(journal.stats().lastSeq);
     const before = history.liveEntries();
+    const pointsBefore = await history.points();
     const nested = viewIsNested();
     if (!nested) await mkdir(layout.view, { recursive: true, mode: 0o700 });
     const engine = new native.Engine({
@@ -121,18 +125,20 @@ export class Daemon implements LiveTree, Session {
     });
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
-    policy.applyTo(engine);
+    policy.follow(({ rules, interval }) => engine.setPolicy(compileRules(rules), Math.ceil(interval)));
     const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy);
     policy.onRefused((error) => options.onFailure?.('The policy file was refused', error));
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     daemon.mountSeq = daemon.provisionalFrom = (await engine.start()).mountSeq;
     daemon.walk = daemon.awaitWalk();
+    await noteRestart(pointsBefore, await bootId(), { journal, history, mountSeq: daemon.mountSeq });
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     await daemon.mountViews();
     undo.push(() => daemon.view?.unmount(true));
     const control = await serveControl(daemon, layout.socket);
     undo.push(() => policy.unwatch());
     policy.watch();
+    daemon.endStates = recordStates(daemon, extractor, (error) => options.onFailure?.('A point could not be made', error));
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close());
     void daemon.loadBaseline(before);
     return daemon;
@@ -228,6 +234,7 @@ export class Daemon implements LiveTree, Session {
       if (!isBusy(error) && lazy) this.fail('Unmounting failed', error);
       else await this.stillMounted(error);
     }
+    await this.endStates();
     // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
     this.ending.abort();
     await this.extractor.stop().catch(() => null);

@@ -1,4 +1,7 @@
 /** Points that we make: a record of kind `mark` in the journal, like every other change. */
+import type { HistoryReader } from '../history/reader.js';
+import type { Journal } from '../native.js';
+import type { PointDraft } from '../states/recorder.js';
 import { formatTimeUtc } from '../time/format.js';
 import type { PointRow } from './protocol.js';
 import { pointRow } from './rows.js';
@@ -7,10 +10,19 @@ import type { LiveTree, Session } from './session.js';
 /** Number of native/journal/format.h `Kind`. */
 const KIND_MARK = 5;
 
+/** Where points are written, and what tells their times. */
+export interface Points { journal: Journal; history: Pick<HistoryReader, 'timeOf'> }
+
+/** Appends a point that names an instant of before; history shows it later. */
+export async function appendPoint({ journal, history }: Points, { at, ...point }: PointDraft): Promise<void> {
+  const timeNs = await history.timeOf(at);
+  await journal.append(KIND_MARK, Buffer.from(JSON.stringify({ ...point, at, at_time: String(timeNs ?? 0n) })));
+}
+
 /** Appends a point, and waits until history shows it. */
 export async function addMark(session: Session, live: LiveTree, kind: PointRow['kind'], name: string, note: string): Promise<PointRow> {
   const { seq, timeNs } = await live.journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind, name, note })));
   await session.settle();
-  const point = (await session.history.points()).find((candidate) => candidate.seq === seq);
+  const point = (await session.history.points()).find((candidate) => candidate.id === seq);
   return point ? pointRow(point) : { id: 0, seq, time: formatTimeUtc(timeNs), kind, name, note };
 }

@@ -71,9 +71,11 @@ export const methods: { [M in MethodName]: Method<M> } = {
     }
   },
 
-  async *points(session) {
+  async *points(session, args) {
+    const since = args.since === undefined ? 0 : (await instantAt(session, args.since, args)).seq;
     await session.settle();
-    for (const point of await session.history.points()) yield pointRow(point);
+    const points = (await session.history.points()).filter(({ seq, kind }) => seq >= since && (args.kinds?.includes(kind) ?? true));
+    for (const point of points.sort((a, b) => a.seq - b.seq || a.id - b.id)) yield pointRow(point);
   },
 
   async *mark(session, args) {

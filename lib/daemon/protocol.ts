@@ -5,7 +5,7 @@
  */
 import type { Capture } from '../policy/file.js';
 import type { BaselineProgress, EngineStats } from '../native.js';
-import type { Marker, PointKind } from '../history/types.js';
+import type { Marker, PointKind, PointPhase } from '../history/types.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
 
 /** A time as a person wrote it, with what is needed to read it as they meant it. */
@@ -78,7 +78,7 @@ export interface DiffRow {
 
 export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
 
-export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string }
+export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase }
 
 export interface GapRow { seq: number; time: string; reason: string; detail: Record<string, unknown> }
 
@@ -154,7 +154,7 @@ export interface Methods {
   diff: { args: TimeArgs & { path: string; from: string; to: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
   rollback: { args: TimeArgs & { paths: string[]; to: string; dry_run?: boolean; planned_at?: number }; item: WorkRow };
   restore: { args: TimeArgs & { path: string; at: string; into: string; force?: boolean }; item: WorkRow };
-  points: { args: Record<string, never>; item: PointRow };
+  points: { args: TimeArgs & { kinds?: PointKind[]; since?: string }; item: PointRow };
   mark: { args: { name: string; note?: string }; item: PointRow };
   watch: { args: Record<string, never>; item: LogRow };
   policy: { args: { paths?: { path: string; directory: boolean }[] }; item: PolicyRow | PolicyPathRow };

@@ -70,7 +70,8 @@ export function planRow(entry: PlanEntry): PlanRow {
 }
 
 export function pointRow(point: Point): PointRow {
-  return { id: point.id, seq: point.seq, time: formatTimeUtc(point.timeNs), kind: point.kind, name: safeForTerminal(point.name), note: safeForTerminal(point.note) };
+  const { id, seq, kind, phase } = point;
+  return { id, seq, time: formatTimeUtc(point.timeNs), kind, name: safeForTerminal(point.name), note: safeForTerminal(point.note), ...(phase && { phase }) };
 }
 
 export function gapRow(gap: Gap): GapRow {

@@ -1,6 +1,8 @@
 /** Facts about this session and the one before it that go into the mount record. */
 import { readFile } from 'node:fs/promises';
 import type { HistoryReader } from '../history/reader.js';
+import type { Point, Seq } from '../history/types.js';
+import { appendPoint, type Points } from './mark.js';
 
 /** Changes with each start of the machine (random(4)). */
 export async function bootId(): Promise<string> {
@@ -12,4 +14,13 @@ export async function lastSessionEndedClean(history: HistoryReader): Promise<boo
   const sessions = (await history.points()).filter(({ kind }) => kind === 'mount' || kind === 'unmount');
   const last = sessions.reduce((newest, point) => (point.seq > newest.seq ? point : newest), { seq: -1, kind: 'unmount' });
   return last.kind === 'unmount';
+}
+
+/** The machine was started anew since the last mount: its stop and its start are points. */
+export async function noteRestart(before: Point[], boot: string, points: Points & { mountSeq: Seq }): Promise<void> {
+  const mounts = before.filter((point) => point.kind === 'mount' && point.boot !== undefined);
+  const last = mounts.reduce<Point | null>((newest, point) => (newest && newest.seq > point.seq ? newest : point), null);
+  if (last === null || last.boot === boot) return;
+  await appendPoint(points, { kind: 'shutdown', name: '', note: '', phase: 'after', at: points.mountSeq - 1 });
+  await appendPoint(points, { kind: 'boot', name: '', note: '', phase: 'after', at: points.mountSeq });
 }

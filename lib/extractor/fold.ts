@@ -149,6 +149,12 @@ function foldMount(state: FoldState, record: Record): void {
 function point(state: FoldState, record: Record, kind: string): void {
   const info = jsonOf(record);
   const text = (key: string) => (typeof info[key] === 'string' ? (info[key] as string) : '');
-  const value = { kind: kind === 'mark' && text('kind') !== '' ? text('kind') : kind, name: text('name'), note: kind === 'unmount' ? text('reason') : text('note'), timeNs: record.timeNs.toString() };
+  const value = {
+    kind: kind === 'mark' && text('kind') !== '' ? text('kind') : kind, name: text('name'), note: kind === 'unmount' ? text('reason') : text('note'), timeNs: record.timeNs.toString(),
+    ...(text('phase') === '' ? {} : { phase: text('phase') }),
+    ...(text('boot_id') === '' ? {} : { boot: text('boot_id') }),
+    // A mark may name an instant of before: that something had begun is known only when it is seen.
+    ...(typeof info['at'] === 'number' && info['at'] < record.seq ? { seq: info['at'], timeNs: text('at_time') } : {}),
+  };
   state.sink.put('points', u64Key(record.seq), Buffer.from(JSON.stringify(value)));
 }

@@ -90,6 +90,7 @@ export class Extractor {
   private readonly durability: Durability;
   private readonly waiting = new Set<{ seq: Seq; resolve: () => void; reject: (error: unknown) => void }>();
   private readonly listeners = new Set<(changes: Change[]) => void>();
+  private readonly overhearers = new Set<(changes: Change[]) => void>();
   private readonly errorListeners = new Set<(error: unknown) => void>();
   private readonly stallListeners = new Set<(error: Error) => void>();
   private running: Promise<void> | null = null;
@@ -148,6 +149,11 @@ export class Extractor {
   onChanges(listener: (changes: Change[]) => void): () => void {
     this.listeners.add(listener);
     return () => { this.listeners.delete(listener); };
+  }
+
+  /** The same, whenever history comes to it: it does not follow more closely for this listener. */
+  overhear(listener: (changes: Change[]) => void): void {
+    this.overhearers.add(listener);
   }
 
   /** Called once when the loop stops because of an error. */
@@ -262,7 +268,7 @@ export class Extractor {
     const { bytes } = folded.batch;
     await commitBatch(this.history, folded);
     await this.durability.committed(bytes);
-    if (folded.changes.length > 0) for (const listener of this.listeners) listener(folded.changes);
+    if (folded.changes.length > 0) for (const listener of [...this.listeners, ...this.overhearers]) listener(folded.changes);
     this.settle();
   }
 

@@ -1,7 +1,7 @@
 /** When and by whom: changes, times, writers, points, gaps. */
 import { clockKey, getU64, pairKey, tripleKey, u64Key } from './keys.js';
 import type { Rocks } from './rocks.js';
-import type { Change, Gap, NodeId, Point, PointKind, Seq, Writer } from './types.js';
+import type { Change, Gap, NodeId, Point, Seq, Writer } from './types.js';
 import { corrupt, decodeChange, decodeTimes } from './values.js';
 
 /** Changes that are fetched at a time. */
@@ -81,9 +81,9 @@ export class TimelineReader {
   async points(): Promise<Point[]> {
     const points: Point[] = [];
     for await (const { key, value } of this.rocks.scan('points', {})) {
-      const seq = getU64(key, 0);
-      const raw = parse(value, `point ${seq}`) as { kind: PointKind; name: string; note: string; timeNs: string };
-      points.push({ id: seq, seq, timeNs: BigInt(raw.timeNs), kind: raw.kind, name: raw.name, note: raw.note });
+      const id = getU64(key, 0);
+      const { timeNs, seq = id, ...raw } = parse(value, `point ${id}`) as unknown as Omit<Point, 'id' | 'seq' | 'timeNs'> & { seq?: Seq; timeNs: string };
+      points.push({ id, seq, timeNs: BigInt(timeNs), ...raw });
     }
     return points;
   }

@@ -89,16 +89,25 @@ export interface Writer {
   certain: boolean;
 }
 
-export type PointKind = 'mount' | 'unmount' | 'mark' | 'rollback' | 'gap';
+/** Reasons for which an instant is found again; docs/points.md says what each means. */
+export const POINT_KINDS = ['mount', 'unmount', 'boot', 'shutdown', 'mark', 'rollback', 'install', 'uninstall', 'write', 'interval', 'gap'] as const;
+export type PointKind = (typeof POINT_KINDS)[number];
+/** Of something that takes time: the instant before it began, or after it had ended. */
+export type PointPhase = 'before' | 'after';
 
 /** A recoverable instant with a name or a reason. */
 export interface Point {
-  id: number;
+  /** seq of the record that tells of it. */
+  id: Seq;
+  /** The instant that it names: not after `id`, and before it where the reason was known only later. */
   seq: Seq;
   timeNs: bigint;
   kind: PointKind;
   name: string;
   note: string;
+  phase?: PointPhase;
+  /** Of a mount: the start of the machine that it was in. */
+  boot?: string;
 }
 
 /** A stretch or object that was not captured (invariant I10). */

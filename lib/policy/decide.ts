@@ -9,6 +9,6 @@ export function compileRules(rules: readonly Rule[]): NativeRule[] {
 }
 
 /** The rule that decides for a path from the root of the tree (its bytes); null when none matches: `each-write`. */
-export function decidingRule(policy: Policy, path: Buffer, directory: boolean): Rule | null {
+export function decidingRule(policy: Pick<Policy, 'rules'>, path: Buffer, directory: boolean): Rule | null {
   return policy.rules[native.policyRule(compileRules(policy.rules), path, directory)] ?? null;
 }

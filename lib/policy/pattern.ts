@@ -63,3 +63,19 @@ function endOfSet(glob: string, begin: number): number {
   }
   throw new PatternError(`the set ${glob.slice(begin)} has no "]"`);
 }
+
+/** A value of `match`: one pattern or a list of them, each of them right. */
+export function patternsOf(match: unknown, fail: (reason: string) => never): string[] {
+  const patterns = Array.isArray(match) ? match as unknown[] : [match];
+  if (patterns.length === 0) fail('match lists no pattern');
+  return patterns.map((pattern) => {
+    if (typeof pattern !== 'string') return fail('match is a pattern or a list of patterns, each in quotes');
+    try {
+      compilePattern(pattern);
+    } catch (error) {
+      if (error instanceof PatternError) fail(`${JSON.stringify(pattern)}: ${error.message}`);
+      throw error;
+    }
+    return pattern;
+  });
+}

@@ -6,8 +6,7 @@
 import { unwatchFile, watchFile } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
-import type { Engine } from '../native.js';
-import { compileRules, decidingRule } from './decide.js';
+import { decidingRule } from './decide.js';
 import { DEFAULT_POLICY, parsePolicy, type Policy, type Rule } from './file.js';
 
 /** How often the file is looked at. */
@@ -19,7 +18,7 @@ export class PolicySource {
   /** Why the file as it is now is not in force. */
   refused: RewindError | null = null;
   private exists = false;
-  private engine: Engine | null = null;
+  private readonly followers: ((policy: Policy) => void)[] = [];
   private text: string | null | undefined;
   private refusal: ((error: RewindError) => void) | null = null;
   private readonly changed = (): void => void this.load().catch((error: unknown) => this.refuse(asPolicyError(error, this.file)));
@@ -43,7 +42,7 @@ export class PolicySource {
       const policy = text === null ? DEFAULT_POLICY : parsePolicy(text, this.file);
       this.refused = null;
       this.policy = policy;
-      this.engine?.setPolicy(compileRules(policy.rules), Math.ceil(policy.interval));
+      for (const follower of this.followers) follower(policy);
       if (text !== null) await this.keep(text);
     } catch (error) {
       if (first) await this.takeGood();
@@ -51,10 +50,10 @@ export class PolicySource {
     }
   }
 
-  /** From now on this engine has the policy that is in force. */
-  applyTo(engine: Engine): void {
-    this.engine = engine;
-    engine.setPolicy(compileRules(this.policy.rules), Math.ceil(this.policy.interval));
+  /** Told of the policy that is in force: now, and whenever it becomes another. */
+  follow(follower: (policy: Policy) => void): void {
+    this.followers.push(follower);
+    follower(this.policy);
   }
 
   watch(): void {
@@ -63,7 +62,7 @@ export class PolicySource {
 
   unwatch(): void {
     unwatchFile(this.file, this.changed);
-    this.engine = null;
+    this.followers.length = 0;
   }
 
   /** The rule that decides for a path from the root of the tree. */

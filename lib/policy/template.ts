@@ -9,4 +9,11 @@ export const EMPTY_FILE = `# What rewindfs captures of this tree, and how. The l
 # match = "target/"       # as in .gitignore; or a list of patterns
 # capture = "none"        # "each-write", "on-close" or "none"
 # note = "cargo makes it again"
+#
+# [points]                # instants that are kept by a name, by themselves: docs/points.md
+# every = "10m"           # when something changed
+#
+# [[point]]
+# name = "schema"         # then: rewind rollback --to before:schema
+# match = "*.sql"
 `;

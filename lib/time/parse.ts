@@ -2,6 +2,7 @@
  * A time expression to what it means, without looking at history. Strict forms come first and mean the same for ever;
  * human forms (chrono-node) only when nothing strict fits, and only when the whole text was understood.
  */
+import { POINT_KINDS, type PointKind } from '../history/types.js';
 import { parse as chronoParse, type ParsedComponents } from 'chrono-node';
 import { instantOf, isRealDate, NS_PER_MS, NS_PER_S, wallTime, type WallTime } from './zone.js';
 
@@ -10,7 +11,7 @@ export type TimeForm =
   | { form: 'now' }
   | { form: 'time'; timeNs: bigint }
   | { form: 'seq'; seq: number }
-  | { form: 'word'; word: 'last-boot' | 'last-mount' | 'last-unmount' }
+  | { form: 'last'; kind: PointKind }
   | { form: 'beside'; side: 'before' | 'after'; of: string }
   | { form: 'invalid'; why: string };
 
@@ -71,7 +72,8 @@ function ago(text: string, nowNs: bigint): TimeForm | null {
 export function parseStrict(text: string, nowNs: bigint, timeZone?: string): TimeForm | null {
   const lower = text.toLowerCase();
   if (lower === 'now') return { form: 'now' };
-  if (lower === 'last-boot' || lower === 'last-mount' || lower === 'last-unmount') return { form: 'word', word: lower };
+  const last = POINT_KINDS.find((kind) => lower === `last-${kind}`);
+  if (last) return { form: 'last', kind: last };
   if (/^#\d{1,15}$/.test(text)) return { form: 'seq', seq: Number(text.slice(1)) };
   const beside = /^(before|after):\s*(.+)$/is.exec(text);
   if (beside) return { form: 'beside', side: beside[1]?.toLowerCase() as 'before' | 'after', of: beside[2] as string };

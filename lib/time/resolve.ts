@@ -6,7 +6,7 @@
 import { uptime } from 'node:os';
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
-import type { Point, Seq } from '../history/types.js';
+import type { Point, PointKind, PointPhase, Seq } from '../history/types.js';
 import { safeForTerminal } from '../paths.js';
 import { formatTime } from './format.js';
 import { nearestNames } from './nearest.js';
@@ -33,7 +33,7 @@ export interface ResolveOptions {
   bootNs?: bigint;
 }
 
-const FORMS = 'write now, 10:05, yesterday 17:00, 2026-11-21T10:05:00Z, 10m, 2h ago, #12345, last-boot, last-mount, or the name of a point';
+const FORMS = 'write now, 10:05, yesterday 17:00, 2026-11-21T10:05:00Z, 10m, 2h ago, #12345, last-boot, last-mount, before:install, or the name of a point';
 
 interface Range {
   first: { seq: Seq; timeNs: bigint };
@@ -81,7 +81,7 @@ function resolveForm(form: TimeForm, context: Context): Promise<Instant> | Insta
     case 'now': return { expr, seq: range.last.seq, timeNs: nowNs > range.last.timeNs ? nowNs : range.last.timeNs };
     case 'time': return atTime(form.timeNs, context);
     case 'seq': return atSeq(form.seq, context);
-    case 'word': return atWord(form.word, context);
+    case 'last': return atLast(form.kind, context);
     case 'beside': return beside(form.side, form.of, context);
     case 'invalid': throw new RewindError('ERR_TIME_SYNTAX', `${quote(expr)}: ${form.why}`, FORMS);
   }
@@ -110,13 +110,14 @@ function atPoint(point: Point, context: Context): Instant {
   return { expr, seq: point.seq, timeNs: point.timeNs };
 }
 
-async function atWord(word: 'last-boot' | 'last-mount' | 'last-unmount', context: Context): Promise<Instant> {
-  if (word === 'last-boot') {
+/** The newest point of a kind; of what took time, the one after it. `last-boot` is known without any point. */
+async function atLast(kind: PointKind, context: Context): Promise<Instant> {
+  if (kind === 'boot') {
     const bootNs = context.options.bootNs ?? context.nowNs - BigInt(Math.round(uptime() * 1000)) * NS_PER_MS;
     return atTime(bootNs, context);
   }
-  const kind = word === 'last-mount' ? 'mount' : 'unmount';
-  const point = newest(await context.history.points(), (candidate) => candidate.kind === kind);
+  const points = (await context.history.points()).filter((point) => point.kind === kind);
+  const point = newest(points, ({ phase }) => phase !== 'before') ?? newest(points, () => true);
   if (!point) throw outOfRange(context, `history holds no ${kind} of this tree yet`);
   return atPoint(point, context);
 }
@@ -125,19 +126,26 @@ async function atWord(word: 'last-boot' | 'last-mount' | 'last-unmount', context
 async function beside(side: 'before' | 'after', of: string, context: Context): Promise<Instant> {
   const inner = parseStrict(of, context.nowNs, context.options.timeZone);
   let at: Instant;
-  if (inner?.form === 'seq' || (inner?.form === 'word' && inner.word !== 'last-boot')) {
+  if (inner?.form === 'seq' || (inner?.form === 'last' && inner.kind !== 'boot')) {
     at = await resolveForm(inner, context);
   } else if (inner?.form === 'time') {
     return atTime(side === 'before' ? inner.timeNs - 1n : inner.timeNs, context);
   } else if (inner) {
-    throw new RewindError('ERR_TIME_SYNTAX', `${quote(context.expr)}: ${side}: takes a point, a #seq or a time`, FORMS);
+    throw new RewindError('ERR_TIME_SYNTAX', `${quote(context.expr)}: ${side}: takes a point, a state, a #seq or a time`, FORMS);
   } else {
     const points = await context.history.points();
-    const point = newest(points, (candidate) => candidate.name === of);
+    const point = newest(points, (candidate) => candidate.name === of) ?? besideState(side, of.toLowerCase(), points);
     if (!point) throw unknownPoint(of, points);
     at = atPoint(point, context);
+    if (point.phase === side) return at;
   }
   return side === 'after' ? at : atSeq(at.seq - 1, context);
+}
+
+/** `before:install`: the newest point of that kind on that side of it. */
+function besideState(side: PointPhase, kind: string, points: Point[]): Point | undefined {
+  const ofKind = points.filter((point) => point.kind === kind);
+  return newest(ofKind, ({ phase }) => phase === side) ?? newest(ofKind, ({ phase }) => phase === undefined);
 }
 
 function newest(points: Point[], wanted: (point: Point) => boolean): Point | undefined {

@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, { from: string[]; because: string }> = {
   'lib/recovery': { from: ['lib/recovery', 'lib/view/lives.ts', 'lib/view/acl.ts', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'plans are data; who applies them decides where' },
   'lib/doctor': { from: ['lib/doctor'], because: 'it must answer also where nothing else of rewindfs works' },
   'lib/policy': { from: ['lib/policy', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a policy is checked without a tree, a store or a daemon' },
+  'lib/states': { from: ['lib/states', 'lib/policy', 'lib/history', 'lib/errors.ts'], because: 'what makes a point of an instant is told by history and /proc alone; where points go is said from outside' },
   'lib/store': { from: ['lib/store', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a store is found and locked before anything in it is understood' },
   'lib/daemon': { from: ['lib'], because: 'the daemon joins the layers of lib, and knows no command line' },
   'lib': { from: ['lib'], because: 'lib is a library: it must work without the command line' },

@@ -1,9 +1,10 @@
 import test from 'ava';
 import { parsePolicy } from '../../../lib/policy/file.js';
 import { DEFAULT_RULES } from '../../../lib/policy/defaults.js';
+import { DEFAULT_POINTS } from '../../../lib/policy/points.js';
 
 test('an empty file is the defaults', (t) => {
-  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], interval: 10 });
+  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], interval: 10, points: DEFAULT_POINTS });
 });
 
 test('rules come after the defaults, in the order of the file, each with its line', (t) => {
@@ -43,6 +44,8 @@ test('a wrong file is refused with file, line and reason', (t) => {
     [`${rule}capture = "sometimes"`, /^p:3: capture is "sometimes": .*"on-close"/], [rule, /^p:1: the rule has no capture/],
     [`${rule}capture = "none"\n\n[[rule]]\ncapture = "none"`, /^p:5: the rule has no match/], ['[[rule]]\ncapture = "none"\nmatch = []', /^p:3: match lists no pattern/],
     ['[[rule]]\ncapture = "none"\nmatch = ["a", 1]', /^p:3: match is a pattern or/], ['[[rule]]\ncapture = "none"\nmatch = "[a"', /^p:3: "\[a": the set/],
+    ['\n[points]\nevery = "often"', /^p:3: every is "often"/], [`${rule}capture = "none"\n[[point]]\nname = "a"\nmatch = "["`, /^p:6: "\["/],
+    ['[[point]]\nname = "a"\nexe = "x"\n[[point]]\nname = "b"\nexe = 1', /^p:6: exe is the name/], ['[[point]]\nmatch = "a"\n', /^p:1: the point has no name/],
     [`${rule}capture = "none"\nwhy = "x"`, /^p:4: "why" is not known in a rule/], [`${rule}capture = 1`, /^p:3: capture is 1/],
   ] as const) t.throws(() => parsePolicy(text, 'p'), { code: 'ERR_POLICY', message }, text);
 });

@@ -57,9 +57,8 @@ const DIFFERENT: [patterns: string[], path: string, excluded: boolean][] = [
   [['build/', '!build/keep/'], 'build/other', true],
 ];
 
-function policyOf(patterns: string[]): Policy {
+function policyOf(patterns: string[]): Pick<Policy, 'rules'> {
   return {
-    interval: 10,
     rules: patterns.map((pattern) => ({ pattern: pattern.replace(/^!/, ''), capture: pattern.startsWith('!') ? 'each-write' : 'none', by: 'test', line: null })),
   };
 }

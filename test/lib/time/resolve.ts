@@ -10,6 +10,8 @@ const HOURS = ['2026-11-19T12:00:00Z', '2026-11-20T16:00:00Z', '2026-11-20T17:00
 const history = clockHistory(HOURS.map(ns), [
   { seq: 1, name: 'first' }, { seq: 2, name: 'before-upgrade' }, { seq: 4, name: 'before-upgrade' },
   { seq: 3, name: '', kind: 'unmount' }, { seq: 4, name: '', kind: 'mount' }, { seq: 5, name: '10m' },
+  { seq: 2, name: '', kind: 'install', phase: 'before' }, { seq: 3, name: '', kind: 'install', phase: 'after' },
+  { seq: 5, name: 'schema', kind: 'write', phase: 'before' }, { seq: 3, name: '', kind: 'shutdown', phase: 'after' },
 ]);
 
 const MEANS: [expr: string, seq: number, time: string][] = [
@@ -41,6 +43,13 @@ const MEANS: [expr: string, seq: number, time: string][] = [
   ['last-mount', 4, '2026-11-21T09:05:00Z'],
   ['before:last-mount', 3, '2026-11-20T17:00:00Z'],
   ['last-unmount', 3, '2026-11-20T17:00:00Z'],
+  ['before:install', 2, '2026-11-20T16:00:00Z'],
+  ['after:install', 3, '2026-11-20T17:00:00Z'],
+  ['last-install', 3, '2026-11-20T17:00:00Z'],
+  ['last-shutdown', 3, '2026-11-20T17:00:00Z'],
+  ['before:schema', 5, '2026-11-21T10:20:00Z'],
+  ['before:write', 5, '2026-11-21T10:20:00Z'],
+  ['before:unmount', 2, ''],
   ['friday 18:30', 3, '2026-11-20T17:30:00Z'],
   ['Nov 20 at 6pm', 3, '2026-11-20T17:00:00Z'],
   ['Nov 20, 2026', 1, '2026-11-19T23:00:00Z'],

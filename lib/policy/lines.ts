@@ -1,0 +1,34 @@
+/** Where in a TOML text its keys stand, for messages. */
+
+/** Ends the reading of a file: what is wrong with this line. */
+export type Fail = (line: number, reason: string) => never;
+
+/** Finds the lines of keys in a text that is valid TOML: the parser tells places of errors only. */
+export class Lines {
+  private readonly lines: string[];
+
+  constructor(text: string) {
+    this.lines = text.split('\n');
+  }
+
+  /** The line of a key at the top level; 1 when it cannot be told. */
+  ofKey(key: string): number {
+    return this.find(key, 0, this.lines.length) ?? 1;
+  }
+
+  /** The line of a key of the i-th [[table]], else that of the table. */
+  ofTable(table: string, index: number, key: string): number {
+    const header = new RegExp(`^\\s*\\[\\[\\s*["']?${table}["']?\\s*\\]\\]`);
+    const headers = this.lines.flatMap((line, i) => (header.test(line) ? [i] : []));
+    const begin = headers[index];
+    if (begin === undefined) return this.ofKey(table);
+    const end = this.lines.findIndex((line, i) => i > begin && /^\s*\[/.test(line));
+    return this.find(key, begin + 1, end < 0 ? this.lines.length : end) ?? begin + 1;
+  }
+
+  private find(key: string, from: number, to: number): number | null {
+    const pattern = new RegExp(`^\\s*(\\[\\[?\\s*)?["']?${key.replace(/[^\w-]/g, '\\$&')}["']?\\s*[\\].=]`);
+    for (let i = from; key !== '' && i < to; i++) if (pattern.test(this.lines[i]!)) return i + 1;
+    return null;
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The part of the policy file that says which points are made by themselves: `[points]` and `[[point]]`. Guarantees as for
+ * the rest of it (file.ts); docs/points.md says what each key means.
+ */
+import { native } from '../native.js';
+import type { Fail, Lines } from './lines.js';
+import { compilePattern, patternsOf } from './pattern.js';
+
+/** A point before writes that matter. What is null asks nothing. */
+export interface PointRule {
+  name: string;
+  note: string;
+  /** Is this path (its bytes, from the root of the tree) one that is meant? */
+  path: ((path: Buffer, directory: boolean) => boolean) | null;
+  /** Of the program's name. */
+  exe: RegExp | null;
+  uid: number | null;
+  /** So many matching changes within this time. */
+  count: number;
+  withinNs: bigint;
+  /** Changes that follow each other within this time are one burst, with one point. */
+  quietNs: bigint;
+}
+
+export interface PointRules {
+  /** A point so often when something changed, in milliseconds; null: none. */
+  everyMs: number | null;
+  /** Before and after a program installs or removes something. */
+  install: boolean;
+  points: PointRule[];
+}
+
+export const DEFAULT_POINTS: PointRules = { everyMs: null, install: true, points: [] };
+
+const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
+const NS_PER_S = 1_000_000_000n;
+const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
+const KEYS = ['name', 'note', 'match', 'exe', 'user', 'count', 'within', 'quiet'];
+
+/** Seconds of "90s", "10m", "2h", "1d"; null for anything else. */
+function secondsOf(value: unknown): number | null {
+  const match = typeof value === 'string' ? /^(\d{1,6})([smhd])$/.exec(value) : null;
+  return match && Number(match[1]) > 0 ? Number(match[1]) * UNITS[match[2]!]! : null;
+}
+
+/** @throws what `fail` throws */
+export function parsePoints(points: unknown, point: unknown, where: Lines, fail: Fail): PointRules {
+  const table = points ?? {};
+  if (typeof table !== 'object' || Array.isArray(table)) fail(where.ofKey('points'), 'points is a table: [points], then every or install');
+  const { every, install = DEFAULT_POINTS.install, ...others } = table as Record<string, unknown>;
+  for (const key of Object.keys(others)) fail(where.ofKey(key), `"${key}" is not known in [points]: every or install was expected`);
+  if (typeof install !== 'boolean') fail(where.ofKey('install'), 'install must be true or false');
+  const seconds = every === undefined ? null : secondsOf(every);
+  if (every !== undefined && seconds === null) fail(where.ofKey('every'), `every is ${JSON.stringify(every)}: a time like "10m" was expected (s, m, h or d)`);
+  if (point !== undefined && !Array.isArray(point)) fail(where.ofKey('point'), 'rules for points are written [[point]], with two brackets');
+  const rules = ((point ?? []) as unknown[]).map((one, i) => ruleOf(one as Record<string, unknown>, (key) => where.ofTable('point', i, key), fail));
+  return { everyMs: seconds === null ? null : seconds * 1000, install: install as boolean, points: rules };
+}
+
+function ruleOf(one: Record<string, unknown>, line: (key: string) => number, fail: Fail): PointRule {
+  for (const key of Object.keys(one)) if (!KEYS.includes(key)) fail(line(key), `"${key}" is not known in a point: ${KEYS.join(', ')} were expected`);
+  const { name, note = '', match, exe, user, count = 1, within = '1m', quiet = '1m' } = one;
+  if (typeof name !== 'string' || !NAME.test(name)) fail(line('name'), 'the point has no name of letters, digits and . _ -');
+  if (typeof note !== 'string') fail(line('note'), 'note is a text in quotes');
+  if (match === undefined && exe === undefined && user === undefined) fail(line(''), 'the point has neither match nor exe nor user: it would be made at every write');
+  if (exe !== undefined && (typeof exe !== 'string' || exe === '')) fail(line('exe'), 'exe is the name of a program in quotes; * and ? stand for any letters');
+  if (user !== undefined && !(Number.isInteger(user) && (user as number) >= 0)) fail(line('user'), 'user is the number of a user, as `id -u` tells it');
+  if (!(Number.isInteger(count) && (count as number) >= 1 && (count as number) <= 1_000_000)) fail(line('count'), 'count is a whole number from 1 to 1000000');
+  const nanoseconds = (key: string, value: unknown): bigint => {
+    const seconds = secondsOf(value);
+    return seconds === null ? fail(line(key), `${key} is ${JSON.stringify(value)}: a time like "30s" was expected (s, m, h or d)`) : BigInt(seconds) * NS_PER_S;
+  };
+  const compiled = match === undefined ? null : patternsOf(match, (reason) => fail(line('match'), reason)).map((pattern) => ({ ...compilePattern(pattern), capture: 0, pattern, by: '' }));
+  return {
+    name: name as string, note: note as string,
+    path: compiled && ((path, directory) => native.policyRule(compiled, path, directory) >= 0),
+    exe: exe === undefined ? null : globOf(exe as string),
+    uid: user === undefined ? null : user as number,
+    count: count as number, withinNs: nanoseconds('within', within), quietNs: nanoseconds('quiet', quiet),
+  };
+}
+
+const globOf = (glob: string): RegExp => new RegExp(`^${glob.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')}$`, 'su');

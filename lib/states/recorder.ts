@@ -1,0 +1,119 @@
+/**
+ * Makes points by itself: before and after a program installs or removes something, before writes that a rule names, and
+ * in intervals. Guarantees: a point before something is the state without any change of it; nothing waits for this, and
+ * what fails here is reported and stops nothing else; it looks at changes once they are in history, and never makes
+ * history hurry.
+ */
+import type { Change, PointKind, PointPhase, Seq, Writer } from '../history/types.js';
+import type { HistoryReader } from '../history/reader.js';
+import { matcherOf, type Matcher } from './matcher.js';
+import { operationOf, type Operation } from './programs.js';
+import type { ProcessId, Processes } from './processes.js';
+import type { PointRule, PointRules } from '../policy/points.js';
+
+/** What a point is made of; `at`: the instant that it names. */
+export interface PointDraft { kind: PointKind; name: string; note: string; phase: PointPhase; at: Seq }
+
+/** Where points go, and what they are made from. */
+export interface Recording {
+  history: Pick<HistoryReader, 'writer' | 'pathOf' | 'watermark' | 'attr'>;
+  processes: Processes;
+  add(point: PointDraft): Promise<void>;
+  failed(error: unknown): void;
+  /** Milliseconds, never set back. */
+  now(): number;
+}
+
+/** A program that installs or removes, from its first change on. */
+interface Episode { process: ProcessId; operation: Operation }
+
+/** How deep the process that installs may lie above the one that writes. */
+const MAX_ANCESTORS = 32;
+/** Writers of which it is known that they are of no interest. */
+const MAX_KNOWN = 4096;
+
+export class StateRecorder {
+  private readonly episodes = new Map<string, Episode>();
+  private readonly plain = new Set<Seq>();
+  private matchers: Matcher[] = [];
+  private lastChange: Seq = 0;
+  private lastPoint: Seq = 0;
+  private lastPointMs: number;
+  /** Changes are looked at one batch after another. */
+  private work: Promise<void> = Promise.resolve();
+
+  constructor(private readonly recording: Recording, private rules: PointRules) {
+    this.lastPointMs = recording.now();
+    this.setRules(rules);
+  }
+
+  setRules(rules: PointRules): void {
+    this.rules = rules;
+    this.matchers = rules.points.map((rule: PointRule) => matcherOf(rule));
+  }
+
+  /** A batch that is in history. Returns at once. */
+  changed(changes: readonly Change[]): void {
+    this.work = this.work.then(() => this.look(changes)).catch((error: unknown) => this.recording.failed(error));
+  }
+
+  /** What is due by time: call it about once a second. */
+  tick(): Promise<void> {
+    return (this.work = this.work.then(() => this.due()).catch((error: unknown) => this.recording.failed(error)));
+  }
+
+  private async look(changes: readonly Change[]): Promise<void> {
+    for (const change of changes) {
+      if (change.unmounted) continue;
+      this.lastChange = Math.max(this.lastChange, change.seq);
+      if (this.rules.install && change.writer !== 0 && !this.plain.has(change.writer)) await this.lookForOperation(change);
+      for (const matcher of this.matchers) {
+        const first = await matcher.first(change, this.recording.history);
+        if (first !== null) await this.add({ kind: 'write', name: matcher.rule.name, note: matcher.rule.note, phase: 'before', at: first - 1 });
+      }
+    }
+  }
+
+  /** The writer, or who started it, may be installing: then what lies before its first change is a point. */
+  private async lookForOperation(change: Change): Promise<void> {
+    const writer = await this.recording.history.writer(change.writer);
+    const found = writer && await this.operationAbove(writer);
+    if (this.plain.size >= MAX_KNOWN) this.plain.clear();
+    this.plain.add(change.writer);  // of a writer of an episode nothing more is to be learnt
+    if (!found) return;
+    const key = `${found.process.pid} ${found.process.start}`;
+    if (this.episodes.has(key)) return;
+    this.episodes.set(key, found);
+    await this.add({ kind: found.operation.kind, name: '', note: found.operation.command, phase: 'before', at: change.seq - 1 });
+  }
+
+  /** The outermost counts: npm that a package's script starts again belongs to the first. */
+  private async operationAbove(writer: Writer): Promise<Episode | null> {
+    let found: Episode | null = null;
+    let one: Pick<Writer, 'pid' | 'start' | 'ppid' | 'exe' | 'argv'> | null = writer;
+    for (let depth = 0; one !== null && depth < MAX_ANCESTORS; depth++) {
+      const operation = operationOf(one);
+      if (operation) found = { process: { pid: one.pid, start: one.start }, operation };
+      one = await this.recording.processes.parent(one);
+    }
+    return found;
+  }
+
+  private async due(): Promise<void> {
+    for (const [key, { process, operation }] of this.episodes) {
+      if (await this.recording.processes.runs(process)) continue;
+      this.episodes.delete(key);
+      await this.add({ kind: operation.kind, name: '', note: operation.command, phase: 'after', at: this.recording.history.watermark() });
+    }
+    const { everyMs } = this.rules;
+    if (everyMs === null || this.recording.now() - this.lastPointMs < everyMs || this.lastChange <= this.lastPoint) return;
+    await this.add({ kind: 'interval', name: '', note: '', phase: 'after', at: this.recording.history.watermark() });
+  }
+
+  private async add(point: PointDraft): Promise<void> {
+    if (point.at < 1) return;  // nothing was before it
+    await this.recording.add(point);
+    this.lastPoint = this.recording.history.watermark();
+    this.lastPointMs = this.recording.now();
+  }
+}

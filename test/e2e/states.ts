@@ -1,0 +1,99 @@
+/** Points that make themselves, on a mounted tree: found again by their reason, and the state that they name is exact. */
+import test from 'ava';
+import { execFileSync } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { PointRow } from '../../lib/index.js';
+import { noteRestart } from '../../lib/daemon/sessions.js';
+import { mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
+import { must, shell, sleep, until } from '../helpers/run.js';
+import { scoped } from '../helpers/scope.js';
+
+async function points(tree: MountedTree, ...args: string[]): Promise<PointRow[]> {
+  const lines = (await tree.rewind('points', '--json', ...args)).trim().split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as PointRow);
+}
+
+async function setPolicy(tree: MountedTree, text: string): Promise<void> {
+  fs.writeFileSync(path.join(tree.store, 'policy.toml'), text);
+  await until('the policy is in force', async () => fs.existsSync(path.join(tree.store, 'policy.good.toml')) && fs.readFileSync(path.join(tree.store, 'policy.good.toml'), 'utf8') === text);
+}
+
+/** Names, modes and content. */
+const listing = (tree: string): string => execFileSync('sh', ['-c', 'find . -name .snapshots -prune -o -printf "%P %m %s %l\\n" | sort; find . -name .snapshots -prune -o -type f -print | sort | xargs -d "\\n" -r sha256sum'], { cwd: tree, encoding: 'utf8' });
+
+test('an installation and a removal are taken back by their names', async (t) => {
+  await scoped(async (scope) => {
+    const tree = await mountSettled(scope, { where: 'memory' });
+    const inside = (name: string, text: string): void => {
+      fs.mkdirSync(path.dirname(path.join(tree.tree, name)), { recursive: true });
+      fs.writeFileSync(path.join(tree.tree, name), text);
+    };
+    inside('package.json', '{ "name": "app", "version": "1.0.0" }');
+    inside('lib/dep/package.json', '{ "name": "dep", "version": "1.0.0" }');
+    inside('lib/dep/index.js', 'module.exports = 1;\n');
+    await tree.settled();
+    const before = listing(tree.tree);
+    await must('npm', ['install', '--offline', '--no-audit', '--no-fund', '--install-links', './lib/dep'], { cwd: tree.tree, timeoutMs: 120_000 });
+    const installed = listing(tree.tree);
+    await until('it has a pair of points', async () => (await points(tree, '--state', 'install')).length === 2);
+    const [first, last] = await points(tree, '--state', 'install');
+    t.like(first, { kind: 'install', phase: 'before' });
+    t.regex(first!.note, /^npm install .*dep/);
+    t.like(last, { kind: 'install', phase: 'after', note: first!.note });
+    fs.writeFileSync(path.join(tree.tree, 'mine'), 'written later');
+    await tree.rewind('rollback', 'package.json', 'package-lock.json', 'node_modules', '--to', 'before:install', '--yes');
+    t.is(fs.readFileSync(path.join(tree.tree, 'mine'), 'utf8'), 'written later');
+    fs.rmSync(path.join(tree.tree, 'mine'));
+    t.is(listing(tree.tree), before);
+    await tree.rewind('rollback', '--to', 'after:install', '--yes');
+    t.is(listing(tree.tree), installed);
+    await must('npm', ['uninstall', '--offline', '--no-audit', '--no-fund', 'dep'], { cwd: tree.tree, timeoutMs: 120_000 });
+    await until('the removal has its pair', async () => (await points(tree, '--state', 'uninstall')).length === 2);
+    await tree.rewind('rollback', '--to', 'before:uninstall', '--yes');
+    t.is(listing(tree.tree), installed);
+    const refused = await rewind(['points', '--state', 'instal', '--tree', tree.tree]);
+    t.is(refused.code, 2);
+  });
+});
+
+test('writes that a rule names, and intervals, have points; a change of the rules counts at once', async (t) => {
+  await scoped(async (scope) => {
+    const tree = await mountSettled(scope, { where: 'memory' });
+    await setPolicy(tree, '[points]\nevery = "1s"\n\n[[point]]\nname = "schema"\nmatch = "*.sql"\nquiet = "1s"\nnote = "the tables"\n');
+    const file = path.join(tree.tree, 'tables.sql');
+    fs.writeFileSync(path.join(tree.tree, 'other'), 'x');
+    fs.writeFileSync(file, 'create table a;');
+    await until('the first write has its point', async () => (await points(tree, '--state', 'write')).length === 1);
+    await sleep(1500);
+    await shell(`printf 'drop table a;' > '${file}'`);
+    await until('the second burst has its point', async () => (await points(tree, '--state', 'write')).length === 2);
+    t.is(await tree.rewind('cat', file, '--at', 'before:schema'), 'create table a;');
+    t.is(await tree.rewind('cat', file, '--at', 'last-write'), 'create table a;');
+    t.is((await points(tree, '--state', 'write'))[0]!.note, 'the tables');
+    await sleep(1200);
+    fs.writeFileSync(path.join(tree.tree, 'other'), 'y');
+    await until('an interval has ended', async () => (await points(tree, '--state', 'interval')).length > 0);
+    const count = (await points(tree, '--state', 'interval')).length;
+    await sleep(2500);
+    t.true((await points(tree, '--state', 'interval')).length <= count + 1, 'where nothing changes there is nothing to find again');
+    await setPolicy(tree, '');
+    const known = (await points(tree)).length;
+    await sleep(1500);
+    fs.writeFileSync(file, 'create table b;');
+    await sleep(2500);
+    t.is((await points(tree)).length, known);
+  });
+});
+
+test('a start of the machine since the last mount is two points', async (t) => {
+  const appended: { kind: string; at: number; at_time: string }[] = [];
+  const journal = { append: async (_: number, payload: Buffer) => { appended.push(JSON.parse(payload.toString()) as never); return { seq: 0, timeNs: 0n }; } };
+  const mount = (seq: number, boot: string) => ({ id: seq, seq, timeNs: 0n, kind: 'mount' as const, name: '', note: '', boot });
+  const place = { journal: journal as never, history: { timeOf: async (seq: number) => BigInt(seq) }, mountSeq: 90 };
+  await noteRestart([mount(1, 'a'), mount(50, 'b')], 'b', place);
+  await noteRestart([], 'b', place);
+  t.deepEqual(appended, []);
+  await noteRestart([mount(50, 'b'), mount(1, 'a')], 'c', place);
+  t.deepEqual(appended.map(({ kind, at, at_time }) => [kind, at, at_time]), [['shutdown', 89, '89'], ['boot', 90, '90']]);
+});

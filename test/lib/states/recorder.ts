@@ -1,0 +1,162 @@
+/** Points that make themselves: before and after installations, before writes that matter, in intervals. */
+import test from 'ava';
+import type { Change, Writer } from '../../../lib/history/types.js';
+import { Lines } from '../../../lib/policy/lines.js';
+import { DEFAULT_POINTS, parsePoints, type PointRules } from '../../../lib/policy/points.js';
+import { StateRecorder, type PointDraft } from '../../../lib/states/recorder.js';
+import type { ProcessId } from '../../../lib/states/processes.js';
+
+const S_IFREG = 0o100000;
+
+interface Made { recorder: StateRecorder; points: PointDraft[]; failures: unknown[]; change(writer: number, path: string, atS?: number): Change; pass(ms: number): void; ended: Set<number>; full(error: Error | null): void }
+
+/** A recorder over writers 1.., each with a command and the pid of who started it; pid = 100 * writer. */
+function made(commands: Record<number, { argv: string; ppid?: number; exe?: string; uid?: number }>, rules: PointRules = DEFAULT_POINTS): Made {
+  const points: PointDraft[] = [];
+  const failures: unknown[] = [];
+  const ended = new Set<number>();
+  const paths = new Map<number, string>();
+  let seq = 10;
+  let nowMs = 0;
+  let refusal: Error | null = null;
+  const writerOf = (id: number): Writer | null => {
+    const known = commands[id];
+    if (!known) return null;
+    const argv = known.argv.split(' ');
+    return { id, pid: id * 100, start: id, ppid: known.ppid ?? 1, exe: known.exe ?? `/usr/bin/${argv[0]}`, argv, uid: known.uid ?? 0, gid: 0, cgroup: '', certain: true };
+  };
+  const recorder = new StateRecorder({
+    history: {
+      watermark: () => seq,
+      writer: async (id) => writerOf(id),
+      pathOf: async (node) => paths.get(node)?.split('/') ?? null,
+      attr: async () => ({ mode: S_IFREG }) as never,
+    },
+    processes: {
+      runs: async ({ pid }: ProcessId) => !ended.has(pid / 100),
+      parent: async ({ ppid }) => (ended.has(ppid / 100) ? null : writerOf(ppid / 100)),
+    },
+    add: async (point) => {
+      if (refusal) throw refusal;
+      points.push(point);
+    },
+    failed: (error) => failures.push(error),
+    now: () => nowMs,
+  }, rules);
+  return {
+    recorder, points, failures, ended,
+    change(writer, path, atS = 0) {
+      paths.set(++seq, path);
+      return { seq, record: seq, timeNs: BigInt(atS) * 1_000_000_000n, kind: 24, marker: 'modify', node: seq, offset: 0, length: 1, size: 1, writer, save: 1, writeback: false, unmounted: false };
+    },
+    pass: (ms) => { nowMs += ms; },
+    full: (error) => { refusal = error; },
+  };
+}
+
+const rules = (text: { points?: object; point?: object[] }): PointRules => parsePoints(text.points, text.point, new Lines(''), (_, reason) => { throw new Error(reason); });
+
+test('an installation has a point before its first change and one after its end', async (t) => {
+  const { recorder, points, change, ended } = made({ 1: { argv: 'vim x' }, 2: { argv: 'cargo install ripgrep' } });
+  recorder.changed([change(1, 'x'), change(2, 'bin/rg'), change(2, 'bin/rg')]);
+  await recorder.tick();
+  t.deepEqual(points, [{ kind: 'install', name: '', note: 'cargo install ripgrep', phase: 'before', at: 11 }]);
+  ended.add(2);
+  recorder.changed([change(1, 'x')]);
+  await recorder.tick();
+  t.deepEqual(points[1], { kind: 'install', name: '', note: 'cargo install ripgrep', phase: 'after', at: 14 });
+  await recorder.tick();
+  t.is(points.length, 2);
+});
+
+test('what an installer starts belongs to it, and so does an installer within it', async (t) => {
+  const { recorder, points, change } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'sh -c node-gyp', ppid: 100 }, 3: { argv: 'make install', ppid: 200 } });
+  recorder.changed([change(3, 'a'), change(2, 'b'), change(1, 'c')]);
+  await recorder.tick();
+  t.deepEqual(points.map(({ kind, note, at }) => [kind, note, at]), [['install', 'npm ci', 10]]);
+});
+
+test('two installers at once have each their pair', async (t) => {
+  const { recorder, points, change, ended } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'pip uninstall x' } });
+  recorder.changed([change(1, 'a'), change(2, 'b')]);
+  ended.add(1);
+  await recorder.tick();
+  ended.add(2);
+  await recorder.tick();
+  t.deepEqual(points.map(({ kind, phase }) => `${phase} ${kind}`), ['before install', 'before uninstall', 'after install', 'after uninstall']);
+});
+
+test('install = false asks for none', async (t) => {
+  const { recorder, points, change } = made({ 1: { argv: 'npm ci' } }, rules({ points: { install: false } }));
+  recorder.changed([change(1, 'a')]);
+  await recorder.tick();
+  t.deepEqual(points, []);
+});
+
+test('writes that a rule names have a point before them, one a burst', async (t) => {
+  const { recorder, points, change } = made({ 1: { argv: 'psql' }, 2: { argv: 'vim' } }, rules({ point: [{ name: 'schema', match: ['migrations/', '*.sql'], exe: 'psql*', quiet: '10s' }] }));
+  recorder.changed([change(2, 'a.sql', 1), change(1, 'other', 1), change(1, 'deep/a.sql', 2), change(1, 'migrations/b', 8), change(1, 'a.sql', 17), change(1, 'a.sql', 40)]);
+  await recorder.tick();
+  t.deepEqual(points.map(({ name, phase, at }) => [name, phase, at]), [['schema', 'before', 12], ['schema', 'before', 15]]);
+});
+
+test('a rule can ask for many writes in a short time: the point is before the first of them', async (t) => {
+  const { recorder, points, change } = made({ 1: { argv: 'x', uid: 7 } }, rules({ point: [{ name: 'flood', user: 7, count: 3, within: '2s' }] }));
+  recorder.changed([change(1, 'a', 1), change(1, 'b', 5), change(1, 'c', 6), change(1, 'd', 7), change(1, 'e', 8)]);
+  await recorder.tick();
+  t.deepEqual(points.map(({ name, at }) => [name, at]), [['flood', 11]]);
+});
+
+test('intervals make a point only when something changed since the last one of any kind', async (t) => {
+  const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '10m' } }));
+  pass(600_000);
+  await recorder.tick();
+  t.is(points.length, 0);
+  recorder.changed([change(1, 'a')]);
+  await recorder.tick();
+  pass(599_000);
+  await recorder.tick();
+  t.deepEqual(points.map(({ kind }) => kind), ['interval']);
+  recorder.changed([change(1, 'a')]);
+  pass(2000);
+  await recorder.tick();
+  t.is(points.length, 2);
+});
+
+test('a point that cannot be made is reported, and the next one is made', async (t) => {
+  const { recorder, points, failures, change, full } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'npm ci' } });
+  full(new Error('no room'));
+  recorder.changed([change(1, 'a')]);
+  await recorder.tick();
+  t.is(failures.length, 1);
+  full(null);
+  recorder.changed([change(2, 'a')]);
+  await recorder.tick();
+  t.deepEqual(points.map(({ at }) => at), [11]);
+});
+
+const WRONG: [text: { points?: unknown; point?: unknown }, says: RegExp][] = [
+  [{ points: [] }, /points is a table/],
+  [{ points: { evry: '1m' } }, /"evry" is not known/],
+  [{ points: { every: '10' } }, /every is "10"/],
+  [{ points: { every: '0m' } }, /every is "0m"/],
+  [{ points: { install: 1 } }, /install must be true or false/],
+  [{ point: {} }, /two brackets/],
+  [{ point: [{ match: 'a' }] }, /has no name/],
+  [{ point: [{ name: 'a b', match: 'a' }] }, /has no name/],
+  [{ point: [{ name: 'a' }] }, /neither match nor exe nor user/],
+  [{ point: [{ name: 'a', match: [] }] }, /lists no pattern/],
+  [{ point: [{ name: 'a', match: '[' }] }, /has no "\]"/],
+  [{ point: [{ name: 'a', user: 'root' }] }, /number of a user/],
+  [{ point: [{ name: 'a', exe: 5 }] }, /name of a program/],
+  [{ point: [{ name: 'a', exe: 'x', count: 0 }] }, /count is a whole number/],
+  [{ point: [{ name: 'a', exe: 'x', within: 5 }] }, /within is 5/],
+  [{ point: [{ name: 'a', exe: 'x', note: 1 }] }, /note is a text/],
+  [{ point: [{ name: 'a', exe: 'x', color: 1 }] }, /"color" is not known/],
+];
+
+for (const [text, says] of WRONG) {
+  test(`${JSON.stringify(text)} is refused`, (t) => {
+    t.throws(() => rules(text as { points?: object; point?: object[] }), { message: says });
+  });
+}
