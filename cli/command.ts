@@ -1,4 +1,5 @@
 /** What every file in commands/ exports. */
+import { RewindError } from '../lib/errors.js';
 import type { Output } from './output.js';
 
 /** Arguments as yargs gives them; the option table says which are there. */
@@ -12,6 +13,14 @@ export interface Command {
 export function text(args: Arguments, name: string): string | undefined {
   const value = args[name];
   return value === undefined ? undefined : String(value);
+}
+
+/** @throws ERR_USAGE for what is no number at all (yargs makes NaN of it) */
+export function number(args: Arguments, name: string): number | undefined {
+  const value = args[name];
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || Number.isNaN(value)) throw new RewindError('ERR_USAGE', `--${name} takes a number`, 'See rewind COMMAND --help.');
+  return value;
 }
 
 export function flag(args: Arguments, name: string): boolean {

@@ -6,10 +6,10 @@
 import yargs, { type Argv } from 'yargs';
 import { hideBin } from 'yargs/helpers';
 import { RewindError } from '../lib/errors.js';
-import type { Arguments, Command } from './command.js';
+import { flag, text, type Arguments, type Command } from './command.js';
 import { EXIT_INTERRUPTED, EXIT_OK, exitCode } from './exit.js';
 import { COMMANDS, COMMON_OPTIONS, flagOf, OPTIONS, type CommandSpec, type OptionSpec } from './options.js';
-import { Output } from './output.js';
+import { Output, type Manners } from './output.js';
 import { packageVersion } from './version.js';
 
 async function main(argv: string[]): Promise<number> {
@@ -21,7 +21,7 @@ async function main(argv: string[]): Promise<number> {
     let parser = yargs(argv).scriptName('rewind').usage('$0 <command>: every change in a directory is kept, any past instant can be seen and had back')
       .exitProcess(false).strict().recommendCommands().demandCommand(1, 'Name a command.')
       .version(await packageVersion()).help().alias('help', 'h').wrap(Math.min(110, process.stdout.columns ?? 100))
-      .parserConfiguration({ 'parse-positional-numbers': false, 'dot-notation': false })
+      .parserConfiguration({ 'parse-positional-numbers': false, 'dot-notation': false, 'boolean-negation': false })
       .epilogue('Times: now, 10:05, "yesterday 17:00", 10m, "2h ago", 2026-11-21T10:05:00Z, #12345 (change number), a point\'s name.')
       .fail((message: string | null, error: Error | undefined) => {
         throw error ?? new RewindError('ERR_USAGE', message ?? 'The command line cannot be understood', 'See rewind --help.');
@@ -29,13 +29,23 @@ async function main(argv: string[]): Promise<number> {
     for (const spec of COMMANDS) {
       parser = parser.command(`${spec.name} ${spec.positionals}`.trim(), spec.describe, (sub) => describeCommand(sub, spec), async (args) => {
         const { run } = await import(`./commands/${spec.name}.js`) as Command;
-        code = await run(lastOfEach(spec, args as unknown as Arguments), new Output(json)) ?? EXIT_OK;
+        code = await speak(run, lastOfEach(spec, args as unknown as Arguments), spec, json);
       });
     }
     await parser.parseAsync();
     return code;
   } catch (error) {
     return report(error, json);
+  }
+}
+
+async function speak(run: Command['run'], args: Arguments, spec: CommandSpec, json: boolean): Promise<number> {
+  const paged = spec.options.includes('no-pager') && !flag(args, 'no-pager');
+  const out = new Output({ json, paged, color: text(args, 'color') as Manners['color'] });
+  try {
+    return await run(args, out) ?? EXIT_OK;
+  } finally {
+    await out.end();
   }
 }
 

@@ -5,6 +5,7 @@
 
 import { POINT_KINDS } from '../lib/history/types.js';
 import { TRANSPORTS } from '../lib/transport.js';
+import { COLOURS } from './output.js';
 
 /** An option of a command. */
 export interface OptionSpec {
@@ -62,10 +63,20 @@ export const OPTIONS: Record<string, OptionSpec> = {
   into: { type: 'string', value: 'DEST', describe: 'A directory, made if it is missing; the copy gets its old name in it' },
   force: { type: 'boolean', describe: 'Replace files that are in the way' },
   state: { type: 'string', value: 'KIND', choices: POINT_KINDS, describe: 'Only points of this kind' },
+  writer: { type: 'number', value: 'PID', describe: 'Only what this process did' },
+  exe: { type: 'string', value: 'PATTERN', describe: 'Only what such a program did; on its name, or with a slash on its path' },
+  uid: { type: 'number', value: 'UID', describe: 'Only what this user did' },
+  marker: { type: 'string', value: 'KIND', choices: ['create', 'modify', 'delete', 'rename'], describe: 'Only these changes: create, modify, delete or rename' },
+  'since-point': { type: 'string', flag: 'since', value: 'TIME', describe: 'What changed since then, by path and by writer' },
+  deleted: { type: 'boolean', describe: 'Only what is gone' },
+  type: { type: 'string', value: 'f|d|l', choices: ['f', 'd', 'l'], describe: 'Only files, directories or symbolic links' },
+  color: { type: 'string', value: 'WHEN', choices: COLOURS, describe: 'Colours: auto (on a terminal, unless NO_COLOR is set), always, never' },
+  'no-pager': { type: 'boolean', describe: 'Do not show long answers on a terminal through $PAGER (less -FRX)' },
   note: { type: 'string', value: 'TEXT', describe: 'A remark, shown by `rewind points`' },
 };
 
 const WHERE = ['tree', 'store'];
+const SHOWN = ['color', 'no-pager'];
 
 export const COMMANDS: CommandSpec[] = [
   {
@@ -82,9 +93,9 @@ export const COMMANDS: CommandSpec[] = [
   },
   {
     name: 'status', positionals: '[DIR]', describe: 'How the tree, its daemon and its history are',
-    arguments: { DIR: 'A path in the tree' },
-    options: WHERE,
-    examples: [['rewind status', 'of the tree that holds the working directory'], ['rewind status --json', 'pid, mountpoint, store, seq, extracted_seq, baseline, gaps ...']],
+    arguments: { DIR: 'A path in the tree; with --since only what lies there' },
+    options: ['since-point', ...WHERE],
+    examples: [['rewind status --since last-boot', 'what changed since then, and who did it'], ['rewind status', 'of the tree that holds the working directory'], ['rewind status --json', 'pid, mountpoint, store, seq, extracted_seq, baseline, gaps ...']],
   },
   {
     name: 'doctor', positionals: '[DIR]', describe: 'What this machine offers a mount, what the tree uses of it, and how to get more',
@@ -95,8 +106,8 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'log', positionals: '[PATH]', describe: 'What was saved when, by whom; also of deleted paths',
     arguments: { PATH: 'A file, or a directory for all that changed under it' },
-    options: ['since', 'until', 'count', 'all-writes', ...WHERE],
-    examples: [['rewind log src/main.ts', 'every save of a file, across renames'], ['rewind log --since "1h ago"', 'what changed in the last hour'], ['rewind log db.sqlite --all-writes -n 20', 'the last twenty single writes']],
+    options: ['since', 'until', 'count', 'patch', 'writer', 'exe', 'uid', 'marker', 'all-writes', ...SHOWN, ...WHERE],
+    examples: [['rewind log src/main.ts', 'every save of a file, across renames'], ['rewind log --since "1h ago"', 'what changed in the last hour'], ['rewind log -p --exe node --marker modify', 'what programs run by node changed, line by line'], ['rewind log db.sqlite --all-writes -n 20', 'the last twenty single writes']],
   },
   {
     name: 'ls', positionals: '[PATH]', describe: 'List a directory as it was',
@@ -113,8 +124,14 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'diff', positionals: '[PATH]', describe: 'What differs between two instants',
     arguments: { PATH: 'A file or directory' },
-    options: ['from', 'to', 'patch', ...WHERE], demand: ['from'],
+    options: ['from', 'to', 'patch', ...SHOWN, ...WHERE], demand: ['from'],
     examples: [['rewind diff --from 1h', 'what changed in the last hour'], ['rewind diff src --from before-upgrade --to now -p', 'line by line']],
+  },
+  {
+    name: 'find', positionals: '<PATTERN> [PATH]', describe: 'Names over all of history, deleted ones too: when they came and went, and how to get them back',
+    arguments: { PATTERN: 'Like those of a shell; on the name, or with a slash on the path from the root: "*.ts", "src/**/old-*"', PATH: 'Only in this directory' },
+    options: ['since', 'until', 'deleted', 'type', ...SHOWN, ...WHERE],
+    examples: [['rewind find "*.sqlite" --deleted', 'which databases were removed, when, and how to get them back'], ['rewind find "src/**/*.test.ts" --since yesterday', 'tests that came or went since yesterday'], ['rewind find node_modules --type d', 'when there was such a directory, and where']],
   },
   {
     name: 'rollback', positionals: '[PATH..]', describe: 'Make the tree, or the paths given, equal to a past instant; undone by another rollback',

@@ -4,14 +4,37 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { RewindError } from '../lib/errors.js';
+import type { WriterRow } from '../lib/daemon/protocol.js';
+import { Pager, pagerCommand } from './pager.js';
+
+export const COLOURS = ['auto', 'always', 'never'] as const;
+
+/** What the command line and the command itself say of the way to show things. */
+export interface Manners {
+  json: boolean;
+  /** auto: on a terminal, unless NO_COLOR is set. */
+  color?: (typeof COLOURS)[number];
+  /** Long answers on a terminal go through a pager. */
+  paged?: boolean;
+}
+
+type Style = 'dim' | 'red' | 'green' | 'yellow' | 'bold' | 'cyan' | 'magenta';
+const CODES: Record<Style, number> = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, magenta: 35, cyan: 36 };
 
 /** One command's streams and manners. */
 export class Output {
+  readonly json: boolean;
+  private pager: Pager | null = null;
+  private paged: boolean;
+
   constructor(
-    readonly json: boolean,
+    private readonly manners: Manners,
     private readonly out: NodeJS.WriteStream = process.stdout,
     private readonly err: NodeJS.WriteStream = process.stderr,
-  ) {}
+  ) {
+    this.json = manners.json;
+    this.paged = manners.paged === true && this.terminal;
+  }
 
   /** Data go to a terminal: nothing may steer it. */
   get terminal(): boolean {
@@ -19,7 +42,9 @@ export class Output {
   }
 
   get colour(): boolean {
-    return this.terminal && !process.env['NO_COLOR'];
+    if (this.json) return false;
+    const { color = 'auto' } = this.manners;
+    return color === 'always' || (color === 'auto' && this.terminal && !process.env['NO_COLOR']);
   }
 
   /** A line of data. */
@@ -34,8 +59,25 @@ export class Output {
 
   /** Data as it is; waits while the reader is slower than we are. */
   async bytes(data: string | Uint8Array): Promise<void> {
-    if (this.out.write(data)) return;
-    await new Promise<void>((resolve) => this.out.once('drain', resolve));
+    if (this.paged) this.startPager();
+    const to = this.pager?.input ?? this.out;
+    if (to.write(data)) return;
+    await new Promise<void>((resolve) => to.once('drain', resolve));
+  }
+
+  /** With the first data: questions and errors that come before it are not the pager's. */
+  private startPager(): void {
+    this.paged = false;
+    const command = pagerCommand(process.env);
+    if (command === null) return;
+    this.pager = Pager.start(command);
+    if (!this.pager) this.remark(`The pager ${command} cannot be found; set PAGER, or say --no-pager.`);
+  }
+
+  /** All data are written, and seen where there is a pager. To be called once, at the end. */
+  async end(): Promise<void> {
+    await this.pager?.ended();
+    this.pager = null;
   }
 
   /** A remark for people: on stderr, and not with --json. */
@@ -65,10 +107,8 @@ export class Output {
     }
   }
 
-  paint(style: 'dim' | 'red' | 'green' | 'yellow' | 'bold', text: string): string {
-    if (!this.colour) return text;
-    const code = { dim: 2, red: 31, green: 32, yellow: 33, bold: 1 }[style];
-    return `\x1b[${code}m${text}\x1b[0m`;
+  paint(style: Style, text: string): string {
+    return this.colour ? `\x1b[${CODES[style]}m${text}\x1b[0m` : text;
   }
 }
 
@@ -79,6 +119,13 @@ export function showBytes(bytes: number): string {
   let unit = 0;
   while (value >= 1024 && unit < units.length - 1) { value /= 1024; unit++; }
   return unit === 0 ? `${bytes} B` : `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Program and pid; `?` marks who is not known for certain. */
+export function showWriter(writer: WriterRow | null, uncertain = false): string {
+  if (!writer) return '-';
+  const program = (writer.exe || writer.argv[0] || '').split('/').at(-1) ?? '';
+  return `${program}[${writer.pid}]${uncertain ? '?' : ''}`;
 }
 
 /** An instant in the zone of the terminal, to the millisecond: what the listing columns show. */

@@ -1,12 +1,9 @@
 /** `rewind diff`: what differs between two instants. */
 import { flag, text, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
+import { showPatch } from '../patch.js';
 import { echoInstant, place, time_zone, withTree } from '../ask.js';
 import type { DiffRow } from '../../lib/daemon/protocol.js';
-
-const OMITTED = {
-  binary: 'binary content differs', large: 'content differs, and is too large to compare line by line', uncaptured: 'content was not captured',
-};
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
@@ -29,13 +26,5 @@ async function show(row: DiffRow, out: Output): Promise<void> {
   const first = { created: '+', deleted: '-', modified: what.content ? 'c' : '.', renamed: 'R', type: 't' }[row.status];
   const columns = first + (what.mode ? 'p' : '.') + (what.owner ? 'u' : '.') + (what.group ? 'g' : '.') + (what.xattr ? 'x' : '.') + (what.acl ? 'a' : '.');
   await out.line(`${out.paint(colour, columns)} ${row.from === undefined ? '' : `${row.from} -> `}${row.path}`);
-  if (row.omitted) await out.line(`  (${OMITTED[row.omitted]})`);
-  if (row.patch_base64) await out.bytes(Buffer.from(row.patch_base64, 'base64'));
-  if (row.patch) for (const line of row.patch.replace(/\n$/, '').split('\n')) await out.line(paintPatch(line, out));
-}
-
-function paintPatch(line: string, out: Output): string {
-  if (line.startsWith('+')) return out.paint('green', line);
-  if (line.startsWith('-')) return out.paint('red', line);
-  return line.startsWith('@@') ? out.paint('bold', line) : line;
+  await showPatch(row, out);
 }

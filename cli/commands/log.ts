@@ -1,22 +1,25 @@
 /** `rewind log`: what was saved when, by whom. */
-import { flag, text, type Arguments } from '../command.js';
-import { showTime, type Output } from '../output.js';
+import { flag, number, text, type Arguments } from '../command.js';
+import { showTime, showWriter, type Output } from '../output.js';
+import { showPatch } from '../patch.js';
 import { place, time_zone, withTree } from '../ask.js';
 import { RewindError } from '../../lib/errors.js';
-import type { LogRow } from '../../lib/daemon/protocol.js';
+import type { LogFilter, LogRow } from '../../lib/daemon/protocol.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  const limit = args['count'] as number | undefined;
+  const limit = number(args, 'count');
   if (limit !== undefined && !(Number.isInteger(limit) && limit > 0)) throw new RewindError('ERR_USAGE', '-n takes a number above 0', 'Like -n 20.');
   const all_writes = flag(args, 'all-writes');
+  const patch = flag(args, 'patch');
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
     let rows = 0;
-    for await (const row of tree.client.call('log', { path, since: text(args, 'since'), until: text(args, 'until'), limit, all_writes, time_zone })) {
+    for await (const row of tree.client.call('log', { path, since: text(args, 'since'), until: text(args, 'until'), limit, all_writes, ...filter(args), patch, terminal: out.terminal, time_zone })) {
       if (out.json) await out.object(row);
       else {
         if (rows === 0) await out.line(out.paint('dim', header(all_writes)));
         await out.line(all_writes ? writeLine(row) : saveLine(row, out));
+        await showPatch(row, out);
       }
       rows++;
     }
@@ -44,10 +47,11 @@ function where(row: LogRow): string {
   return row.from === undefined ? path : `${row.from} -> ${path}`;
 }
 
-/** Program and pid; `?` marks who is not known for certain. */
 function writer(row: LogRow): string {
-  if (row.unmounted) return '(found at mount)';
-  if (!row.writer) return '-';
-  const program = (row.writer.exe || row.writer.argv[0] || '').split('/').at(-1) ?? '';
-  return `${program}[${row.writer.pid}]${row.uncertain ? '?' : ''}`;
+  return row.unmounted ? '(found at mount)' : showWriter(row.writer, row.uncertain);
+}
+
+/** Who must have done it, and what. */
+function filter(args: Arguments): LogFilter {
+  return { pid: number(args, 'writer'), uid: number(args, 'uid'), exe: text(args, 'exe'), marker: text(args, 'marker') as LogFilter['marker'] };
 }

@@ -1,12 +1,16 @@
 /** `rewind status`: how the tree, its daemon and its history are. */
 import { text, type Arguments } from '../command.js';
 import { showBytes, showTime, type Output } from '../output.js';
-import { withTree } from '../ask.js';
+import { place, time_zone, withTree } from '../ask.js';
+import { showSummary } from '../summary.js';
 import { safeForTerminal } from '../../lib/paths.js';
 import type { StatusRow } from '../../lib/daemon/protocol.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  await withTree(args, text(args, 'DIR'), out, async ({ client }) => {
+  await withTree(args, text(args, 'DIR'), out, async (tree) => {
+    const { client } = tree;
+    const since = text(args, 'since');
+    if (since !== undefined) return await showSummary(client.call('summary', { path: await place(tree, args, text(args, 'DIR')), since, time_zone }), out);
     for await (const status of client.call('status', {})) {
       if (out.json) await out.object(status);
       else for (const line of describe(status)) await out.line(line);

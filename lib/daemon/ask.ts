@@ -1,7 +1,7 @@
 /** What methods have in common: reading their arguments, with errors that name what was meant. */
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
-import type { Name, NodeAttr, NodeId } from '../history/types.js';
+import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import { parsePath, safeForTerminal, showPath } from '../paths.js';
 import { neverExisted } from '../recovery/nearest.js';
 import { formatTimeUtc } from '../time/format.js';
@@ -22,6 +22,16 @@ export async function stateAt(session: Session, expression: unknown, args: TimeA
   const { live } = session;
   if (live && at.seq >= live.mountSeq) await live.walked();
   return at;
+}
+
+/** The stretch that `since` and `until` name, as seqs; without `until` to the newest. @throws ERR_USAGE when it is empty */
+export async function stretchOf(session: Session, args: TimeArgs & { since?: string; until?: string }): Promise<{ since?: Seq; until: Seq }> {
+  const until = args.until === undefined ? null : await instantAt(session, args.until, args);
+  const since = args.since === undefined ? undefined : (await instantAt(session, args.since, args)).seq;
+  if (until !== null && since !== undefined && since > until.seq) {
+    throw new RewindError('ERR_USAGE', `--since ${safeForTerminal(String(args.since))} (#${since}) is later than --until ${safeForTerminal(String(args.until))} (#${until.seq})`, 'Nothing lies between them: exchange the two.');
+  }
+  return { since, until: until?.seq ?? await session.settle() };
 }
 
 export function validPath(path: unknown): Name[] {

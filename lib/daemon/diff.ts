@@ -2,7 +2,7 @@
 import { diffTrees } from '../recovery/diff.js';
 import { unifiedDiff } from '../recovery/textdiff.js';
 import { stateAt, validPath } from './ask.js';
-import type { DiffRow, InstantRow, Methods } from './protocol.js';
+import type { DiffRow, InstantRow, Methods, PatchFields } from './protocol.js';
 import { diffRow, instantRow } from './rows.js';
 import type { Session } from './session.js';
 import type { Seq } from '../history/types.js';
@@ -21,7 +21,7 @@ export async function* diff(session: Session, args: Methods['diff']['args'], sig
 }
 
 /** Text stays text; what is no UTF-8 crosses as base64, so that the patch is exact. */
-async function patchOf(session: Session, entry: DiffEntry, from: Seq, to: Seq, terminal: boolean): Promise<Partial<DiffRow>> {
+export async function patchOf(session: Session, entry: DiffEntry, from: Seq, to: Seq, terminal: boolean): Promise<PatchFields> {
   const content = await unifiedDiff(session.history, entry, from, to, { terminal });
   if (content === null) return { patch: null };
   if (content.kind !== 'text') return { patch: null, omitted: content.kind };

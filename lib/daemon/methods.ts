@@ -1,16 +1,19 @@
 /** The table of methods (protocol.ts says what each takes and yields). */
 import { RewindError } from '../errors.js';
-import { listSaves, listWrites } from '../recovery/versions.js';
+import { listWrites } from '../recovery/versions.js';
 import { readsAsTime } from '../time/resolve.js';
 import type { WriteEntry } from '../recovery/types.js';
 import { instantAt, nodeThen, notCaptured, notMounted, stateAt, validPath } from './ask.js';
 import { diff } from './diff.js';
+import { find } from './finding.js';
+import { log } from './log.js';
 import { addMark } from './mark.js';
 import { pathBytes } from '../paths.js';
 import type { MethodName, Methods } from './protocol.js';
-import { instantRow, listRow, pointRow, S_IFMT, saveRow, writeRow } from './rows.js';
+import { instantRow, listRow, pointRow, S_IFMT, writeRow } from './rows.js';
 import type { Session } from './session.js';
 import { status } from './status.js';
+import { summary } from './summary.js';
 import { restore, rollback } from './work.js';
 
 /** A method: what it yields comes as soon as it is known; the signal fires when nobody waits any more. */
@@ -31,14 +34,9 @@ export const methods: { [M in MethodName]: Method<M> } = {
     yield instantRow(await instantAt(session, args.time, args));
   },
 
-  async *log(session, args) {
-    const path = validPath(args.path);
-    const until = args.until === undefined ? await session.settle() : (await instantAt(session, args.until, args)).seq;
-    const since = args.since === undefined ? undefined : (await instantAt(session, args.since, args)).seq;
-    const options = { since, until, limit: args.limit, raw: args.raw };
-    if (args.all_writes) for await (const entry of listWrites(session.history, path, options)) yield writeRow(entry);
-    else for await (const save of listSaves(session.history, path, options)) yield saveRow(save);
-  },
+  log,
+  summary,
+  find,
 
   async *ls(session, args) {
     const { history } = session;

@@ -25,8 +25,27 @@ export interface WriterRow {
   id: number; pid: number; ppid: number; exe: string; argv: string[]; uid: number; gid: number; cgroup: string;
 }
 
+/** Only saves (or records) of these writers, that did this. */
+export interface LogFilter {
+  pid?: number;
+  uid?: number;
+  /** A pattern on the executable's name, or with a slash on its path. */
+  exe?: string;
+  marker?: Marker;
+}
+
+/** Content that differs. */
+export interface PatchFields {
+  /** The unified diff, or null when there is none to show. */
+  patch?: string | null;
+  /** The same, when it is not UTF-8. */
+  patch_base64?: string;
+  /** Why content that differs is not shown. */
+  omitted?: 'binary' | 'large' | 'uncaptured';
+}
+
 /** One save (`log`), or one record (`log` with all_writes, and `watch`). */
-export interface LogRow {
+export interface LogRow extends PatchFields {
   seq: number;
   time: string;
   marker: Marker;
@@ -61,19 +80,36 @@ export interface ListRow {
   target?: string;
 }
 
-export interface DiffRow {
+/** What changed since an instant: the two instants, then each path, then each writer, then the sum. */
+export type SummaryRow =
+  | { from: InstantRow; to: InstantRow }
+  | { type: 'path'; status: DiffStatus; path: string; from?: string; what: DiffWhat; old_size: number | null; new_size: number | null; writers: WriterRow[] }
+  /** `paths`: how many that differ now it changed; `records`: changes it made, `bytes`: it wrote. null: found at a mount. */
+  | { type: 'writer'; writer: WriterRow | null; paths: number; records: number; bytes: number }
+  | { type: 'sum'; created: number; modified: number; deleted: number; renamed: number; records: number; writers: number };
+
+export interface DiffRow extends PatchFields {
   status: DiffStatus;
   path: string;
   from?: string;
   what: DiffWhat;
   old_size: number | null;
   new_size: number | null;
-  /** With `patch`: the unified diff, or null when there is none to show. */
-  patch?: string | null;
-  /** The same, when it is not UTF-8. */
-  patch_base64?: string;
-  /** Why content that differs is not shown. */
-  omitted?: 'binary' | 'large' | 'uncaptured';
+}
+
+/** One life of a path (`find`). */
+export interface FindRow {
+  path: string;
+  type: ListRow['type'];
+  /** Of the last that lay there. */
+  size: number;
+  /** When it came, and when it went; null: it is still there. */
+  came: { seq: number; time: string };
+  went: { seq: number; time: string } | null;
+  /** Where `cat` and `restore` find it: the last seq at which it was there, a directory before what was in it was removed too. */
+  last: number;
+  /** Its content is not in history. */
+  uncaptured: boolean;
 }
 
 export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
@@ -148,13 +184,15 @@ export type WorkRow =
 export interface Methods {
   status: { args: Record<string, never>; item: StatusRow };
   resolve: { args: TimeArgs & { time: string }; item: InstantRow };
-  log: { args: TimeArgs & { path: string; since?: string; until?: string; limit?: number; all_writes?: boolean; raw?: boolean }; item: LogRow };
+  log: { args: TimeArgs & { path: string; since?: string; until?: string; limit?: number; all_writes?: boolean; raw?: boolean; patch?: boolean; terminal?: boolean } & LogFilter; item: LogRow };
+  summary: { args: TimeArgs & { path: string; since: string }; item: SummaryRow };
   ls: { args: TimeArgs & { path: string; at: string }; item: { at: InstantRow } | ListRow };
   cat: { args: TimeArgs & { path: string; at: string }; item: Buffer };
   diff: { args: TimeArgs & { path: string; from: string; to: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
   rollback: { args: TimeArgs & { paths: string[]; to: string; dry_run?: boolean; planned_at?: number }; item: WorkRow };
   restore: { args: TimeArgs & { path: string; at: string; into: string; force?: boolean }; item: WorkRow };
   points: { args: TimeArgs & { kinds?: PointKind[]; since?: string }; item: PointRow };
+  find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
   mark: { args: { name: string; note?: string }; item: PointRow };
   watch: { args: Record<string, never>; item: LogRow };
   policy: { args: { paths?: { path: string; directory: boolean }[] }; item: PolicyRow | PolicyPathRow };

@@ -1,10 +1,11 @@
 /** From what history and recovery answer to the rows of the protocol. Pure. */
 import type { Gap, NodeAttr, Point, Writer } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
+import type { Found } from '../recovery/find.js';
 import type { DiffEntry, PlanEntry, Save, WriteEntry } from '../recovery/types.js';
 import { formatTimeUtc } from '../time/format.js';
 import type { Instant } from '../time/resolve.js';
-import type { DiffRow, GapRow, InstantRow, ListRow, LogRow, PlanRow, PointRow, WriterRow } from './protocol.js';
+import type { DiffRow, FindRow, GapRow, InstantRow, ListRow, LogRow, PlanRow, PointRow, WriterRow } from './protocol.js';
 
 export const S_IFMT = 0o170000;
 const TYPES: Record<number, ListRow['type']> = {
@@ -24,7 +25,7 @@ export function instantRow(instant: Instant): InstantRow {
   return { expression: instant.expr, seq: instant.seq, time: formatTimeUtc(instant.timeNs) };
 }
 
-function writerRow(writer: Writer): WriterRow {
+export function writerRow(writer: Writer): WriterRow {
   const { id, pid, ppid, exe, argv, uid, gid, cgroup } = writer;
   return { id, pid, ppid, exe: safeForTerminal(exe), argv: argv.map(safeForTerminal), uid, gid, cgroup: safeForTerminal(cgroup) };
 }
@@ -52,6 +53,16 @@ export function listRow(names: string[], attr: NodeAttr, target?: Buffer): ListR
     path: path(names), type: TYPES[attr.mode & S_IFMT] ?? 'file', mode: (attr.mode & 0o7777).toString(8).padStart(4, '0'),
     uid: attr.uid, gid: attr.gid, nlink: attr.nlink, size: attr.size, mtime: formatTimeUtc(attr.mtime),
     ...target && { target: path([target.toString('latin1')]) },
+  };
+}
+
+/** `times`: of its first seq, and of when it went. */
+export function findRow(found: Found, times: [came: bigint, went: bigint]): FindRow {
+  const { attr } = found;
+  return {
+    path: path(found.path), type: TYPES[attr.mode & S_IFMT] ?? 'file', size: attr.size,
+    came: { seq: found.from, time: formatTimeUtc(times[0]) }, went: found.until === null ? null : { seq: found.until, time: formatTimeUtc(times[1]) },
+    last: found.last, uncaptured: attr.uncaptured === true && attr.size > 0,
   };
 }
 

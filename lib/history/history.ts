@@ -13,7 +13,8 @@ import { Rocks, type Batch } from './rocks.js';
 import { changedRanges } from './ranges.js';
 import { TimelineReader } from './timeline.js';
 import { TreeReader } from './tree.js';
-import type { Change, Gap, Name, NameEntry, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
+import { everyLink, sweepBirths, sweepNames } from './sweep.js';
+import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
 import { BLOCK_BYTES } from './values.js';
 
 const MiB = 1 << 20;
@@ -104,11 +105,13 @@ export class History implements HistoryReader {
   }
 
   timeOf(seq: Seq): Promise<bigint | null> { return this.timeline.timeOf(seq); }
+  timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]> { return this.timeline.timesOf(seqs); }
 
   lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> { return this.tree.lookup(parent, name, seq); }
   list(node: NodeId, seq: Seq): Promise<NameEntry[]> { return this.tree.list(node, seq); }
   async attr(node: NodeId, seq: Seq): Promise<NodeAttr | null> { return (await this.tree.attrs([node], seq))[0]!; }
   attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> { return this.tree.attrs(nodes, seq); }
+  attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]): Promise<(NodeAttr | null)[]> { return this.tree.attrsAt(wanted); }
   xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> { return this.tree.xattrs(node, seq); }
   xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> { return this.tree.xattrsOfAll(nodes, seq); }
   xattrNodes(from: NodeId, until: NodeId): Promise<Set<NodeId> | null> { return this.tree.xattrNodes(from, until); }
@@ -117,6 +120,9 @@ export class History implements HistoryReader {
   linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]> { return this.tree.linksOf(node, seq); }
   nameHistory(parent: NodeId, name: Name): Promise<{ since: Seq; node: NodeId | null }[]> { return this.tree.nameHistory(parent, name); }
   namesEver(parent: NodeId): Promise<Name[]> { return this.tree.namesEver(parent); }
+  everyLink(node: NodeId): Promise<Link[]> { return everyLink(this.rocks, node); }
+  sweepNames(): AsyncIterable<NameSpan[]> { return sweepNames(this.rocks); }
+  sweepBirths(): AsyncIterable<Birth[]> { return sweepBirths(this.rocks); }
 
   async read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer> {
     const end = size ?? await this.readableSize(node, seq);

@@ -2,7 +2,7 @@
  * What the layers above may ask of history. Implemented by History (history.ts); views, recovery and the CLI know only
  * this. Every state question takes a seq and answers as of that seq, after the record with it took effect.
  */
-import type { Change, Gap, Name, NameEntry, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
+import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
 
 export interface HistoryReader {
   /** Everything up to this seq is in history. */
@@ -12,6 +12,8 @@ export interface HistoryReader {
   /** The last seq with a time not after timeNs, or null when it lies before the first. */
   seqAt(timeNs: bigint): Promise<Seq | null>;
   timeOf(seq: Seq): Promise<bigint | null>;
+  /** Times of many seqs at once, in their order. */
+  timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]>;
 
   lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null>;
   /** Sorted by bytes. */
@@ -19,6 +21,8 @@ export interface HistoryReader {
   attr(node: NodeId, seq: Seq): Promise<NodeAttr | null>;
   /** Attributes of many nodes at once, in their order. */
   attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]>;
+  /** Attributes of objects each at an instant of its own, in their order. */
+  attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]): Promise<(NodeAttr | null)[]>;
   xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>>;
   /** Extended attributes of many nodes at once, in their order. */
   xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]>;
@@ -47,6 +51,12 @@ export interface HistoryReader {
   nameHistory(parent: NodeId, name: Name): Promise<{ since: Seq; node: NodeId | null }[]>;
   /** Every name that a directory ever had. */
   namesEver(parent: NodeId): Promise<Name[]>;
+  /** Every name that an object ever had, and when. */
+  everyLink(node: NodeId): Promise<Link[]>;
+  /** All names of all of history with what they led to, and when: one pass, in batches, by directory and name. */
+  sweepNames(): AsyncIterable<NameSpan[]>;
+  /** All objects of history with their first attributes: one pass, in batches. */
+  sweepBirths(): AsyncIterable<Birth[]>;
   /** Blocks of a file whose content may differ between two instants, ascending, in bytes; its cost is what changed. */
   changedRanges(node: NodeId, from: Seq, to: Seq): Promise<{ offset: number; length: number }[]>;
 

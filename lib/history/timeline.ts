@@ -65,6 +65,20 @@ export class TimelineReader {
     return index < times.count ? times.at(index) : null;
   }
 
+  /** One look for each run of records that any of them lies in. */
+  async timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]> {
+    const known = new Map<Seq, bigint | null>();
+    let run: { from: Seq; times: ReturnType<typeof decodeTimes> } | null = null;
+    for (const seq of [...new Set(seqs)].sort((a, b) => b - a)) {
+      if (run === null || seq < run.from) {
+        const entry = seq < 0 ? null : await this.rocks.peek('times', { lte: u64Key(seq) }, true);
+        run = entry && { from: getU64(entry.key, 0), times: decodeTimes(entry.value) };
+      }
+      known.set(seq, run !== null && seq - run.from < run.times.count ? run.times.at(seq - run.from) : null);
+    }
+    return seqs.map((seq) => known.get(seq) ?? null);
+  }
+
   async writer(id: Seq): Promise<Writer | null> {
     const value = id === 0 ? null : await this.rocks.get('writers', u64Key(id));
     if (value === null) return null;

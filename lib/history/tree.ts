@@ -30,6 +30,37 @@ export class TreeReader {
     return (await newestByName(this.rocks, 'names', node, seq)).map(({ name, value, since }) => ({ name, node: getU64(value, 0), since }));
   }
 
+  /** Attributes of nodes each at a seq of its own, in their order. */
+  async attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]): Promise<(NodeAttr | null)[]> {
+    const values: (Buffer | null)[] = new Array<Buffer | null>(wanted.length).fill(null);
+    const order = wanted.map((_, i) => i).sort((a, b) => wanted[a]!.node - wanted[b]!.node || wanted[b]!.seq - wanted[a]!.seq);
+    const left: number[] = [];
+    for (let first = 0, end = 0; first < order.length; first = end) {
+      for (end = first + 1; end < order.length && wanted[order[end]!]!.node - wanted[order[end - 1]!]!.node <= MAX_HOLE;) end++;
+      const run = order.slice(first, end);
+      left.push(...run.length < MIN_RUN ? run : await this.scanRun(run, wanted, values));
+    }
+    const sought = await newestAt(this.rocks, 'nodes', left.map((i) => ({ gte: nodeKey(wanted[i]!.node, wanted[i]!.seq), lt: u64Key(wanted[i]!.node + 1) })));
+    sought.forEach((entry, j) => { values[left[j]!] = entry?.value ?? null; });
+    return values.map((value) => (value === null ? null : decodeAttr(value)));
+  }
+
+  /** One scan for wanted states that lie side by side, newest first within a node. Answers which it did not come to. */
+  private async scanRun(run: number[], wanted: readonly { node: NodeId; seq: Seq }[], values: (Buffer | null)[]): Promise<number[]> {
+    const first = wanted[run[0]!]!;
+    let next = 0;
+    let passes = run.length * PASSED_PER_NODE;
+    for await (const { key, value } of this.rocks.scan('nodes', { gte: nodeKey(first.node, first.seq), lt: u64Key(wanted[run.at(-1)!]!.node + 1) }, { capacity: 512 })) {
+      const node = getU64(key, 0);
+      while (next < run.length && wanted[run[next]!]!.node < node) next++;
+      const before = next;
+      for (; next < run.length && wanted[run[next]!]!.node === node && wanted[run[next]!]!.seq >= seqInKey(key); next++) values[run[next]!] = value;
+      if (next === run.length) return [];
+      if (before === next && --passes < 0) return run.slice(next);
+    }
+    return [];
+  }
+
   /** Values of `nodes`, in the order of the nodes. */
   async nodeValues(nodes: NodeId[], seq: Seq): Promise<(Buffer | null)[]> {
     const found = nodes.length < MIN_RUN ? new Map<NodeId, Buffer>() : await this.scanRuns(nodes, seq);

@@ -35,6 +35,30 @@ export interface NameEntry {
   since: Seq;
 }
 
+/** A name in a directory. */
+export interface Slot {
+  parent: NodeId;
+  name: Name;
+}
+
+/** A name of one object, from `from` until just before `until` (Infinity: to this day). */
+export interface Link extends Slot {
+  from: Seq;
+  until: Seq;
+}
+
+/** What a name led to in such a time. */
+export interface NameSpan extends Link {
+  node: NodeId;
+}
+
+/** An object as history first knew it. */
+export interface Birth {
+  node: NodeId;
+  seq: Seq;
+  attr: NodeAttr;
+}
+
 /** What a change was. `rename` is on one change record with both places. */
 export type Marker = 'create' | 'modify' | 'delete' | 'rename';
 

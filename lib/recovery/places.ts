@@ -3,13 +3,9 @@
  * over many changes asks history once for each directory.
  */
 import type { HistoryReader } from '../history/reader.js';
-import { ROOT, type Name, type NodeId, type Seq } from '../history/types.js';
+import { ROOT, type Name, type NodeId, type Seq, type Slot } from '../history/types.js';
 
-/** A name in a directory. */
-export interface Slot {
-  parent: NodeId;
-  name: Name;
-}
+export type { Slot };
 
 export const slotKey = (parent: NodeId, name: Name): string => `${parent}/${name}`;
 

@@ -63,6 +63,10 @@ export class Remembered implements HistoryReader {
     return once(this.extended, `${seq} ${node}`, () => this.history.xattrs(node, seq));
   }
 
+  attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]): Promise<(NodeAttr | null)[]> {
+    return Promise.all(wanted.map(({ node, seq }) => this.attr(node, seq)));
+  }
+
   /** What has a link count of 0 has no name, and nothing in it has one. */
   private async isLinked(node: NodeId, seq: Seq): Promise<boolean> {
     const attr = await this.attr(node, seq);
@@ -77,6 +81,7 @@ export class Remembered implements HistoryReader {
   range: HistoryReader['range'] = () => this.history.range();
   seqAt: HistoryReader['seqAt'] = (...args) => this.history.seqAt(...args);
   timeOf: HistoryReader['timeOf'] = (...args) => this.history.timeOf(...args);
+  timesOf: HistoryReader['timesOf'] = (...args) => this.history.timesOf(...args);
   list: HistoryReader['list'] = (...args) => this.history.list(...args);
   read: HistoryReader['read'] = (...args) => this.history.read(...args);
   dataRanges: HistoryReader['dataRanges'] = (...args) => this.history.dataRanges(...args);
@@ -87,6 +92,9 @@ export class Remembered implements HistoryReader {
   nodeChanges: HistoryReader['nodeChanges'] = (...args) => this.history.nodeChanges(...args);
   nameHistory: HistoryReader['nameHistory'] = (...args) => this.history.nameHistory(...args);
   namesEver: HistoryReader['namesEver'] = (...args) => this.history.namesEver(...args);
+  everyLink: HistoryReader['everyLink'] = (...args) => this.history.everyLink(...args);
+  sweepNames: HistoryReader['sweepNames'] = () => this.history.sweepNames();
+  sweepBirths: HistoryReader['sweepBirths'] = () => this.history.sweepBirths();
   changedRanges: HistoryReader['changedRanges'] = (...args) => this.history.changedRanges(...args);
   writer: HistoryReader['writer'] = (...args) => this.history.writer(...args);
   points: HistoryReader['points'] = () => this.history.points();

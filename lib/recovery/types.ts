@@ -14,6 +14,8 @@ export interface ListOptions {
   limit?: number;
   /** A save by rename (an editor writes another file and renames it over) shown as the steps that it was, not as `modify`. */
   raw?: boolean;
+  /** Only these; what is left out does not count for `limit`. */
+  wanted?: (entry: { marker: Marker; writer: Writer | null }) => boolean;
 }
 
 /** One save of one path: what people mean by a version. */

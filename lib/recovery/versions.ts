@@ -21,7 +21,9 @@ export async function* listSaves(history: HistoryReader, path: Name[], options: 
   const subject = await subjectOf(history, path);
   let left = options.limit ?? Infinity;
   for await (const save of subject.isDir ? directorySaves(history, subject, options) : pathSaves(history, path, subject, options)) {
-    if (left-- <= 0) return;
+    if (left <= 0) return;
+    if (options.wanted?.(save) === false) continue;
+    left--;
     yield save;
   }
 }
@@ -41,10 +43,12 @@ export async function* listWrites(history: HistoryReader, path: Name[], options:
     const mine = subject.isDir ? place.inside : concerns(subject, change, place, path, true);
     tracks.passed(change);
     if (!mine) continue;
+    const writer = await writers.get(change.writer);
+    if (options.wanted?.({ marker: change.marker, writer }) === false) continue;
     left--;
     const { seq, timeNs, kind, marker, node, offset, length, size, save, writeback, unmounted } = change;
     const from = place.from === null ? {} : { from: place.from };
-    yield { seq, timeNs, kind, marker, path: place.path, ...from, node, offset, length, size, save, writer: await writers.get(change.writer), writeback, unmounted };
+    yield { seq, timeNs, kind, marker, path: place.path, ...from, node, offset, length, size, save, writer, writeback, unmounted };
   }
 }
 

@@ -177,6 +177,9 @@ export class MemoryHistory implements HistoryReader {
   async timeOf(seq: Seq) {
     return seq >= 1 && seq <= this.last ? FIRST_NS + BigInt(seq - 1) * SECOND : null;
   }
+  async timesOf(seqs: readonly Seq[]) {
+    return Promise.all(seqs.map((seq) => this.timeOf(seq)));
+  }
   async lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> {
     const states = this.names.get(parent)?.get(name)?.filter(({ since }) => since <= seq);
     const state = states?.at(-1);
@@ -191,6 +194,18 @@ export class MemoryHistory implements HistoryReader {
   }
   async attrs(nodes: NodeId[], seq: Seq) {
     return Promise.all(nodes.map((node) => this.attr(node, seq)));
+  }
+  async attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]) {
+    return Promise.all(wanted.map(({ node, seq }) => this.attr(node, seq)));
+  }
+  async everyLink(): Promise<never> {
+    throw new Error('not asked of a view');
+  }
+  async *sweepNames(): AsyncGenerator<never> {
+    throw new Error('not asked of a view');
+  }
+  async *sweepBirths(): AsyncGenerator<never> {
+    throw new Error('not asked of a view');
   }
   async xattrsOfAll(nodes: NodeId[], seq: Seq) {
     return Promise.all(nodes.map((node) => this.xattrs(node, seq)));

@@ -4,7 +4,7 @@
  */
 import type { HistoryReader } from '../../lib/history/reader.js';
 import {
-  ROOT, type Change, type Gap, type Name, type NameEntry, type NodeAttr, type NodeId, type Point, type Seq, type Writer,
+  ROOT, type Birth, type Change, type Gap, type Link, type Name, type NameEntry, type NameSpan, type NodeAttr, type NodeId, type Point, type Seq, type Writer,
 } from '../../lib/history/types.js';
 
 /** Content is tracked, and compared, in blocks of this size here. */
@@ -87,6 +87,9 @@ export class ModelHistory implements HistoryReader {
     return this.times[seq - 1] ?? null;
   }
 
+  async timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]> {
+    return Promise.all(seqs.map((seq) => this.timeOf(seq)));
+  }
   async lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> {
     const versions = this.directories.get(parent)?.get(name);
     const node = versions?.at(seq);
@@ -103,6 +106,26 @@ export class ModelHistory implements HistoryReader {
   }
   async attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> {
     return Promise.all(nodes.map((node) => this.attr(node, seq)));
+  }
+  async attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]): Promise<(NodeAttr | null)[]> {
+    return Promise.all(wanted.map(({ node, seq }) => this.attr(node, seq)));
+  }
+  async *sweepNames(): AsyncGenerator<NameSpan[]> {
+    for (const [parent, names] of this.directories) {
+      yield [...names].flatMap(([name, versions]) => versions.list().flatMap(({ seq, value }, i, all) =>
+        (value === null ? [] : [{ parent, name, node: value, from: seq, until: all[i + 1]?.seq ?? Infinity }])));
+    }
+  }
+  async *sweepBirths(): AsyncGenerator<Birth[]> {
+    for (const [node, versions] of this.nodes) {
+      const [first] = versions.list();
+      if (first?.value) yield [{ node, seq: first.seq, attr: first.value.attr }];
+    }
+  }
+  async everyLink(node: NodeId): Promise<Link[]> {
+    const links: Link[] = [];
+    for await (const spans of this.sweepNames()) links.push(...spans.filter((span) => span.node === node));
+    return links;
   }
   async xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> {
     return new Map(this.node(node, seq)?.xattrs ?? []);
