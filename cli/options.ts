@@ -68,6 +68,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   uid: { type: 'number', value: 'UID', describe: 'Only what this user did' },
   marker: { type: 'string', value: 'KIND', choices: ['create', 'modify', 'delete', 'rename'], describe: 'Only these changes: create, modify, delete or rename' },
   'since-point': { type: 'string', flag: 'since', value: 'TIME', describe: 'What changed since then, by path and by writer' },
+  bytes: { type: 'boolean', describe: 'By bytes in place of lines; for any file' },
   deleted: { type: 'boolean', describe: 'Only what is gone' },
   type: { type: 'string', value: 'f|d|l', choices: ['f', 'd', 'l'], describe: 'Only files, directories or symbolic links' },
   color: { type: 'string', value: 'WHEN', choices: COLOURS, describe: 'Colours: auto (on a terminal, unless NO_COLOR is set), always, never' },
@@ -132,6 +133,12 @@ export const COMMANDS: CommandSpec[] = [
     arguments: { PATTERN: 'Like those of a shell; on the name, or with a slash on the path from the root: "*.ts", "src/**/old-*"', PATH: 'Only in this directory' },
     options: ['since', 'until', 'deleted', 'type', ...SHOWN, ...WHERE],
     examples: [['rewind find "*.sqlite" --deleted', 'which databases were removed, when, and how to get them back'], ['rewind find "src/**/*.test.ts" --since yesterday', 'tests that came or went since yesterday'], ['rewind find node_modules --type d', 'when there was such a directory, and where']],
+  },
+  {
+    name: 'blame', positionals: '<FILE>', describe: 'Who wrote each line of a file, and when',
+    arguments: { FILE: 'A file, as it is or was' },
+    options: ['at', 'bytes', ...SHOWN, ...WHERE],
+    examples: [['rewind blame src/main.ts', 'each line with the program, the time and the change that wrote it'], ['rewind blame config.yml --at yesterday', 'of the file as it was'], ['rewind blame db.sqlite --bytes', 'which bytes were written by which save']],
   },
   {
     name: 'rollback', positionals: '[PATH..]', describe: 'Make the tree, or the paths given, equal to a past instant; undone by another rollback',

@@ -4,6 +4,7 @@
  */
 import { createInterface } from 'node:readline/promises';
 import { RewindError } from '../lib/errors.js';
+import { safeForTerminal } from '../lib/paths.js';
 import type { WriterRow } from '../lib/daemon/protocol.js';
 import { Pager, pagerCommand } from './pager.js';
 
@@ -119,6 +120,13 @@ export function showBytes(bytes: number): string {
   let unit = 0;
   while (value >= 1024 && unit < units.length - 1) { value /= 1024; unit++; }
   return unit === 0 ? `${bytes} B` : `${value.toFixed(1)} ${units[unit]}`;
+}
+
+/** A line of a file with its line feed: exact in a pipe, harmless on a terminal. */
+export function contentLine(row: { text?: string; text_base64?: string }, out: Output): Buffer {
+  const bytes = row.text_base64 === undefined ? Buffer.from(row.text ?? '') : Buffer.from(row.text_base64, 'base64');
+  if (!out.terminal) return Buffer.concat([bytes, Buffer.from('\n')]);
+  return Buffer.from(`${bytes.toString('utf8').split('\t').map(safeForTerminal).join('\t')}\n`);
 }
 
 /** Program and pid; `?` marks who is not known for certain. */

@@ -5,6 +5,7 @@ import { readsAsTime } from '../time/resolve.js';
 import type { WriteEntry } from '../recovery/types.js';
 import { instantAt, nodeThen, notCaptured, notMounted, stateAt, validPath } from './ask.js';
 import { diff } from './diff.js';
+import { blame } from './blame.js';
 import { find } from './finding.js';
 import { log } from './log.js';
 import { addMark } from './mark.js';
@@ -37,6 +38,7 @@ export const methods: { [M in MethodName]: Method<M> } = {
   log,
   summary,
   find,
+  blame,
 
   async *ls(session, args) {
     const { history } = session;

@@ -112,6 +112,23 @@ export interface FindRow {
   uncaptured: boolean;
 }
 
+/** A line of a file, or with `bytes` a stretch of it, and the save that wrote it (`blame`). */
+export interface BlameRow {
+  seq: number;
+  time: string;
+  writer: WriterRow | null;
+  uncertain: boolean;
+  /** It was there before history began, or was found at a mount. */
+  unmounted: boolean;
+  /** From 1. */
+  line?: number;
+  /** Without its line feed; in base64 when it is not UTF-8. */
+  text?: string;
+  text_base64?: string;
+  offset?: number;
+  length?: number;
+}
+
 export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
 
 export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase }
@@ -191,6 +208,7 @@ export interface Methods {
   diff: { args: TimeArgs & { path: string; from: string; to: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
   rollback: { args: TimeArgs & { paths: string[]; to: string; dry_run?: boolean; planned_at?: number }; item: WorkRow };
   restore: { args: TimeArgs & { path: string; at: string; into: string; force?: boolean }; item: WorkRow };
+  blame: { args: TimeArgs & { path: string; at: string; bytes?: boolean }; item: { at: InstantRow } | BlameRow };
   points: { args: TimeArgs & { kinds?: PointKind[]; since?: string }; item: PointRow };
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
   mark: { args: { name: string; note?: string }; item: PointRow };

@@ -58,7 +58,7 @@ async function contentOf(history: HistoryReader, node: NodeId | null, attr: Node
 }
 
 /** As git decides it: a zero byte near the beginning. */
-const isBinary = (content: Buffer): boolean => content.subarray(0, BINARY_BYTES).includes(0);
+export const isBinary = (content: Buffer): boolean => content.subarray(0, BINARY_BYTES).includes(0);
 
 function patchOf(oldName: string, newName: string, a: string, b: string, options: TextDiffOptions): ContentDiff {
   const found = structuredPatch(oldName, newName, a, b, undefined, undefined, { context: options.context ?? 3, maxEditLength: MAX_EDITS });

@@ -38,6 +38,26 @@ test('find shows deleted names with the command that gets them back, and the com
   t.is(await shell(String(offline!['command']).replace(/^rewind/, `${process.execPath} ${cli}`), { cwd: '/' }), 'lost content');
 }));
 
+test('blame names who wrote each line, through saves by rename; bytes that are no text come through exactly', (t) => scoped(async (scope) => {
+  const tree = await mounted(scope);
+  const file = path.join(tree.tree, 'f');
+  await shell(`printf 'a\\nb\\n' > ${file}; sed -i s/b/B/ ${file}; printf 'tab\\t\\377\\033[2J' >> ${file}; mv ${file} ${file}2; printf '\\0' > ${tree.tree}/bin`);
+  const [at, ...rows] = lines(await tree.rewind('blame', 'f2', '--json'));
+  t.like(at, { at: { expression: 'now' } });
+  t.deepEqual(rows.map((row) => [row['line'], row['text'], path.basename((row['writer'] as Row)['exe'] as string)]), [[1, 'a', 'bash'], [2, 'B', 'sed'], [3, undefined, 'bash']]);
+  t.is(Buffer.from(rows[2]!['text_base64'] as string, 'base64').toString('latin1'), 'tab\t\xff\x1b[2J');
+  t.regex(await tree.rewind('cat', 'f', '--at', `#${String(rows[1]!['seq'])}`), /^a\nB\n$/, 'its seq is where that line is first there');
+  const shown = await onTerminal([process.execPath, cli, 'blame', `${file}2`, '--no-pager', '--color', 'never']);
+  t.regex(shown.stdout, /3\) tab\t.*\\x1b\[2J/);
+  t.deepEqual(lines(await tree.rewind('blame', 'f2', '--bytes', '--json')).slice(1).map((row) => [row['offset'], row['length']]), [[0, 4], [4, 9]]);
+  t.is(lines(await tree.rewind('blame', 'bin', '--bytes', '--json')).length, 2);
+  for (const [args, code, why] of [[['bin'], 2, /binary/], [['.'], 2, /not a regular file/], [['f3'], 1, /never existed[^]*did you mean f/], [['f2', '--at', '#2'], 1, /did not exist at/]] as const) {
+    const result = await rewind(['blame', ...args, '--tree', tree.tree]);
+    t.is(result.code, code, args.join(' '));
+    t.regex(result.stderr, why, args.join(' '));
+  }
+}));
+
 test('log tells only what a writer, a program, a user did, or one kind of change; -p shows the lines', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'f');
