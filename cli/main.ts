@@ -12,7 +12,8 @@ import { COMMANDS, COMMON_OPTIONS, flagOf, OPTIONS, type CommandSpec, type Optio
 import { Output, type Manners } from './output.js';
 import { packageVersion } from './version.js';
 
-async function main(argv: string[]): Promise<number> {
+async function main(words: string[]): Promise<number> {
+  const { argv, program } = programOf(words);
   const json = argv.includes('--json');
   // A reader that has seen enough (head) ends us quietly.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT_OK : 1));
@@ -29,7 +30,7 @@ async function main(argv: string[]): Promise<number> {
     for (const spec of COMMANDS) {
       parser = parser.command(`${spec.name} ${spec.positionals}`.trim(), spec.describe, (sub) => describeCommand(sub, spec), async (args) => {
         const { run } = await import(`./commands/${spec.name}.js`) as Command;
-        code = await speak(run, lastOfEach(spec, args as unknown as Arguments), spec, json);
+        code = await speak(run, { ...lastOfEach(spec, args as unknown as Arguments), '--': program }, spec, json);
       });
     }
     await parser.parseAsync();
@@ -47,6 +48,13 @@ async function speak(run: Command['run'], args: Arguments, spec: CommandSpec, js
   } finally {
     await out.end();
   }
+}
+
+/** A command that runs another takes all that stands after `--` as it is; for the others these words are arguments like any. */
+function programOf(words: string[]): { argv: string[]; program?: string[] } {
+  const dashes = words.indexOf('--');
+  if (dashes < 0 || !COMMANDS.some(({ name, command }) => command && name === words[0])) return { argv: words };
+  return { argv: words.slice(0, dashes), program: words.slice(dashes + 1) };
 }
 
 /** An option that is given twice counts as given last. (The parser's own way to say so would keep but the last of several paths, too.) */

@@ -27,6 +27,8 @@ export interface CommandSpec {
   /** Positionals in the notation of yargs, '' for none. */
   positionals: string;
   describe: string;
+  /** Takes a command of the user's after `--`. */
+  command?: true;
   /** What each positional is. */
   arguments: Record<string, string>;
   options: string[];
@@ -73,6 +75,9 @@ export const OPTIONS: Record<string, OptionSpec> = {
   type: { type: 'string', value: 'f|d|l', choices: ['f', 'd', 'l'], describe: 'Only files, directories or symbolic links' },
   color: { type: 'string', value: 'WHEN', choices: COLOURS, describe: 'Colours: auto (on a terminal, unless NO_COLOR is set), always, never' },
   'no-pager': { type: 'boolean', describe: 'Do not show long answers on a terminal through $PAGER (less -FRX)' },
+  'over-newer': { type: 'boolean', flag: 'force', describe: 'Also over what the tree changed since at the same paths' },
+  name: { type: 'string', value: 'NAME', describe: 'What the fork is called (fork-1, fork-2 ...)' },
+  upper: { type: 'string', value: 'DIR', describe: 'Where what is changed in it is kept (in the store)' },
   note: { type: 'string', value: 'TEXT', describe: 'A remark, shown by `rewind points`' },
 };
 
@@ -151,6 +156,12 @@ export const COMMANDS: CommandSpec[] = [
     arguments: { PATH: 'What to copy' },
     options: ['at', 'into', 'force', ...WHERE], demand: ['at', 'into'],
     examples: [['rewind restore src --at yesterday --into /tmp/yesterday', 'the tree itself stays as it is']],
+  },
+  {
+    name: 'fork', positionals: '<ACTION> [NAME] [PATH..]', command: true, describe: 'The past as a writable directory, at once and without copying; what was changed in it, brought back',
+    arguments: { ACTION: 'A TIME makes a fork of that instant; or list, open, diff, keep, drop', NAME: 'Which fork, for all actions but list', PATH: 'For keep: only these' },
+    options: ['name', 'upper', 'patch', 'dry-run', 'yes', 'over-newer', 'lazy', ...WHERE],
+    examples: [['rewind fork 10m', 'prints the directory'], ['rewind fork "#4711" --name old -- make test', 'run a command in it; its exit code is passed on'], ['rewind fork diff old', 'what was changed in it'], ['rewind fork keep old src', 'bring that back into the tree'], ['rewind fork drop old', 'forget it']],
   },
   {
     name: 'points', positionals: '', describe: 'The instants that have a name or a reason',

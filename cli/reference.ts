@@ -5,7 +5,7 @@ import { COMMANDS, COMMON_OPTIONS, flagOf, OPTIONS, type CommandSpec, type Optio
 export const BEGIN = '<!-- from cli/options.ts: npm run docs -->';
 export const END = '<!-- end -->';
 
-const signature = ({ name, positionals }: CommandSpec): string => `rewind ${name} ${positionals}`.trim();
+const signature = ({ name, positionals, command }: CommandSpec): string => `rewind ${name} ${positionals}`.trim() + (command ? ' [-- CMD]' : '');
 
 /** One row a command, for README.md. */
 export function commandTable(): string {

@@ -188,6 +188,16 @@ export interface NativeRule {
   by: string;
 }
 
+/** Absolute paths of directories that exist; upper and work on one file system. */
+export interface OverlayOptions {
+  lower: string;
+  upper: string;
+  work: string;
+  mountpoint: string;
+  /** Shown as the mount's source. */
+  source: string;
+}
+
 export interface NativeAddon {
   Journal: new (options: JournalOptions) => Journal;
   Engine: new (options: EngineOptions) => Engine;
@@ -195,6 +205,10 @@ export interface NativeAddon {
   openTree(path: string): Promise<TreeWriter>;
   /** mount table tools: umount2(2) as root, else fusermount3. */
   unmount(path: string, lazy: boolean): Promise<void>;
+  /** Mounts an overlay (native/os/overlay.h). Rejects with EINVAL when the upper layer's file system is unfit, EPERM without the right to mount. */
+  mountOverlay(options: OverlayOptions): Promise<void>;
+  /** Names and values of an object's extended attributes; of a symlink itself. */
+  readXattrs(path: Buffer): Promise<[name: Buffer, value: Buffer][]>;
   /** An exclusive flock(2) on path, created 0600 if missing; null when another holds it. Held until release. */
   lockFile(path: string): { release(): void } | null;
   /** fdatasync(2) of a file or directory by path. */

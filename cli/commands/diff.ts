@@ -1,9 +1,8 @@
 /** `rewind diff`: what differs between two instants. */
 import { flag, text, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
-import { showPatch } from '../patch.js';
 import { echoInstant, place, time_zone, withTree } from '../ask.js';
-import type { DiffRow } from '../../lib/daemon/protocol.js';
+import { showDiff } from '../diff.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
@@ -15,16 +14,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
         echoInstant(out, 'To   ', item.to);
       }
       if (out.json) await out.object(item);
-      else if ('status' in item) await show(item, out);
+      else if ('status' in item) await showDiff(item, out);
     }
   });
-}
-
-async function show(row: DiffRow, out: Output): Promise<void> {
-  const { what } = row;
-  const colour = row.status === 'created' ? 'green' : row.status === 'deleted' ? 'red' : 'yellow';
-  const first = { created: '+', deleted: '-', modified: what.content ? 'c' : '.', renamed: 'R', type: 't' }[row.status];
-  const columns = first + (what.mode ? 'p' : '.') + (what.owner ? 'u' : '.') + (what.group ? 'g' : '.') + (what.xattr ? 'x' : '.') + (what.acl ? 'a' : '.');
-  await out.line(`${out.paint(colour, columns)} ${row.from === undefined ? '' : `${row.from} -> `}${row.path}`);
-  await showPatch(row, out);
 }

@@ -18,6 +18,7 @@ import { compileRules } from '../policy/decide.js';
 import { PolicySource } from '../policy/source.js';
 import { busyHint } from './busy.js';
 import { mountError } from './errors.js';
+import { unmountForks } from './forks.js';
 import { bootId, lastSessionEndedClean, noteRestart } from './sessions.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
@@ -102,6 +103,8 @@ export class Daemon implements LiveTree, Session {
     const storeId = Buffer.from(store.description.id, 'hex');
     const lock = await lockStore(store);
     undo.push(() => lock.release());
+    // What an earlier daemon served is dead.
+    await unmountForks(store, true);
     const history = await History.open(layout.history, { storeId });
     undo.push(() => history.close());
     const journal = new native.Journal({
@@ -226,6 +229,7 @@ export class Daemon implements LiveTree, Session {
   }
 
   private async shutDown({ lazy, reason }: { lazy: boolean; reason: string }): Promise<Seq> {
+    await unmountForks(this.store, lazy);
     try {
       await this.view?.unmount(lazy);
       this.view = null;

@@ -5,6 +5,7 @@ import { stateAt, validPath } from './ask.js';
 import type { DiffRow, InstantRow, Methods, PatchFields } from './protocol.js';
 import { diffRow, instantRow } from './rows.js';
 import type { Session } from './session.js';
+import type { HistoryReader } from '../history/reader.js';
 import type { Seq } from '../history/types.js';
 import type { DiffEntry } from '../recovery/types.js';
 
@@ -16,13 +17,13 @@ export async function* diff(session: Session, args: Methods['diff']['args'], sig
   yield { from: instantRow(from), to: instantRow(to) };
   for await (const entry of diffTrees(history, from.seq, to.seq, { paths: path.length === 0 ? undefined : [path] })) {
     if (signal.aborted) return;
-    yield { ...diffRow(entry), ...args.patch && await patchOf(session, entry, from.seq, to.seq, args.terminal ?? false) };
+    yield { ...diffRow(entry), ...args.patch && await patchOf(history, entry, from.seq, to.seq, args.terminal ?? false) };
   }
 }
 
 /** Text stays text; what is no UTF-8 crosses as base64, so that the patch is exact. */
-export async function patchOf(session: Session, entry: DiffEntry, from: Seq, to: Seq, terminal: boolean): Promise<PatchFields> {
-  const content = await unifiedDiff(session.history, entry, from, to, { terminal });
+export async function patchOf(history: HistoryReader, entry: DiffEntry, from: Seq, to: Seq, terminal: boolean): Promise<PatchFields> {
+  const content = await unifiedDiff(history, entry, from, to, { terminal });
   if (content === null) return { patch: null };
   if (content.kind !== 'text') return { patch: null, omitted: content.kind };
   const text = content.patch.toString('utf8');

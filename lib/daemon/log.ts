@@ -23,7 +23,7 @@ export async function* log(session: Session, args: Methods['log']['args'], signa
   for await (const save of listSaves(history, path, options)) {
     if (signal.aborted) return;
     const difference = args.patch ? await saveDifference(history, save) : null;
-    yield { ...saveRow(save), ...difference && await patchOf(session, difference.entry, difference.fromSeq, difference.toSeq, args.terminal ?? false) };
+    yield { ...saveRow(save), ...difference && await patchOf(session.history, difference.entry, difference.fromSeq, difference.toSeq, args.terminal ?? false) };
   }
 }
 

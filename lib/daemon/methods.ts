@@ -7,6 +7,7 @@ import { instantAt, nodeThen, notCaptured, notMounted, stateAt, validPath } from
 import { diff } from './diff.js';
 import { blame } from './blame.js';
 import { find } from './finding.js';
+import { forkMethods } from './forks.js';
 import { log } from './log.js';
 import { addMark } from './mark.js';
 import { pathBytes } from '../paths.js';
@@ -30,6 +31,7 @@ export const methods: { [M in MethodName]: Method<M> } = {
   diff,
   rollback,
   restore,
+  ...forkMethods,
 
   async *resolve(session, args) {
     yield instantRow(await instantAt(session, args.time, args));

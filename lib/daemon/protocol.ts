@@ -197,6 +197,19 @@ export type WorkRow =
   | { type: 'done'; counts: PlanCounts; bytes: number; before: number | null; after: number | null }
   | { type: 'restored'; steps: number; bytes: number; into: string };
 
+/** A fork: the past as a writable directory. */
+export interface ForkRow {
+  name: string;
+  /** The instant that it began from; as it was asked for. */
+  seq: number;
+  time: string;
+  expression: string;
+  created: string;
+  /** Its directory, which shows something only while it is mounted. */
+  path: string;
+  mounted: boolean;
+}
+
 /** Every method: its arguments and what it yields. */
 export interface Methods {
   status: { args: Record<string, never>; item: StatusRow };
@@ -214,6 +227,13 @@ export interface Methods {
   mark: { args: { name: string; note?: string }; item: PointRow };
   watch: { args: Record<string, never>; item: LogRow };
   policy: { args: { paths?: { path: string; directory: boolean }[] }; item: PolicyRow | PolicyPathRow };
+  /** owner: the fork goes with that process. */
+  fork: { args: TimeArgs & { time: string; name?: string; upper?: string; owner?: { pid: number; start: string } }; item: ForkRow };
+  forks: { args: Record<string, never>; item: ForkRow };
+  fork_open: { args: { name: string }; item: ForkRow };
+  fork_diff: { args: { name: string; patch?: boolean; terminal?: boolean }; item: { fork: ForkRow } | DiffRow };
+  fork_keep: { args: { name: string; paths: string[]; dry_run?: boolean; force?: boolean; planned_at?: number }; item: WorkRow };
+  fork_drop: { args: { name: string; lazy?: boolean }; item: ForkRow };
   unmount: { args: { lazy?: boolean }; item: { type: 'stopped'; seq: number } };
 }
 

@@ -27,7 +27,7 @@ const NAMED_CHANGES = 3;
 const ourselves = () => ({ uid: process.geteuid!(), gid: process.getegid!() });
 
 /** Sessions with a rollback under way. */
-const working = new WeakSet<Session>();
+export const working = new WeakSet<Session>();
 
 export async function* rollback(session: Session, args: Methods['rollback']['args']): AsyncGenerator<WorkRow> {
   const live = args.dry_run ? session.live : session.live ?? notMounted(session, 'A rollback goes through the mounted tree');
@@ -101,7 +101,7 @@ export async function* restore(session: Session, args: Methods['restore']['args'
  * Yields how far the work is until it ends; answers the error that it ended with, after what failed was yielded. Who
  * stops listening does not stop the work: half a rollback helps nobody.
  */
-async function* following(start: (options: ApplyOptions) => Promise<unknown>): AsyncGenerator<WorkRow, Error | null> {
+export async function* following(start: (options: ApplyOptions) => Promise<unknown>): AsyncGenerator<WorkRow, Error | null> {
   let latest: ApplyProgress | null = null;
   let ended = false;
   let failure: Error | null = null;

@@ -6,6 +6,7 @@ namespace rewindfs::addon {
 static Napi::Object init(Napi::Env env, Napi::Object exports) {
   init_engine(env, exports);
   init_journal(env, exports);
+  init_overlay(env, exports);
   init_policy(env, exports);
   init_tools(env, exports);
   init_tree(env, exports);

@@ -7,6 +7,7 @@ namespace rewindfs::addon {
 
 void init_engine(Napi::Env env, Napi::Object exports);
 void init_journal(Napi::Env env, Napi::Object exports);
+void init_overlay(Napi::Env env, Napi::Object exports);
 void init_policy(Napi::Env env, Napi::Object exports);
 void init_tools(Napi::Env env, Napi::Object exports);
 void init_tree(Napi::Env env, Napi::Object exports);
