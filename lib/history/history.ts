@@ -155,7 +155,7 @@ export class History implements HistoryReader {
   readBlock(node: NodeId, block: number, seq: Seq): Promise<Buffer> { return this.content.readBlock(node, block, seq); }
 
   changes(after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncIterable<Change> { return this.timeline.changes(after, upTo, options); }
-  nodeChanges(node: NodeId, after: Seq, upTo: Seq): AsyncIterable<Change> { return this.timeline.nodeChanges(node, after, upTo); }
+  nodeChanges(node: NodeId, after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncIterable<Change> { return this.timeline.nodeChanges(node, after, upTo, options); }
   changedRanges(node: NodeId, from: Seq, to: Seq): Promise<{ offset: number; length: number }[]> { return changedRanges(this, node, from, to); }
   writer(id: Seq): Promise<Writer | null> { return this.timeline.writer(id); }
   points(): Promise<Point[]> { return this.timeline.points(); }

@@ -46,7 +46,7 @@ export interface HistoryReader {
   /** Changes with after < seq <= upTo, in order of seq (or the reverse). */
   changes(after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncIterable<Change>;
   /** Only those of one node. */
-  nodeChanges(node: NodeId, after: Seq, upTo: Seq): AsyncIterable<Change>;
+  nodeChanges(node: NodeId, after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncIterable<Change>;
   /** Every life of a name in a directory: the nodes it led to and when, oldest first. */
   nameHistory(parent: NodeId, name: Name): Promise<{ since: Seq; node: NodeId | null }[]>;
   /** Every name that a directory ever had. */

@@ -17,11 +17,11 @@ export class TimelineReader {
     for await (const { key, value } of this.rocks.scan('changes', range, { reverse: options.reverse ?? false })) yield decodeChange(key, value);
   }
 
-  async *nodeChanges(node: NodeId, after: Seq, upTo: Seq): AsyncGenerator<Change> {
+  async *nodeChanges(node: NodeId, after: Seq, upTo: Seq, { reverse = false }: { reverse?: boolean } = {}): AsyncGenerator<Change> {
     if (upTo <= after) return;
     let keys: Buffer[] = [];
     const range = { gt: tripleKey(node, after, LAST), lte: tripleKey(node, upTo, LAST) };
-    for await (const { key } of this.rocks.scan('nodechanges', range, { values: false })) {
+    for await (const { key } of this.rocks.scan('nodechanges', range, { values: false, reverse })) {
       keys.push(key.subarray(8));
       if (keys.length < PAGE) continue;
       yield* this.changesAt(keys);

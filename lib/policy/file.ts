@@ -8,6 +8,7 @@ import { DEFAULT_RULES } from './defaults.js';
 import { Lines, type Fail } from './lines.js';
 import { patternsOf } from './pattern.js';
 import { DEFAULT_POINTS, parsePoints, type PointRules } from './points.js';
+import { DEFAULT_TRIPS, parseTrips, type TripRules } from './trips.js';
 
 /** How the content of a file is captured; docs/policy.md says what each means. */
 export type Capture = 'each-write' | 'on-close' | 'none';
@@ -31,13 +32,15 @@ export interface Policy {
   interval: number;
   /** Which points are made by themselves. */
   points: PointRules;
+  /** What is too much at once. */
+  trips: TripRules;
 }
 
 /** What applies when there is no file. */
-export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], interval: 10, points: DEFAULT_POINTS };
+export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS };
 
 const MAX_INTERVAL = 86_400;
-const KEYS = ['defaults', 'interval', 'rule', 'points', 'point'];
+const KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'trip'];
 
 /** @throws ERR_POLICY naming `path`, the line and the reason */
 export function parsePolicy(text: string, path: string): Policy {
@@ -46,13 +49,13 @@ export function parsePolicy(text: string, path: string): Policy {
     throw new RewindError('ERR_POLICY', `${path}:${line}: ${reason}`, 'Nothing was changed: the policy that was in force stays. See docs/policy.md, or `rewind policy edit`.');
   };
   const table = parseToml(text, fail);
-  for (const key of Object.keys(table)) if (!KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points] or [[point]] was expected`);
+  for (const key of Object.keys(table)) if (!KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points], [[point]] or [trip] was expected`);
   const { defaults = true, interval = DEFAULT_POLICY.interval, rule = [] } = table;
   if (typeof defaults !== 'boolean') fail(where.ofKey('defaults'), 'defaults must be true or false');
   if (typeof interval !== 'number' || !(interval >= 1 && interval <= MAX_INTERVAL)) fail(where.ofKey('interval'), `interval must be a number of seconds from 1 to ${MAX_INTERVAL}`);
   if (!Array.isArray(rule)) fail(where.ofKey('rule'), 'rules are written [[rule]], with two brackets');
   const rules = (rule as unknown[]).flatMap((one, i) => rulesOf(one, path, (key) => where.ofTable('rule', i, key), fail));
-  return { rules: [...defaults ? DEFAULT_RULES : [], ...rules], interval: interval as number, points: parsePoints(table['points'], table['point'], where, fail) };
+  return { rules: [...defaults ? DEFAULT_RULES : [], ...rules], interval: interval as number, points: parsePoints(table['points'], table['point'], where, fail), trips: parseTrips(table['trip'], where, fail) };
 }
 
 function parseToml(text: string, fail: Fail): Record<string, unknown> {

@@ -5,6 +5,7 @@
 import { native } from '../native.js';
 import type { Fail, Lines } from './lines.js';
 import { compilePattern, patternsOf } from './pattern.js';
+import { secondsOf } from './values.js';
 
 /** A point before writes that matter. What is null asks nothing. */
 export interface PointRule {
@@ -32,16 +33,9 @@ export interface PointRules {
 
 export const DEFAULT_POINTS: PointRules = { everyMs: null, install: true, points: [] };
 
-const UNITS: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400 };
 const NS_PER_S = 1_000_000_000n;
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
 const KEYS = ['name', 'note', 'match', 'exe', 'user', 'count', 'within', 'quiet'];
-
-/** Seconds of "90s", "10m", "2h", "1d"; null for anything else. */
-function secondsOf(value: unknown): number | null {
-  const match = typeof value === 'string' ? /^(\d{1,6})([smhd])$/.exec(value) : null;
-  return match && Number(match[1]) > 0 ? Number(match[1]) * UNITS[match[2]!]! : null;
-}
 
 /** @throws what `fail` throws */
 export function parsePoints(points: unknown, point: unknown, where: Lines, fail: Fail): PointRules {

@@ -16,4 +16,8 @@ export const EMPTY_FILE = `# What rewindfs captures of this tree, and how. The l
 # [[point]]
 # name = "schema"         # then: rewind rollback --to before:schema
 # match = "*.sql"
+#
+# [trip]                  # what is too much at once: docs/points.md
+# deletion = 1000         # files in ten seconds
+# hook = "notify-send rewindfs \\"$REWIND_ALARM: $REWIND_COUNT files\\""
 `;

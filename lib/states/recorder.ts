@@ -10,15 +10,19 @@ import { matcherOf, type Matcher } from './matcher.js';
 import { operationOf, type Operation } from './programs.js';
 import type { ProcessId, Processes } from './processes.js';
 import type { PointRule, PointRules } from '../policy/points.js';
+import type { TripRules } from '../policy/trips.js';
+import { TripWires, type Tripped } from './tripwires.js';
 
 /** What a point is made of; `at`: the instant that it names. */
 export interface PointDraft { kind: PointKind; name: string; note: string; phase: PointPhase; at: Seq }
 
 /** Where points go, and what they are made from. */
 export interface Recording {
-  history: Pick<HistoryReader, 'writer' | 'pathOf' | 'watermark' | 'attr'>;
+  history: Pick<HistoryReader, 'writer' | 'pathOf' | 'watermark' | 'attr' | 'read' | 'nodeChanges'>;
   processes: Processes;
   add(point: PointDraft): Promise<void>;
+  /** Tells whoever is to be told. */
+  alarm(tripped: Tripped, command: string): void;
   failed(error: unknown): void;
   /** Milliseconds, never set back. */
   now(): number;
@@ -36,20 +40,29 @@ export class StateRecorder {
   private readonly episodes = new Map<string, Episode>();
   private readonly plain = new Set<Seq>();
   private matchers: Matcher[] = [];
+  private readonly trips: TripWires;
+  private readonly history: Recording['history'];
   private lastChange: Seq = 0;
   private lastPoint: Seq = 0;
   private lastPointMs: number;
   /** Changes are looked at one batch after another. */
   private work: Promise<void> = Promise.resolve();
 
-  constructor(private readonly recording: Recording, private rules: PointRules) {
+  constructor(private readonly recording: Recording, private rules: PointRules, trips: TripRules) {
     this.lastPointMs = recording.now();
-    this.setRules(rules);
+    const { history } = recording;
+    this.history = {
+      writer: remembering((id) => history.writer(id)), pathOf: (node, seq) => history.pathOf(node, seq), watermark: () => history.watermark(),
+      attr: (node, seq) => history.attr(node, seq), read: (...args) => history.read(...args), nodeChanges: (...args) => history.nodeChanges(...args),
+    };
+    this.trips = new TripWires(this.history, trips);
+    this.setRules(rules, trips);
   }
 
-  setRules(rules: PointRules): void {
+  setRules(rules: PointRules, trips: TripRules): void {
     this.rules = rules;
     this.matchers = rules.points.map((rule: PointRule) => matcherOf(rule));
+    this.trips.setRules(trips);
   }
 
   /** A batch that is in history. Returns at once. */
@@ -68,15 +81,23 @@ export class StateRecorder {
       this.lastChange = Math.max(this.lastChange, change.seq);
       if (this.rules.install && change.writer !== 0 && !this.plain.has(change.writer)) await this.lookForOperation(change);
       for (const matcher of this.matchers) {
-        const first = await matcher.first(change, this.recording.history);
+        const first = await matcher.first(change, this.history);
         if (first !== null) await this.add({ kind: 'write', name: matcher.rule.name, note: matcher.rule.note, phase: 'before', at: first - 1 });
       }
+      for (const tripped of await this.trips.look(change)) await this.raise(tripped);
     }
+  }
+
+  private async raise(tripped: Tripped): Promise<void> {
+    const { pid, exe, argv } = tripped.writer;
+    const command = argv.join(' ').trim() || exe;
+    this.recording.alarm(tripped, command);
+    await this.add({ kind: 'alarm', name: '', note: `${tripped.what} of ${tripped.count} files by ${command.slice(0, 100)} [${pid}]`, phase: 'before', at: tripped.first - 1 });
   }
 
   /** The writer, or who started it, may be installing: then what lies before its first change is a point. */
   private async lookForOperation(change: Change): Promise<void> {
-    const writer = await this.recording.history.writer(change.writer);
+    const writer = await this.history.writer(change.writer);
     const found = writer && await this.operationAbove(writer);
     if (this.plain.size >= MAX_KNOWN) this.plain.clear();
     this.plain.add(change.writer);  // of a writer of an episode nothing more is to be learnt
@@ -116,4 +137,17 @@ export class StateRecorder {
     this.lastPoint = this.recording.history.watermark();
     this.lastPointMs = this.recording.now();
   }
+}
+
+/** Writers are few, and asked for at every change. */
+function remembering(ask: (id: Seq) => Promise<Writer | null>): (id: Seq) => Promise<Writer | null> {
+  const known = new Map<Seq, Promise<Writer | null>>();
+  return (id) => {
+    let writer = known.get(id);
+    if (!writer) {
+      if (known.size >= MAX_KNOWN) known.clear();
+      known.set(id, (writer = ask(id)));
+    }
+    return writer;
+  };
 }

@@ -3,6 +3,7 @@ import test from 'ava';
 import type { Change, Writer } from '../../../lib/history/types.js';
 import { Lines } from '../../../lib/policy/lines.js';
 import { DEFAULT_POINTS, parsePoints, type PointRules } from '../../../lib/policy/points.js';
+import { DEFAULT_TRIPS } from '../../../lib/policy/trips.js';
 import { StateRecorder, type PointDraft } from '../../../lib/states/recorder.js';
 import type { ProcessId } from '../../../lib/states/processes.js';
 
@@ -30,7 +31,9 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
       watermark: () => seq,
       writer: async (id) => writerOf(id),
       pathOf: async (node) => paths.get(node)?.split('/') ?? null,
-      attr: async () => ({ mode: S_IFREG }) as never,
+      attr: async () => ({ mode: S_IFREG, size: 1 }) as never,
+      read: async () => Buffer.alloc(1),
+      nodeChanges: async function* () { /* nobody wrote before */ },
     },
     processes: {
       runs: async ({ pid }: ProcessId) => !ended.has(pid / 100),
@@ -40,9 +43,10 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
       if (refusal) throw refusal;
       points.push(point);
     },
+    alarm: () => undefined,
     failed: (error) => failures.push(error),
     now: () => nowMs,
-  }, rules);
+  }, rules, DEFAULT_TRIPS);
   return {
     recorder, points, failures, ended,
     change(writer, path, atS = 0) {

@@ -1,0 +1,109 @@
+/** What destroys work in bulk has a point before it; what only works a lot has none. */
+import test from 'ava';
+import fs from 'node:fs';
+import path from 'node:path';
+import type { PointRow } from '../../lib/index.js';
+import { isSealed } from '../../lib/states/tripwires.js';
+import { mountSettled, type MountedTree } from '../helpers/mount.js';
+import { must, shell, sleep, until } from '../helpers/run.js';
+import { scoped } from '../helpers/scope.js';
+
+const FILES = 300;
+
+async function alarms(tree: MountedTree): Promise<PointRow[]> {
+  const lines = (await tree.rewind('points', '--json', '--state', 'alarm')).trim().split('\n').filter(Boolean);
+  return lines.map((line) => JSON.parse(line) as PointRow);
+}
+
+/** Written by a person, as far as anybody can tell. */
+function documents(directory: string): void {
+  fs.mkdirSync(directory, { recursive: true });
+  for (let i = 0; i < FILES; i++) fs.writeFileSync(path.join(directory, `letter-${i}.txt`), `Dear reader number ${i},\n${'words and words and more words\n'.repeat(40)}`);
+}
+
+const contents = (directory: string): string[] => fs.readdirSync(directory).sort().map((name) => `${name} ${fs.readFileSync(path.join(directory, name), 'latin1')}`);
+
+const encrypt = (step: string) => `for f in *.txt; do ${step}; done`;
+
+test('files that are encrypted one by one trip a wire, and are had back as they were before the first of them', async (t) => {
+  await scoped(async (scope) => {
+    const tree = await mountSettled(scope, { where: 'memory' });
+    const told = path.join(scope.temporary('memory'), 'told');
+    fs.writeFileSync(path.join(tree.store, 'policy.toml'), `[trip]\nhook = "env | grep ^REWIND_ | sort > ${told}"\n`);
+    const directory = path.join(tree.tree, 'letters');
+    documents(directory);
+    const before = contents(directory);
+    await sleep(3000);
+    t.deepEqual(await alarms(tree), []);
+    await shell(encrypt('openssl enc -aes-256-ctr -pbkdf2 -iter 1 -pass pass:x -in "$f" -out "$f.locked" && rm "$f"'), { cwd: directory, timeoutMs: 300_000 });
+    await until('the wire is tripped', async () => (await alarms(tree)).length > 0, 60_000);
+    const [alarm] = await alarms(tree);
+    t.like(alarm, { kind: 'alarm', phase: 'before' });
+    t.regex(alarm!.note, /^encryption of \d+ files by (openssl enc|rm)/);
+    await until('the hook has run', () => fs.existsSync(told) && fs.statSync(told).size > 0);
+    t.regex(fs.readFileSync(told, 'utf8'), /REWIND_ALARM=encryption\n[^]*REWIND_COUNT=\d+\n[^]*REWIND_SEQ=\d+\n/);
+    await tree.rewind('rollback', '--to', 'before:alarm', '--yes');
+    t.deepEqual(contents(directory), before);
+  });
+});
+
+test('content overwritten in place, and files deleted in bulk', async (t) => {
+  await scoped(async (scope) => {
+    const tree = await mountSettled(scope, { where: 'memory' });
+    fs.writeFileSync(path.join(tree.store, 'policy.toml'), '[trip]\ndeletion = 100\n');
+    const [first, second] = [path.join(tree.tree, 'first'), path.join(tree.tree, 'second')];
+    documents(first);
+    documents(second);
+    await sleep(2500);
+    const before = [contents(first), contents(second)];
+    await must('python3', ['-c', `
+import os, glob
+for f in sorted(glob.glob('*.txt')):
+    size = os.path.getsize(f)
+    with open(f, 'r+b') as out: out.write(os.urandom(size))
+`], { cwd: first });
+    await until('overwriting trips', async () => (await alarms(tree)).length > 0, 60_000);
+    t.regex((await alarms(tree))[0]!.note, /^encryption of \d+ files by .*python3/);
+    await shell('rm -r second', { cwd: tree.tree });
+    await until('deletion trips', async () => (await alarms(tree)).length > 1, 60_000);
+    t.regex((await alarms(tree))[1]!.note, /^deletion of 100 files by rm -r second/);
+    t.is((await alarms(tree)).length, 2, 'each once');
+    await tree.rewind('rollback', 'second', '--to', 'before:alarm', '--yes');
+    await tree.rewind('rollback', 'first', '--to', `#${(await alarms(tree))[0]!.seq}`, '--yes');
+    t.deepEqual([contents(first), contents(second)], before);
+  });
+});
+
+test('git, a build and an installation, however busy, trip nothing', async (t) => {
+  await scoped(async (scope) => {
+    const tree = await mountSettled(scope, { where: 'memory' });
+    documents(path.join(tree.tree, 'letters'));
+    const env = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@b', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@b' };
+    await shell(`
+set -e
+git init -q -b main . && printf '.snapshots\\n' > .git/info/exclude
+git add -A && git commit -qm one
+for f in letters/*; do echo "another line" >> $f; mv $f letters/note-$(basename $f); done
+git add -A && git commit -qm two
+git checkout -q HEAD~1 && git checkout -q main && git gc -q --prune=now
+mkdir -p lib/dep && echo '{"name":"dep","version":"1.0.0"}' > lib/dep/package.json
+for i in $(seq 200); do head -c 3000 /dev/urandom | gzip > lib/dep/asset$i.gz; echo "module.exports = $i;" > lib/dep/m$i.js; done
+echo '{"name":"app","version":"1.0.0"}' > package.json
+npm install --offline --no-audit --no-fund --install-links ./lib/dep >/dev/null
+rm -rf node_modules && npm install --offline --no-audit --no-fund --install-links >/dev/null
+for i in $(seq 40); do echo "int f$i(void) { return $i; }" > f$i.c; done
+printf 'all: $(patsubst %%.c,%%.o,$(wildcard *.c))\\nclean:\\n\\trm -f *.o\\n' > Makefile
+make -s && make -s clean && make -s
+`, { cwd: tree.tree, env, timeoutMs: 300_000 });
+    await tree.settled();
+    await sleep(2500);
+    t.deepEqual((await alarms(tree)).map(({ note }) => note), []);
+  });
+});
+
+test('what is packed is not taken for encrypted', (t) => {
+  t.true(isSealed(Buffer.from(Array.from({ length: 4096 }, (_, i) => (Math.imul(i + 1, 2_654_435_761) >>> 11) ^ (Math.imul(i + 7, 40_503) >>> 3)).map((n) => n & 255))));
+  t.false(isSealed(Buffer.concat([Buffer.from('789c', 'hex'), Buffer.from(Array.from({ length: 4096 }, (_, i) => (Math.imul(i + 1, 2_654_435_761) >>> 11) & 255))])));
+  t.false(isSealed(Buffer.from('text that repeats '.repeat(100))));
+  t.false(isSealed(Buffer.alloc(0)));
+});
