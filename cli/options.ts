@@ -70,6 +70,10 @@ export const OPTIONS: Record<string, OptionSpec> = {
   uid: { type: 'number', value: 'UID', describe: 'Only what this user did' },
   marker: { type: 'string', value: 'KIND', choices: ['create', 'modify', 'delete', 'rename'], describe: 'Only these changes: create, modify, delete or rename' },
   'since-point': { type: 'string', flag: 'since', value: 'TIME', describe: 'What changed since then, by path and by writer' },
+  'ignore-case': { type: 'boolean', alias: 'i', describe: 'Upper and lower case are the same' },
+  'fixed-strings': { type: 'boolean', alias: 'F', describe: 'The pattern is text, no regular expression' },
+  'files-with-matches': { type: 'boolean', alias: 'l', describe: 'Only the paths of files that match' },
+  'all-versions': { type: 'boolean', describe: 'Each version that matches, not only the newest that has a line' },
   bytes: { type: 'boolean', describe: 'By bytes in place of lines; for any file' },
   deleted: { type: 'boolean', describe: 'Only what is gone' },
   type: { type: 'string', value: 'f|d|l', choices: ['f', 'd', 'l'], describe: 'Only files, directories or symbolic links' },
@@ -144,6 +148,12 @@ export const COMMANDS: CommandSpec[] = [
     arguments: { FILE: 'A file, as it is or was' },
     options: ['at', 'bytes', ...SHOWN, ...WHERE],
     examples: [['rewind blame src/main.ts', 'each line with the program, the time and the change that wrote it'], ['rewind blame config.yml --at yesterday', 'of the file as it was'], ['rewind blame db.sqlite --bytes', 'which bytes were written by which save']],
+  },
+  {
+    name: 'grep', positionals: '<PATTERN> [PATH]', describe: 'Lines of past content: all that files ever held, each distinct content once',
+    arguments: { PATTERN: 'A regular expression (as in JavaScript)', PATH: 'Only this file, or what lies in this directory' },
+    options: ['since', 'until', 'ignore-case', 'fixed-strings', 'files-with-matches', 'all-versions', ...SHOWN, ...WHERE],
+    examples: [['rewind grep "function parse" src', 'where it ever was, also when it was deleted since'], ['rewind grep -F -i "secret=" --since yesterday', 'in what was saved since then'], ['rewind grep -l wip --all-versions', 'the paths alone']],
   },
   {
     name: 'rollback', positionals: '[PATH..]', describe: 'Make the tree, or the paths given, equal to a past instant; undone by another rollback',

@@ -6,8 +6,8 @@ import type { WriteEntry } from '../recovery/types.js';
 import { instantAt, nodeThen, notCaptured, notMounted, stateAt, validPath } from './ask.js';
 import { diff } from './diff.js';
 import { blame } from './blame.js';
-import { find } from './finding.js';
 import { forkMethods } from './forks.js';
+import { find, grep } from './finding.js';
 import { log } from './log.js';
 import { addMark } from './mark.js';
 import { pathBytes } from '../paths.js';
@@ -41,6 +41,7 @@ export const methods: { [M in MethodName]: Method<M> } = {
   summary,
   find,
   blame,
+  grep,
 
   async *ls(session, args) {
     const { history } = session;

@@ -129,6 +129,12 @@ export interface BlameRow {
   length?: number;
 }
 
+/** A line that matches, a file that does (binary, or with `names_only`), and at the end what was searched (`grep`). */
+export type GrepRow =
+  | { type: 'line'; path: string; seq: number; time: string; line: number; text?: string; text_base64?: string }
+  | { type: 'file'; path: string; seq: number; time: string }
+  | { type: 'searched'; versions: number; contents: number; uncaptured: number };
+
 export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
 
 export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase }
@@ -222,6 +228,10 @@ export interface Methods {
   rollback: { args: TimeArgs & { paths: string[]; to: string; dry_run?: boolean; planned_at?: number }; item: WorkRow };
   restore: { args: TimeArgs & { path: string; at: string; into: string; force?: boolean }; item: WorkRow };
   blame: { args: TimeArgs & { path: string; at: string; bytes?: boolean }; item: { at: InstantRow } | BlameRow };
+  grep: {
+    args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; ignore_case?: boolean; fixed?: boolean; names_only?: boolean; all_versions?: boolean };
+    item: GrepRow;
+  };
   points: { args: TimeArgs & { kinds?: PointKind[]; since?: string }; item: PointRow };
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
   mark: { args: { name: string; note?: string }; item: PointRow };

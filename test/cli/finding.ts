@@ -58,6 +58,46 @@ test('blame names who wrote each line, through saves by rename; bytes that are n
   }
 }));
 
+test('grep finds what was overwritten and deleted, tells where, and the seq gets it back', (t) => scoped(async (scope) => {
+  const tree = await mounted(scope);
+  const at = (name: string): string => path.join(tree.tree, name);
+  await shell(`mkdir ${at('d')}; printf 'one\\nneedle 1\\n' > ${at('d/f')}; sed -i s/needle/other/ ${at('d/f')}; printf 'Needle\\0' > ${at('bin')}; cp ${at('d/f')} ${at('copy')}; printf 'needle\\t\\377' > ${at('g')}; rm ${at('g')}`);
+  const found = async (...args: string[]): Promise<Row[]> => lines(await tree.rewind('grep', '--json', ...args));
+  const rows = await found('needle');
+  t.deepEqual(rows.slice(0, -1).map((row) => [row['path'], row['line'], row['text']]), [['g', 1, undefined], ['d/f', 2, 'needle 1']]);
+  t.like(rows.at(-1), { type: 'searched', versions: 5, contents: 4, uncaptured: 0 });
+  t.is(await tree.rewind('cat', 'd/f', '--at', `#${String(rows[1]!['seq'])}`), 'one\nneedle 1\n');
+  t.deepEqual((await found('-i', 'NEEDLE', '-l')).slice(0, -1).map((row) => row['path']), ['g', 'bin', 'd/f']);
+  t.deepEqual((await found('other', '--all-versions')).slice(0, -1).map((row) => row['path']), ['copy', 'd/f']);
+  t.deepEqual((await found('other')).slice(0, -1).map((row) => row['path']), ['copy']);
+  t.deepEqual((await found('needle', at('d'))).slice(0, -1).map((row) => row['path']), ['d/f']);
+  t.deepEqual((await found('-F', 'e 1')).slice(0, -1).map((row) => row['text']), ['needle 1']);
+  const human = await tree.rewind('grep', '-i', 'needle');
+  t.regex(human, /^d\/f .* #\d+ 2: needle 1$/m);
+  t.regex(human, /^bin .*: binary file matches$/m);
+  t.is((await tree.rewind('grep', 'needle', '--since', 'now')), '');
+  for (const [args, code, why] of [[['('], 2, /no regular expression: .*-F/s], [['x', at('none')], 1, /never existed/], [['x', '--since', 'now', '--until', '#2'], 2, /is later than/]] as const) {
+    const result = await rewind(['grep', ...args, '--tree', tree.tree]);
+    t.is(result.code, code, args.join(' '));
+    t.regex(result.stderr, why, args.join(' '));
+  }
+}));
+
+test('grep ends when its reader is gone', (t) => scoped(async (scope) => {
+  const tree = await mounted(scope);
+  fs.writeFileSync(path.join(tree.tree, 'slow'), `${'a'.repeat(40)}b\n`);
+  fs.writeFileSync(path.join(tree.tree, 'many'), 'line\n'.repeat(3) + Array.from({ length: 200_000 }, (_, i) => `line ${i}\n`).join(''));
+  const head = await shell(`${process.execPath} ${cli} grep line --tree ${tree.tree} | head -n 2`);
+  t.is(head.trim().split('\n').length, 2);
+  await t.throwsAsync(must('timeout', ['3', process.execPath, cli, 'grep', '(a+)+$', path.join(tree.tree, 'slow')]));
+  const { pid } = await tree.status();
+  const ticks = (): number => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ').slice(11, 13).reduce((sum, part) => sum + Number(part), 0);
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const before = ticks();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  t.true(ticks() - before < 50, `the search still runs: ${ticks() - before} ticks in a second`);
+}));
+
 test('log tells only what a writer, a program, a user did, or one kind of change; -p shows the lines', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'f');
