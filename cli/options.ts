@@ -82,6 +82,10 @@ export const OPTIONS: Record<string, OptionSpec> = {
   'over-newer': { type: 'boolean', flag: 'force', describe: 'Also over what the tree changed since at the same paths' },
   name: { type: 'string', value: 'NAME', describe: 'What the fork is called (fork-1, fork-2 ...)' },
   upper: { type: 'string', value: 'DIR', describe: 'Where what is changed in it is kept (in the store)' },
+  good: { type: 'string', value: 'TIME', describe: 'An instant at which the test passes (the beginning of history)' },
+  bad: { type: 'string', value: 'TIME', describe: 'A later one at which it fails (now)' },
+  path: { type: 'string', value: 'PATH', describe: 'Search only among changes of this file, or under this directory' },
+  'read-only': { type: 'boolean', describe: 'Test in views instead of forks: nothing can be written there, and no program of the tree run' },
   note: { type: 'string', value: 'TEXT', describe: 'A remark, shown by `rewind points`' },
 };
 
@@ -172,6 +176,12 @@ export const COMMANDS: CommandSpec[] = [
     arguments: { ACTION: 'A TIME makes a fork of that instant; or list, open, diff, keep, drop', NAME: 'Which fork, for all actions but list', PATH: 'For keep: only these' },
     options: ['name', 'upper', 'patch', 'dry-run', 'yes', 'over-newer', 'lazy', ...WHERE],
     examples: [['rewind fork 10m', 'prints the directory'], ['rewind fork "#4711" --name old -- make test', 'run a command in it; its exit code is passed on'], ['rewind fork diff old', 'what was changed in it'], ['rewind fork keep old src', 'bring that back into the tree'], ['rewind fork drop old', 'forget it']],
+  },
+  {
+    name: 'bisect', positionals: '[ACTION]', command: true, describe: 'Find the first change after which a test fails; exit code 0 is good, 125 skip, any other bad',
+    arguments: { ACTION: 'By hand, without a test: start, good, bad, skip, reset, status' },
+    options: ['good', 'bad', 'path', 'read-only', ...WHERE],
+    examples: [['rewind bisect --good yesterday -- make test', 'each test runs in a fork of its instant'], ['rewind bisect --good 2h --path src -- ./check.sh', 'only changes under src'], ['rewind bisect start --good 2h', 'by hand: look, then say good or bad']],
   },
   {
     name: 'points', positionals: '', describe: 'The instants that have a name or a reason',

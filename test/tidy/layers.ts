@@ -10,6 +10,7 @@ const MAY_IMPORT: Record<string, { from: string[]; because: string }> = {
   'lib/view': { from: ['lib/view', 'lib/time', 'lib/history', 'lib/store/mounts.ts', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a view shows any store, with no engine and no daemon' },
   'lib/recovery': { from: ['lib/recovery', 'lib/view/lives.ts', 'lib/view/acl.ts', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'plans are data; who applies them decides where' },
   'lib/fork': { from: ['lib/fork', 'lib/recovery', 'lib/store', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'what a fork changed is read from its layer and history, never through the mount that the daemon serves' },
+  'lib/bisect': { from: ['lib/bisect', 'lib/store', 'lib/errors.ts'], because: 'the search knows no tree: who tests decides where' },
   'lib/doctor': { from: ['lib/doctor'], because: 'it must answer also where nothing else of rewindfs works' },
   'lib/policy': { from: ['lib/policy', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a policy is checked without a tree, a store or a daemon' },
   'lib/states': { from: ['lib/states', 'lib/policy', 'lib/history', 'lib/errors.ts'], because: 'what makes a point of an instant is told by history and /proc alone; where points go is said from outside' },
