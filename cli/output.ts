@@ -37,6 +37,11 @@ export class Output {
     this.paged = manners.paged === true && this.terminal;
   }
 
+  /** The same, with data on stderr: stdout belongs to somebody else. */
+  onStderr(): Output {
+    return new Output({ ...this.manners, paged: false }, this.err, this.err);
+  }
+
   /** Data go to a terminal: nothing may steer it. */
   get terminal(): boolean {
     return Boolean(this.out.isTTY) && !this.json;

@@ -1,6 +1,8 @@
 /** Shows what a rollback or restore plans and does: words on stdout, progress on stderr; with --json every message. */
-import type { WorkRow } from '../lib/daemon/protocol.js';
+import type { WorkRow, WriterRow } from '../lib/daemon/protocol.js';
+import { RewindError } from '../lib/errors.js';
 import { echoInstant } from './ask.js';
+import { flag, type Arguments } from './command.js';
 import { showBytes, type Output } from './output.js';
 
 /** What was shown. */
@@ -9,20 +11,41 @@ export interface Shown {
   to: number;
   now: number;
   entries: number;
+  conflicts: number;
 }
+
+/** Writers that a summary names. */
+const NAMED_WRITERS = 5;
+
+/** Entries of a plan that are shown before the question; `--dry-run` shows all. */
+const SHOWN = 20;
 
 const COLOURS = { restore: 'green', update: 'yellow', rename: 'yellow', delete: 'red', skip: 'dim' } as const;
 
 export async function showWork(rows: AsyncIterable<WorkRow>, out: Output, limit: number): Promise<Shown> {
-  const shown: Shown = { to: 0, now: 0, entries: 0 };
+  const shown: Shown = { to: 0, now: 0, entries: 0, conflicts: 0 };
   for await (const row of rows) {
     if (row.type === 'plan') { shown.to = row.to; shown.now = row.now; }
     if (row.type === 'entry') shown.entries++;
+    if (row.type === 'conflict') shown.conflicts++;
     if (out.json) await out.object(row);
     else await show(row, shown, out, limit);
   }
   if (!out.json && shown.entries > limit && limit > 0) await out.line(`  ... and ${shown.entries - limit} more (--dry-run shows all)`);
   return shown;
+}
+
+/**
+ * Shows a plan and asks, as the arguments have it: undefined when the answer was given beforehand, null when there is
+ * nothing to do, else the instant that was agreed to. @throws ERR_REFUSED
+ */
+export async function agree(args: Arguments, out: Output, question: string, plan: (dryRun: true) => AsyncIterable<WorkRow>): Promise<number | undefined | null> {
+  const dry = flag(args, 'dry-run');
+  if (!dry && flag(args, 'yes')) return undefined;
+  const shown = await showWork(plan(true), out, dry ? Infinity : SHOWN);
+  if (dry || shown.entries === 0) return null;
+  if (!await out.confirm(question)) throw new RewindError('ERR_REFUSED', 'Nothing was changed: the answer was No');
+  return shown.now;
 }
 
 async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Promise<void> {
@@ -32,6 +55,12 @@ async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Pro
     case 'entry':
       if (shown.entries > limit) return;
       return await out.line(`  ${out.paint(COLOURS[row.action], row.action.padEnd(7))} ${row.from === undefined ? '' : `${row.from} -> `}${row.path}${row.reason ? `  (${row.reason})` : ''}`);
+    case 'conflict':
+      return await out.line(`  ${out.paint('red', 'keeps  ')} ${row.path}  (conflict: ${row.reason}${row.by ? `: ${programOf(row.by)}` : ''})`);
+    case 'coverage':
+      if (limit === 0) return;
+      await out.line(`${row.changes} changes of ${row.objects} objects by ${writersOf(row.writers)}`);
+      return await out.line(`${row.taken_back} taken back, ${row.kept} with later changes kept, ${row.conflicting} conflicting, ${row.gaps} gaps`);
     case 'plan':
       if (limit === 0) return;
       return await out.line(`Plan: ${counts(row.counts)}; ${showBytes(row.bytes)} to write`);
@@ -43,12 +72,22 @@ async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Pro
     case 'done':
       out.endProgress();
       await out.line(`Done: ${counts(row.counts)}; ${showBytes(row.bytes)} written`);
-      if (row.before !== null) await out.line(`Undo it with: rewind rollback --to "#${row.before}"`);
+      if (row.before !== null) await out.line('Undo it with: rewind undo');
       return;
     case 'restored':
       out.endProgress();
       return await out.line(`Restored into ${row.into}: ${showBytes(row.bytes)} in ${row.steps} steps`);
   }
+}
+
+/** Program and pid. */
+export const programOf = ({ exe, argv, pid }: WriterRow): string => `${(exe || argv[0] || '?').split('/').at(-1)}[${pid}]`;
+
+/** A few writers by name, the rest as a number. */
+export function writersOf(writers: WriterRow[]): string {
+  const names = [...new Set(writers.map(programOf))];
+  if (names.length === 0) return 'nobody';
+  return names.slice(0, NAMED_WRITERS).join(', ') + (names.length > NAMED_WRITERS ? ` and ${names.length - NAMED_WRITERS} more` : '');
 }
 
 function counts({ restored, unchanged, updated, deleted, skipped }: Extract<WorkRow, { type: 'plan' }>['counts']): string {

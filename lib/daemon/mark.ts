@@ -3,6 +3,7 @@ import type { HistoryReader } from '../history/reader.js';
 import type { Journal } from '../native.js';
 import type { PointDraft } from '../states/recorder.js';
 import { formatTimeUtc } from '../time/format.js';
+import type { OperationDetail } from '../recovery/operations.js';
 import type { PointRow } from './protocol.js';
 import { pointRow } from './rows.js';
 import type { LiveTree, Session } from './session.js';
@@ -20,8 +21,8 @@ export async function appendPoint({ journal, history }: Points, { at, ...point }
 }
 
 /** Appends a point, and waits until history shows it. */
-export async function addMark(session: Session, live: LiveTree, kind: PointRow['kind'], name: string, note: string): Promise<PointRow> {
-  const { seq, timeNs } = await live.journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind, name, note })));
+export async function addMark(session: Session, live: LiveTree, kind: PointRow['kind'], name: string, note: string, detail?: OperationDetail): Promise<PointRow> {
+  const { seq, timeNs } = await live.journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind, name, note, ...detail && { detail } })));
   await session.settle();
   const point = (await session.history.points()).find((candidate) => candidate.id === seq);
   return point ? pointRow(point) : { id: 0, seq, time: formatTimeUtc(timeNs), kind, name, note };

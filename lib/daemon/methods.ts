@@ -16,6 +16,7 @@ import { instantRow, listRow, pointRow, S_IFMT, writeRow } from './rows.js';
 import type { Session } from './session.js';
 import { status } from './status.js';
 import { summary } from './summary.js';
+import { operations, redo, runBegin, runEnd, undo } from './undo.js';
 import { restore, rollback } from './work.js';
 
 /** A method: what it yields comes as soon as it is known; the signal fires when nobody waits any more. */
@@ -32,6 +33,11 @@ export const methods: { [M in MethodName]: Method<M> } = {
   rollback,
   restore,
   ...forkMethods,
+  undo,
+  redo,
+  operations,
+  run_begin: runBegin,
+  run_end: runEnd,
 
   async *resolve(session, args) {
     yield instantRow(await instantAt(session, args.time, args));

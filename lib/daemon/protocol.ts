@@ -201,6 +201,9 @@ export type WorkRow =
   | { type: 'failure'; op: string; path: string; errno: number }
   /** The seqs of the points before and after it; null when there was nothing to do. */
   | { type: 'done'; counts: PlanCounts; bytes: number; before: number | null; after: number | null }
+  /** Left as it is: taking it back is not safe. */
+  | { type: 'conflict'; path: string; reason: string; by: WriterRow | null }
+  | ({ type: 'coverage' } & CoverageRow)
   | { type: 'restored'; steps: number; bytes: number; into: string };
 
 /** A fork: the past as a writable directory. */
@@ -214,6 +217,45 @@ export interface ForkRow {
   /** Its directory, which shows something only while it is mounted. */
   path: string;
   mounted: boolean;
+}
+
+/** How much of an undo's selection is taken back. */
+export interface CoverageRow {
+  /** Changes that were selected, and the objects that they concern. */
+  changes: number;
+  objects: number;
+  /** Paths that are changed; objects whose later changes by others are kept; objects left as they are; what history lacks. */
+  taken_back: number;
+  kept: number;
+  conflicting: number;
+  gaps: number;
+  /** Who made the changes. */
+  writers: WriterRow[];
+}
+
+/** Whose changes: all that is given must hold. None: the last operation (`undo`), the last undo (`redo`). */
+export interface SelectionArgs extends TimeArgs {
+  writer?: number;
+  family?: number;
+  exe?: string;
+  session?: string;
+  uid?: number;
+  since?: string;
+  until?: string;
+}
+
+/** An operation of `op log`. */
+export interface OperationRow {
+  id: number;
+  operation: 'rollback' | 'undo' | 'redo' | 'run' | 'restore';
+  time: string;
+  /** seq of the point after it; null: not ended, or interrupted. */
+  after: number | null;
+  note: string;
+  name: string;
+  session: string | null;
+  code: number | null;
+  undone: boolean;
 }
 
 /** Every method: its arguments and what it yields. */
@@ -234,6 +276,11 @@ export interface Methods {
   };
   points: { args: TimeArgs & { kinds?: PointKind[]; since?: string }; item: PointRow };
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
+  undo: { args: SelectionArgs & { dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };
+  redo: { args: { dry_run?: boolean; planned_at?: number }; item: WorkRow };
+  operations: { args: Record<string, never>; item: OperationRow };
+  run_begin: { args: { argv: string[]; name?: string; session: string }; item: PointRow };
+  run_end: { args: { session: string; code: number }; item: WorkRow };
   mark: { args: { name: string; note?: string }; item: PointRow };
   watch: { args: Record<string, never>; item: LogRow };
   policy: { args: { paths?: { path: string; directory: boolean }[] }; item: PolicyRow | PolicyPathRow };

@@ -2,12 +2,15 @@
  * The methods that change something: rollback, through the mount and framed by two points (I7), and restore, to
  * another place. Both answer with what they plan and how far they are.
  */
+import { readFile } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
-import type { Name } from '../history/types.js';
-import { native } from '../native.js';
+import type { HistoryReader } from '../history/reader.js';
+import type { Name, PointKind, Seq } from '../history/types.js';
+import { native, type TreeWriter } from '../native.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import { applyPlan, type ApplyOptions } from '../recovery/apply.js';
 import { noDifference } from '../recovery/compare.js';
+import type { OperationDetail, OperationKind } from '../recovery/operations.js';
 import { planRollback } from '../recovery/plan.js';
 import { NEVER_CAPTURED } from '../recovery/plan/uncaptured.js';
 import { restoreInto } from '../recovery/restore.js';
@@ -16,7 +19,7 @@ import { instantAt, notMounted, stateAt, validPath } from './ask.js';
 import { addMark } from './mark.js';
 import type { Methods, WorkRow } from './protocol.js';
 import { instantRow, planRow } from './rows.js';
-import type { Session } from './session.js';
+import type { LiveTree, Session } from './session.js';
 
 /** How often work that is under way says how far it is, in milliseconds. */
 const PROGRESS_MS = 200;
@@ -24,9 +27,9 @@ const PROGRESS_MS = 200;
 const NAMED_CHANGES = 3;
 
 /** Who applies the plans of this process. */
-const ourselves = () => ({ uid: process.geteuid!(), gid: process.getegid!() });
+export const ourselves = () => ({ uid: process.geteuid!(), gid: process.getegid!() });
 
-/** Sessions with a rollback under way. */
+/** Sessions with an operation under way. */
 export const working = new WeakSet<Session>();
 
 export async function* rollback(session: Session, args: Methods['rollback']['args']): AsyncGenerator<WorkRow> {
@@ -46,28 +49,54 @@ export async function* rollback(session: Session, args: Methods['rollback']['arg
     yield done;
     return;
   }
-  if (working.has(session)) throw new RewindError('ERR_BUSY', 'Another rollback is under way', 'Wait for it to end.');
-  working.add(session);
-  const tree = await native.openTree(live.mountpoint);
-  try {
-    const scope = paths.length === 0 ? 'all' : paths.map((path) => safeForTerminal(showPath(path))).join(' ').slice(0, 200);
-    const before = await addMark(session, live, 'rollback', '', `before: ${scope} to #${at.seq}`);
+  const scope = paths.length === 0 ? 'all' : paths.map((path) => safeForTerminal(showPath(path))).join(' ').slice(0, 200);
+  yield* operate(session, live, { operation: 'rollback' }, `${scope} to #${at.seq}`, async (now) => {
     // What was changed between the plan that was shown and the point is undone, too, and kept in history as all else.
-    plan = await planRollback(session.history, { paths, to: at.seq, now: before.seq, maker: ourselves() });
+    plan = await planRollback(session.history, { paths, to: at.seq, now, maker: ourselves() });
+    return { plan, history: session.history };
+  });
+}
+
+/** What an operation does, made when the point before it stands. */
+export interface Work {
+  plan: Plan;
+  /** What the plan's content is read from. */
+  history: HistoryReader;
+}
+
+/** Does what a plan says through the mount (I7), framed by two points; one operation at a time. @throws ERR_PARTLY_DONE, ERR_BUSY */
+export async function* operate(
+  session: Session, live: LiveTree, detail: Omit<OperationDetail, 'phase' | 'applier' | 'operation'> & { operation: Exclude<OperationKind, 'run'> }, note: string, work: (now: Seq) => Promise<Work>,
+): AsyncGenerator<WorkRow> {
+  if (working.has(session)) throw new RewindError('ERR_BUSY', 'Another operation is under way', 'Wait for it to end.');
+  working.add(session);
+  let tree: TreeWriter | null = null;
+  try {
+    tree = await native.openTree(live.mountpoint);
+    const kind: PointKind = detail.operation;
+    const whole = { ...detail, applier: await ownId() };
+    const before = await addMark(session, live, kind, '', `before: ${note}`, { ...whole, phase: 'before' });
+    const { plan, history } = await work(before.seq);
     let after = before;
     const failure = yield* following(async (options) => {
       try {
-        await applyPlan(plan, session.history, tree, options);
+        await applyPlan(plan, history, tree as TreeWriter, options);
       } finally {
-        after = await addMark(session, live, 'rollback', '', `after: ${scope} to #${at.seq}`);
+        after = await addMark(session, live, kind, '', `after: ${note}`, { ...whole, phase: 'after', of: before.seq });
       }
     });
     if (failure) throw failure;
-    yield { ...done, counts: plan.counts, bytes: plan.bytes, before: before.seq, after: after.seq };
+    yield { type: 'done', counts: plan.counts, bytes: plan.bytes, before: before.seq, after: after.seq };
   } finally {
-    tree.close();
+    tree?.close();
     working.delete(session);
   }
+}
+
+/** `PID:START` of this process, as history names writers. */
+async function ownId(): Promise<string> {
+  const stat = await readFile('/proc/self/stat', 'latin1');
+  return `${process.pid}:${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
 }
 
 /** @throws ERR_NEWER_CHANGES when the plan holds what the one that was agreed to did not */

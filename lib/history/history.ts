@@ -158,6 +158,7 @@ export class History implements HistoryReader {
   nodeChanges(node: NodeId, after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncIterable<Change> { return this.timeline.nodeChanges(node, after, upTo, options); }
   changedRanges(node: NodeId, from: Seq, to: Seq): Promise<{ offset: number; length: number }[]> { return changedRanges(this, node, from, to); }
   writer(id: Seq): Promise<Writer | null> { return this.timeline.writer(id); }
+  allWriters(): AsyncIterable<Writer> { return this.timeline.allWriters(); }
   points(): Promise<Point[]> { return this.timeline.points(); }
   gaps(): Promise<Gap[]> { return this.timeline.gaps(); }
 }

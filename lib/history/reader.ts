@@ -61,6 +61,8 @@ export interface HistoryReader {
   changedRanges(node: NodeId, from: Seq, to: Seq): Promise<{ offset: number; length: number }[]>;
 
   writer(id: Seq): Promise<Writer | null>;
+  /** Every writer that was ever recorded, oldest first. */
+  allWriters(): AsyncIterable<Writer>;
   points(): Promise<Point[]>;
   gaps(): Promise<Gap[]>;
 }

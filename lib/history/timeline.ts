@@ -81,15 +81,11 @@ export class TimelineReader {
 
   async writer(id: Seq): Promise<Writer | null> {
     const value = id === 0 ? null : await this.rocks.get('writers', u64Key(id));
-    if (value === null) return null;
-    const raw = parse(value, `writer ${id}`);
-    const number = (key: string) => (typeof raw[key] === 'number' ? (raw[key] as number) : 0);
-    const text = (key: string) => (typeof raw[key] === 'string' ? (raw[key] as string) : '');
-    return {
-      id, pid: number('pid'), start: number('start'), ppid: number('ppid'), exe: text('exe'),
-      argv: Array.isArray(raw['argv']) ? raw['argv'].map(String) : [], uid: number('uid'), gid: number('gid'),
-      cgroup: text('cgroup'), certain: raw['certain'] !== false,
-    };
+    return value === null ? null : decodeWriter(id, value);
+  }
+
+  async *allWriters(): AsyncGenerator<Writer> {
+    for await (const { key, value } of this.rocks.scan('writers', {})) yield decodeWriter(getU64(key, 0), value);
   }
 
   async points(): Promise<Point[]> {
@@ -111,6 +107,17 @@ export class TimelineReader {
     }
     return gaps;
   }
+}
+
+function decodeWriter(id: Seq, value: Buffer): Writer {
+  const raw = parse(value, `writer ${id}`);
+  const number = (key: string) => (typeof raw[key] === 'number' ? (raw[key] as number) : 0);
+  const text = (key: string) => (typeof raw[key] === 'string' ? (raw[key] as string) : '');
+  const texts = (key: string) => (Array.isArray(raw[key]) ? (raw[key] as unknown[]).map(String) : []);
+  return {
+    id, pid: number('pid'), start: number('start'), ppid: number('ppid'), exe: text('exe'), argv: texts('argv'), uid: number('uid'), gid: number('gid'),
+    cgroup: text('cgroup'), certain: raw['certain'] !== false, ancestors: texts('ancestors'), session: text('session'),
+  };
 }
 
 function parse(value: Buffer, what: string): Record<string, unknown> {

@@ -111,10 +111,14 @@ export interface Writer {
   gid: number;
   cgroup: string;
   certain: boolean;
+  /** Who started it, the nearest first, each `PID:START`. */
+  ancestors?: string[];
+  /** The sessions of `rewind run` that it ran in, the outermost first, joined with `/`; empty without. */
+  session?: string;
 }
 
 /** Reasons for which an instant is found again; docs/points.md says what each means. */
-export const POINT_KINDS = ['mount', 'unmount', 'boot', 'shutdown', 'mark', 'rollback', 'fork', 'install', 'uninstall', 'write', 'interval', 'alarm', 'gap'] as const;
+export const POINT_KINDS = ['mount', 'unmount', 'boot', 'shutdown', 'mark', 'rollback', 'undo', 'redo', 'run', 'restore', 'fork', 'install', 'uninstall', 'write', 'interval', 'alarm', 'gap'] as const;
 export type PointKind = (typeof POINT_KINDS)[number];
 /** Of something that takes time: the instant before it began, or after it had ended. */
 export type PointPhase = 'before' | 'after';
@@ -132,6 +136,8 @@ export interface Point {
   phase?: PointPhase;
   /** Of a mount: the start of the machine that it was in. */
   boot?: string;
+  /** What an operation keeps with its points (lib/recovery/operations.ts). */
+  detail?: Record<string, unknown>;
 }
 
 /** A stretch or object that was not captured (invariant I10). */

@@ -97,6 +97,7 @@ export class Remembered implements HistoryReader {
   sweepBirths: HistoryReader['sweepBirths'] = () => this.history.sweepBirths();
   changedRanges: HistoryReader['changedRanges'] = (...args) => this.history.changedRanges(...args);
   writer: HistoryReader['writer'] = (...args) => this.history.writer(...args);
+  allWriters: HistoryReader['allWriters'] = () => this.history.allWriters();
   points: HistoryReader['points'] = () => this.history.points();
   gaps: HistoryReader['gaps'] = () => this.history.gaps();
 }

@@ -30,9 +30,9 @@ static_assert(sizeof(SegmentHead) == 64);
 enum class Kind : uint16_t {
   kMount = 1,        // payload JSON: boot_id, pid, mountpoint, root_ino, clean, version
   kUnmount = 2,      // payload JSON: reason
-  kWriter = 3,       // payload JSON: pid, start, ppid, exe, argv, uid, gid, cgroup, certain; the record's seq is the writer's id
+  kWriter = 3,       // payload JSON: pid, start, ppid, exe, argv, uid, gid, cgroup, ancestors, session, certain; the record's seq is the writer's id
   kGap = 4,          // payload JSON: reason, and what it concerns
-  kMark = 5,         // payload JSON: kind, name, note; a point
+  kMark = 5,         // payload JSON: kind, name, note, detail; a point
 
   kCreate = 8,       // regular file, opened for writing in the same call when kOpened is set
   kMkdir = 9,

@@ -13,6 +13,9 @@ namespace rewindfs::live {
 namespace {
 
 constexpr size_t kMaxArgumentBytes = 8192;
+constexpr size_t kMaxEnvironmentBytes = 256 << 10;
+constexpr int kMaxAncestors = 64;
+constexpr char kSessionVariable[] = "REWIND_SESSION=";
 
 std::string proc(pid_t pid, const char* name) { return "/proc/" + std::to_string(pid) + "/" + name; }
 
@@ -36,6 +39,14 @@ long number_after(const std::string& text, const char* key) {
   return at == std::string::npos ? -1 : std::strtol(text.c_str() + at + std::strlen(key), nullptr, 10);
 }
 
+// The field of /proc/PID/stat with this number (from the fourth on: a number), 0 when there is none.
+uint64_t stat_field(const std::string& stat, int number) {
+  // The second field is a name in parentheses that may hold anything; the third follows its last ')'.
+  size_t at = stat.rfind(')');
+  for (int field = 3; field <= number && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
+  return at == std::string::npos ? 0 : std::strtoull(stat.c_str() + at + 1, nullptr, 10);
+}
+
 }  // namespace
 
 std::optional<ProcessIds> process_of(pid_t thread) {
@@ -46,13 +57,7 @@ std::optional<ProcessIds> process_of(pid_t thread) {
   return ProcessIds{static_cast<pid_t>(pid), static_cast<pid_t>(parent < 0 ? 0 : parent)};
 }
 
-uint64_t start_time(pid_t pid) {
-  const std::string stat = read_proc(pid, "stat", 1024);
-  // The second field is a name in parentheses that may hold anything; the third follows its last ')'.
-  size_t at = stat.rfind(')');
-  for (int field = 3; field <= 22 && at != std::string::npos; ++field) at = stat.find(' ', at + 1);
-  return at == std::string::npos ? 0 : std::strtoull(stat.c_str() + at + 1, nullptr, 10);
-}
+uint64_t start_time(pid_t pid) { return stat_field(read_proc(pid, "stat", 1024), 22); }
 
 std::string executable(pid_t pid) {
   char target[PATH_MAX];
@@ -76,6 +81,30 @@ std::string control_group(pid_t pid) {
   const size_t unified = text.find("0::");
   if (unified == std::string::npos) return {};
   return text.substr(unified + 3, text.find('\n', unified) - unified - 3);
+}
+
+std::vector<std::string> ancestors(pid_t parent) {
+  std::vector<std::string> chain;
+  for (pid_t pid = parent; pid > 1 && chain.size() < kMaxAncestors;) {
+    const std::string stat = read_proc(pid, "stat", 1024);
+    if (stat.empty()) break;
+    chain.push_back(std::to_string(pid) + ":" + std::to_string(stat_field(stat, 22)));
+    pid = static_cast<pid_t>(stat_field(stat, 4));
+  }
+  return chain;
+}
+
+std::string run_session(pid_t pid) {
+  const std::string text = read_proc(pid, "environ", kMaxEnvironmentBytes);
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\0', at), text.size());
+    if (text.compare(at, sizeof kSessionVariable - 1, kSessionVariable) == 0) {
+      at += sizeof kSessionVariable - 1;
+      return text.substr(at, end - at);
+    }
+    at = end + 1;
+  }
+  return {};
 }
 
 // /proc/PID/pagemap stays bound to the memory that the process had when it was opened, and reads as empty once nobody

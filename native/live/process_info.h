@@ -25,6 +25,12 @@ uint64_t start_time(pid_t pid);
 std::string executable(pid_t pid);  // empty when it cannot be read
 std::vector<std::string> command_line(pid_t pid);
 std::string control_group(pid_t pid);
+// The parent, its parent and so on, the nearest first, as "PID:START" (START as start_time): a process that never wrote
+// has no record of its own, and the chain from a writer up to who started it must not break there.
+std::vector<std::string> ancestors(pid_t parent);
+// REWIND_SESSION of the environment that it was exec'd with, empty without: `rewind run` sets it, and processes that
+// outlive their parents keep it.
+std::string run_session(pid_t pid);
 
 // The program that a process runs, from one exec to the next.
 class Program {

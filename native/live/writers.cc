@@ -54,6 +54,8 @@ std::string describe(const Process& process, pid_t parent, uint32_t uid, uint32_
   json.number("uid", uid);
   json.number("gid", gid);
   json.text("cgroup", process.certain ? control_group(process.pid) : std::string());
+  json.texts("ancestors", ancestors(parent));
+  json.text("session", process.certain ? run_session(process.pid) : std::string());
   json.boolean("certain", process.certain);
   return json.finish();
 }

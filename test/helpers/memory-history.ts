@@ -272,6 +272,7 @@ export class MemoryHistory implements HistoryReader {
   async writer() {
     return null;
   }
+  async *allWriters() {}
   async points() {
     return this.marks;
   }

@@ -192,6 +192,9 @@ export class ModelHistory implements HistoryReader {
   async writer(id: Seq): Promise<Writer | null> {
     return this.writers.get(id) ?? null;
   }
+  async *allWriters() {
+    yield* this.writers.values();
+  }
   async points(): Promise<Point[]> {
     return this.pointList;
   }

@@ -83,6 +83,28 @@ TEST("the same thread is the same writer, recorded once with all that is known o
   CHECK(live::start_time(getpid()) > 0);
 }
 
+TEST("a writer is told with the chain of those who started it, also through one that never wrote, and with its session") {
+  MemoryRecorder recorder;
+  live::Writers writers(recorder);
+  setenv("REWIND_SESSION", "1a2b", 1);
+  // The shell in between waits for its child, whose pid it prints into a pipe.
+  int out[2];
+  CHECK_EQ(pipe(out), 0);
+  Child shell({"sh", "-c", "sleep 1000 & echo $! >&" + std::to_string(out[1]) + "; wait"});
+  unsetenv("REWIND_SESSION");
+  char text[32] = {};
+  CHECK(read(out[0], text, sizeof text - 1) > 0);
+  const auto grandchild = static_cast<pid_t>(std::atoi(text));
+  for (int i = 0; i < 5000 && live::command_line(grandchild) != std::vector<std::string>{"sleep", "1000"}; ++i) usleep(1000);
+  const std::string payload = payload_of(recorder, writers.resolve(static_cast<uint32_t>(grandchild), 0, 0));
+  const auto link = [](pid_t pid) { return "\"" + std::to_string(pid) + ":" + std::to_string(live::start_time(pid)) + "\""; };
+  CHECK(says(payload, "\"ancestors\":[" + link(shell.pid()) + "," + link(getpid()) + ","));
+  CHECK(says(payload, "\"session\":\"1a2b\""));
+  kill(grandchild, SIGKILL);
+  close(out[0]);
+  close(out[1]);
+}
+
 TEST("another user of the same process is another writer") {
   MemoryRecorder recorder;
   live::Writers writers(recorder);

@@ -1,0 +1,195 @@
+/**
+ * Content of a file in a tree in which the selected writers never were. Guarantees: each byte is what the others last
+ * wrote, or what was there before; where they built on what the selected ones wrote (they wrote over it, or after it),
+ * text is merged line by line, and what neither way is safe is a conflict.
+ */
+import { RewindError } from '../../errors.js';
+import type { HistoryReader } from '../../history/reader.js';
+import type { Change, NodeAttr, NodeId, Seq } from '../../history/types.js';
+import { isBinary } from '../textdiff.js';
+import { linesOf, mergeLines } from './merge.js';
+
+/** A change of an object, and whether a selected writer made it. */
+export interface Step {
+  change: Change;
+  mine: boolean;
+}
+
+/** Numbers of `Kind` (native/journal/format.h). */
+const WRITE = 24;
+const TRUNCATE = 25;
+const FALLOCATE = 26;
+/** Larger text is not merged. */
+const MAX_TEXT_BYTES = 1 << 20;
+const BY_RANGES = 'somebody else built on what was written';
+
+/** Bytes [from, to) are as they were at seq; null: zero. Everything else is as it is now. */
+export interface Piece {
+  from: number;
+  to: number;
+  seq: Seq | null;
+}
+
+/** Content that differs from now. */
+export type Content = { size: number; pieces: Piece[]; literal: null } | { size: number; pieces: null; literal: Buffer };
+
+export type ContentResult =
+  /** null: it is as it is now. `kept`: others wrote over what the selected ones had written. */
+  | { content: Content | null; kept: boolean; conflict: null }
+  | { conflict: string; by: Change };
+
+export const changesContent = ({ kind }: Change): boolean => kind === WRITE || kind === TRUNCATE || kind === FALLOCATE;
+
+/** Ranges that differ from now, kept disjoint and ascending. */
+class Pieces {
+  all: Piece[] = [];
+
+  overlaps(from: number, to: number): boolean {
+    return this.all.some((piece) => piece.from < to && from < piece.to);
+  }
+
+  /** These bytes are the same in both trees from here on. */
+  same(from: number, to: number): void {
+    this.all = this.all.flatMap((piece) => [{ ...piece, to: Math.min(piece.to, from) }, { ...piece, from: Math.max(piece.from, to) }])
+      .filter((piece) => piece.from < piece.to);
+    this.all = this.all.filter((piece, i) => i === 0 || piece.from !== this.all[i - 1]!.from || piece.to !== this.all[i - 1]!.to);
+  }
+
+  /** These bytes are about to change in one tree only; those that differ already go on to be what they were. */
+  differ(from: number, to: number, seq: Seq, size: number): void {
+    let at = from;
+    const fresh: Piece[] = [];
+    const add = (until: number): void => {
+      if (at < Math.min(until, size)) fresh.push({ from: at, to: Math.min(until, size), seq });
+      if (Math.max(at, size) < until) fresh.push({ from: Math.max(at, size), to: until, seq: null });
+    };
+    for (const piece of this.all) {
+      if (piece.to <= at || piece.from >= to) continue;
+      if (piece.from > at) add(piece.from);
+      at = Math.max(at, piece.to);
+    }
+    if (at < to) add(to);
+    this.all = [...this.all, ...fresh].sort((a, b) => a.from - b.from);
+  }
+}
+
+/** Follows a file through its changes, oldest first. */
+export async function contentWithout(history: HistoryReader, node: NodeId, steps: readonly Step[]): Promise<ContentResult> {
+  const relevant = steps.filter(({ change }) => change.node === node && changesContent(change));
+  const start = relevant.findIndex(({ mine }) => mine);
+  if (start < 0) return { content: null, kept: false, conflict: null };
+  const source = await sourceOf(history, node, relevant[start]!.change);
+  const before = await history.attr(node, source);
+  if (!before) return { content: null, kept: false, conflict: null };
+  const follow = await followRanges(history, node, relevant.slice(start), before);
+  if (!follow.overlapped && !follow.entangled) return { content: contentOf(follow), kept: false, conflict: null };
+  const by = (follow.entangled ?? follow.overlapped) as Change;
+  const merged = await mergeText(history, node, relevant.slice(start), source, before);
+  if (merged.kind === 'merged') return { content: merged.content, kept: true, conflict: null };
+  if (merged.kind === 'binary' && !follow.entangled) return { content: contentOf(follow), kept: true, conflict: null };
+  if (merged.kind === 'superseded' && follow.pieces.length === 0 && !follow.entangled) return { content: null, kept: true, conflict: null };
+  return { conflict: BY_RANGES, by };
+}
+
+interface Followed {
+  size: number;
+  realSize: number;
+  pieces: Piece[];
+  /** Others wrote over what was written, or where they would not have without it. */
+  overlapped: Change | null;
+  entangled: Change | null;
+}
+
+const contentOf = ({ size, realSize, pieces }: Followed): Content | null => {
+  const inside = pieces.filter((piece) => piece.from < size).map((piece) => ({ ...piece, to: Math.min(piece.to, size) }));
+  return inside.length === 0 && size === realSize ? null : { size, pieces: inside, literal: null };
+};
+
+/** The newest seq before a change at which history knows the content: while a file is open under `on-close` it does not. */
+async function sourceOf(history: HistoryReader, node: NodeId, { seq, save }: Change): Promise<Seq> {
+  const attr = await history.attr(node, seq - 1);
+  return attr?.uncaptured === true && save > 0 && save < seq ? save - 1 : seq - 1;
+}
+
+async function followRanges(history: HistoryReader, node: NodeId, steps: readonly Step[], before: NodeAttr): Promise<Followed> {
+  const pieces = new Pieces();
+  const state: Followed = { size: before.size, realSize: before.size, pieces: [], overlapped: null, entangled: null };
+  let runBefore: Seq | null = null;
+  for (const { change, mine } of steps) {
+    const [from, to] = extentOf(change, state.realSize);
+    if (mine) {
+      runBefore ??= await sourceOf(history, node, change);
+      pieces.differ(from, to, runBefore, state.realSize);
+    } else {
+      runBefore = null;
+      if (change.kind !== TRUNCATE && pieces.overlaps(from, to)) state.overlapped ??= change;
+      grow(state, change, to, pieces);
+      pieces.same(from, to);
+    }
+    state.realSize = change.size;
+  }
+  state.pieces = pieces.all;
+  return state;
+}
+
+/** The size that a file gets by a change of somebody else. */
+function grow(state: Followed, change: Change, to: number, pieces: Pieces): void {
+  const sizesDiffer = state.size !== state.realSize;
+  if (change.kind === TRUNCATE) {
+    if (sizesDiffer && change.length > state.size) pieces.differ(state.size, change.length, 0, 0);
+    state.size = change.length;
+    return;
+  }
+  // Where it appended, or wrote beyond what would be there without them. (What moves all that follows does so, too.)
+  if ((sizesDiffer && to > state.size) || (change.kind === FALLOCATE && state.overlapped === change)) state.entangled ??= change;
+  if (!sizesDiffer) state.size = change.size;
+}
+
+function extentOf(change: Change, size: number): [number, number] {
+  if (change.kind === TRUNCATE) return [Math.min(change.length, size), Math.max(change.length, size)];
+  return [change.offset, change.offset + change.length];
+}
+
+type Merge = { kind: 'merged'; content: Content | null } | { kind: 'conflict' | 'binary' | 'superseded' };
+
+/** The same by lines: every run of changes of others is a patch, carried over to the text without the selected writers. */
+async function mergeText(history: HistoryReader, node: NodeId, steps: readonly Step[], startSeq: Seq, before: NodeAttr): Promise<Merge> {
+  const read = async (seq: Seq): Promise<Buffer | null> => {
+    const attr = seq === startSeq ? before : await history.attr(node, seq);
+    if (!attr || attr.size > MAX_TEXT_BYTES) return null;
+    try {
+      const bytes = await history.read(node, 0, attr.size, seq);
+      return isBinary(bytes) ? null : bytes;
+    } catch (error) {
+      if (error instanceof RewindError && error.code === 'ERR_NOT_CAPTURED') return null;
+      throw error;
+    }
+  };
+  const start = await read(startSeq);
+  if (!start) return { kind: 'binary' };
+  let text = linesOf(start);
+  const written = new Set<string>();
+  let last = start;
+  for (let i = 0; i < steps.length;) {
+    const { mine } = steps[i]!;
+    let end = i;
+    while (end + 1 < steps.length && steps[end + 1]!.mine === mine) end++;
+    const after = await read(steps[end]!.change.seq);
+    if (!after) return { kind: 'binary' };
+    const [old, fresh] = [linesOf(last), linesOf(after)];
+    if (mine) {
+      const had = new Set(old);
+      for (const line of fresh) if (!had.has(line) && line.trim() !== '') written.add(line);
+    } else {
+      const merged = mergeLines(old, text, fresh);
+      if (!merged) return { kind: survives(written, linesOf(await read(steps.at(-1)!.change.seq) ?? after)) ? 'conflict' : 'superseded' };
+      text = merged;
+    }
+    last = after;
+    i = end + 1;
+  }
+  const literal = Buffer.from(text.join(''), 'latin1');
+  return { kind: 'merged', content: literal.equals(last) ? null : { size: literal.length, pieces: null, literal } };
+}
+
+const survives = (written: ReadonlySet<string>, now: readonly string[]): boolean => now.some((line) => written.has(line));

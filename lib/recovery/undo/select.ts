@@ -1,0 +1,138 @@
+/**
+ * Whose changes an undo is about. Guarantees: a process is told from an earlier one of the same number by its start; what
+ * earlier operations of rewindfs changed belongs to nobody who is selected by user, program or time, but an undo of the
+ * same writers goes with them, so that what was taken back already is not taken back again.
+ */
+import { RewindError } from '../../errors.js';
+import type { HistoryReader } from '../../history/reader.js';
+import type { Change, Seq, Writer } from '../../history/types.js';
+import { safeForTerminal } from '../../paths.js';
+import { operationsOf, type Operation } from '../operations.js';
+
+/** All that is given must hold. */
+export interface Selection {
+  /** This process. */
+  writer?: number;
+  /** This process and all that it started. */
+  family?: number;
+  /** Executable: a glob of its name, or of its path when it holds a slash. */
+  exe?: string;
+  /** Id or name of a run. */
+  session?: string;
+  uid?: number;
+  /** Changes after ... */
+  since?: Seq;
+  /** ... and up to. */
+  until?: Seq;
+  /** What this operation itself changed. */
+  operation?: Seq;
+}
+
+/** The changes of a selection. */
+export interface Selected {
+  /** Those who made them, oldest first. */
+  writers: Writer[];
+  /** No change before is selected. */
+  after: Seq;
+  has(change: Change): boolean;
+}
+
+const idOf = ({ pid, start }: Writer): string => `${pid}:${start}`;
+
+/** @throws ERR_WRITER_UNKNOWN, ERR_SESSION_UNKNOWN, ERR_USAGE */
+export async function select(history: HistoryReader, selection: Selection): Promise<Selected> {
+  const operations = operationsOf(await history.points());
+  const everyone: Writer[] = [];
+  for await (const writer of history.allWriters()) everyone.push(writer);
+  if (selection.operation !== undefined) return withReversals(operations, everyone, selection.operation);
+  const after = selection.since ?? 0;
+  const until = selection.until ?? Infinity;
+  const session = selection.session === undefined ? null : sessionOf(operations, everyone, selection.session);
+  let writers = everyone.filter(({ id }) => id <= until);
+  if (selection.writer !== undefined) writers = oneProcess(writers, selection.writer);
+  if (selection.family !== undefined) writers = familyOf(writers, selection.family);
+  if (session !== null) writers = ofSession(writers, session);
+  if (selection.uid !== undefined) writers = writers.filter(({ uid }) => uid === selection.uid);
+  if (selection.exe !== undefined) writers = writers.filter(({ exe }) => globOf(selection.exe as string).test(selection.exe?.includes('/') === true ? exe : exe.split('/').at(-1) as string));
+  const appliers = new Set(operations.map(({ detail }) => detail.applier));
+  if (selection.writer === undefined && selection.family === undefined) writers = writers.filter((writer) => !appliers.has(idOf(writer)));
+  if (writers.length === 0) throw new RewindError('ERR_WRITER_UNKNOWN', `Nobody who is ${describe(selection)} ever changed this tree`, '`rewind log` shows who changed what.');
+  const ids = new Set(writers.map(({ id }) => id));
+  const undos = operations.filter(({ detail }) => detail.writers !== undefined && detail.writers.length > 0 && detail.writers.every((id) => ids.has(id)));
+  const own = undos.map((operation) => ofOperation(operations, everyone, operation.id));
+  return {
+    writers, after,
+    has: (change) => (ids.has(change.writer) && change.seq > after && change.seq <= until) || own.some((one) => one.has(change)),
+  };
+}
+
+/** An operation, and what took it back and put it again since: all of it together is what it amounts to now. */
+function withReversals(operations: readonly Operation[], everyone: readonly Writer[], id: Seq): Selected {
+  const chain = [id];
+  for (const { id: later, detail } of operations) if (detail.takesBack !== undefined && chain.includes(detail.takesBack)) chain.push(later);
+  const all = chain.map((one) => ofOperation(operations, everyone, one));
+  return { writers: [...new Set(all.flatMap(({ writers }) => writers))], after: id, has: (change) => all.some((one) => one.has(change)) };
+}
+
+/** Changes of the process that carried an operation out, while it did. */
+function ofOperation(operations: readonly Operation[], everyone: readonly Writer[], id: Seq): Selected {
+  const operation = operations.find((one) => one.id === id) as Operation;
+  const { detail, after } = operation;
+  const writers = detail.operation === 'run' ? ofSession(everyone, detail.session as string) : everyone.filter((writer) => idOf(writer) === detail.applier);
+  const ids = new Set(writers.map((writer) => writer.id));
+  // One that was interrupted ends where its process made its last change.
+  const end = detail.operation === 'run' ? Infinity : after ?? operations.find((one) => one.id > id && one.detail.applier === detail.applier)?.id ?? Infinity;
+  return { writers, after: id, has: (change) => ids.has(change.writer) && change.seq > id && change.seq <= end };
+}
+
+function oneProcess(writers: readonly Writer[], pid: number): Writer[] {
+  const found = writers.filter((writer) => writer.pid === pid);
+  const starts = new Set(found.filter(({ start }) => start !== 0).map(({ start }) => start));
+  if (starts.size > 1) {
+    throw new RewindError('ERR_USAGE', `${starts.size} processes had the number ${pid}, one after the other`, 'Say which with --since and --until; `rewind log` shows when each changed something.');
+  }
+  return found;
+}
+
+function familyOf(writers: readonly Writer[], pid: number): Writer[] {
+  const heads = new Set<string>();
+  for (const writer of writers) {
+    if (writer.pid === pid) heads.add(idOf(writer));
+    for (const ancestor of writer.ancestors ?? []) if (ancestor.startsWith(`${pid}:`)) heads.add(ancestor);
+  }
+  const starts = new Set([...heads].map((head) => head.split(':')[1]).filter((start) => start !== '0'));
+  if (starts.size > 1) {
+    throw new RewindError('ERR_USAGE', `${starts.size} processes had the number ${pid}, one after the other`, 'Say which with --since and --until; `rewind log` shows when each changed something.');
+  }
+  const family = new Set(heads);
+  const known = (writer: Writer): boolean => writer.pid === pid || (writer.ancestors ?? []).some((ancestor) => family.has(ancestor));
+  const members = writers.filter(known);
+  for (const member of members) family.add(idOf(member));
+  // A child that lost its parents before it wrote anything is known by a relative that it has in common.
+  return writers.filter((writer) => family.has(idOf(writer)) || known(writer));
+}
+
+const ofSession = (writers: readonly Writer[], session: string): Writer[] => writers.filter((writer) => (writer.session ?? '').split('/').includes(session));
+
+/** The id of the newest run that has this id or name. */
+function sessionOf(operations: readonly Operation[], everyone: readonly Writer[], named: string): string {
+  const run = operations.filter(({ detail, name }) => detail.session === named || (detail.session !== undefined && name === named)).at(-1);
+  if (run) return run.detail.session as string;
+  if (ofSession(everyone, named).length > 0) return named;
+  throw new RewindError('ERR_SESSION_UNKNOWN', `No run has the id or name ${safeForTerminal(named)}`, '`rewind op log` lists runs with theirs.');
+}
+
+function globOf(pattern: string): RegExp {
+  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.');
+  return new RegExp(`^${escaped}$`, 's');
+}
+
+/** A selection in words. */
+export function describe({ writer, family, exe, session, uid }: Selection): string {
+  const parts = [
+    ...writer === undefined ? [] : [`process ${writer}`], ...family === undefined ? [] : [`process ${family} or started by it`],
+    ...exe === undefined ? [] : [`program ${safeForTerminal(exe)}`], ...session === undefined ? [] : [`of run ${safeForTerminal(session)}`],
+    ...uid === undefined ? [] : [`uid ${uid}`],
+  ];
+  return parts.join(' and ') || 'of that time';
+}

@@ -1,0 +1,134 @@
+/** undo, redo, op log and run as a user types them. */
+import test from 'ava';
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { Driver } from '../helpers/driver.js';
+import { cli, mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
+import { run, shell, sleep, until, type RunResult } from '../helpers/run.js';
+import { scoped, type Scope } from '../helpers/scope.js';
+import { contentFields, differences, snapshot, type Field, type Snapshot } from '../helpers/snapshot.js';
+
+const EXACT: readonly Field[] = [...contentFields, 'mtime'];
+
+const inTree = (tree: MountedTree, args: string[]): Promise<RunResult> => rewind(args, { cwd: tree.tree, timeoutMs: 120_000 });
+
+async function project(scope: Scope): Promise<{ tree: MountedTree; state: () => Promise<Snapshot> }> {
+  const tree = await mountSettled(scope, { where: 'memory' });
+  await shell('mkdir -p src .hidden/deep; seq 1000 > src/a; echo x > .hidden/deep/x; ln -s src/a link; ln src/a hard; chmod 750 src; setfattr -n user.k -v v src/a; touch -d 2001-02-03 src/a', { cwd: tree.tree });
+  const driver = new Driver();
+  scope.defer(() => driver.close());
+  return { tree, state: () => snapshot(driver, tree.tree) };
+}
+
+test('a run that fails leaves the tree exactly as before: contents, modes, times, attributes', (t) => scoped(async (scope) => {
+  const { tree, state } = await project(scope);
+  const before = await state();
+  for (const script of ['rm -rf * .[!.]*; exit 1', 'find . -type f -exec sed -i s/1/2/ {} +; chmod -R 777 .; mkdir new; mv src new; exit 7', '(sh -c "sleep 0.3; echo late > late" &) ; echo now > now; sleep 1; exit 2']) {
+    const result = await inTree(tree, ['run', '--undo-on-failure', '--', 'sh', '-c', script]);
+    t.is(result.code, Number(script.at(-1)), result.stderr);
+    t.deepEqual(differences(before, await state(), EXACT), [], script);
+  }
+}));
+
+test('a killed command, a failing make and a git rebase that stops leave nothing', (t) => scoped(async (scope) => {
+  const { tree, state } = await project(scope);
+  await shell(`git init -q -b main .; git config user.email a@b; git config user.name n; git config commit.gpgsign false
+    git add -A; git commit -qm one; git checkout -qb side; echo side > src/a; git commit -qam side; git checkout -q main; echo main > src/a; git commit -qam main; git checkout -q side
+    printf 'all: one two\\none:\\n\\techo 1 > one\\ntwo:\\n\\techo 2 > two; false\\n' > Makefile`, { cwd: tree.tree });
+  const before = await state();
+  for (const [command, code] of [[['make'], 2], [['git', 'rebase', 'main'], 1], [['sh', '-c', 'mkdir -p m/n; seq 99999 > m/n/f; kill -KILL $$'], 137]] as const) {
+    const result = await inTree(tree, ['run', '--undo-on-failure', '--', ...command]);
+    t.is(result.code, code, result.stderr);
+    t.deepEqual(differences(before, await state(), EXACT), [], command.join(' '));
+  }
+}));
+
+test('a run passes on streams, exit code and signals, and tells what changed', (t) => scoped(async (scope) => {
+  const { tree } = await project(scope);
+  const piped = await run(process.execPath, [cli, 'run', '--', 'sh', '-c', 'cat; echo err >&2; echo n > new; rm link; exit 5'], { cwd: tree.tree, input: 'through' });
+  t.deepEqual([piped.code, piped.stdout], [5, 'through']);
+  t.regex(piped.stderr, /^err$/m);
+  t.regex(piped.stderr, /created +new\n/);
+  t.regex(piped.stderr, /deleted +link\n/);
+  const child = spawn(process.execPath, [cli, 'run', '--', 'sh', '-c', 'trap "exit 42" TERM; echo up > up; while :; do sleep 0.05; done'], { cwd: tree.tree, stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  await until('the command runs', () => fs.existsSync(path.join(tree.tree, 'up')));
+  child.kill('SIGTERM');
+  t.is(await ended, 42);
+}));
+
+test('two runs at once stay apart, also in one file', (t) => scoped(async (scope) => {
+  const { tree } = await project(scope);
+  const script = (n: number): string => `for i in $(seq 20); do printf ${n} | dd of=src/a bs=1 seek=$((${n} * 100 + i)) conv=notrunc status=none; echo $i > own${n}; sleep 0.01; done`;
+  const untouched = fs.readFileSync(path.join(tree.tree, 'src/a'));
+  const results = await Promise.all([1, 2].map((n) => inTree(tree, ['run', '--name', `job-${n}`, '--', 'sh', '-c', script(n)])));
+  t.deepEqual(results.map(({ code }) => code), [0, 0], results.map(({ stderr }) => stderr).join());
+  const undone = await inTree(tree, ['undo', '--session', 'job-1', '--yes']);
+  t.is(undone.code, 0, undone.stderr);
+  const expected = Buffer.from(untouched);
+  expected.fill('2', 201, 221);
+  t.true(fs.readFileSync(path.join(tree.tree, 'src/a')).equals(expected));
+  t.false(fs.existsSync(path.join(tree.tree, 'own1')));
+  t.true(fs.existsSync(path.join(tree.tree, 'own2')));
+}));
+
+test('operations are taken back one after the other, and done again', (t) => scoped(async (scope) => {
+  const { tree } = await project(scope);
+  const file = path.join(tree.tree, 'src/a');
+  await tree.rewind('mark', 'start');
+  await inTree(tree, ['run', '--', 'sh', '-c', 'echo one > src/a']);
+  await sleep(5);
+  await inTree(tree, ['rollback', '--to', 'start', '--yes']);
+  const seen = (): string => fs.readFileSync(file, 'utf8').slice(0, 4);
+  for (const [verb, expected] of [['undo', 'one\n'], ['redo', '1\n2\n'], ['undo', 'one\n'], ['undo', '1\n2\n'], ['redo', 'one\n'], ['redo', '1\n2\n'], ['undo', 'one\n']] as const) {
+    const result = await inTree(tree, [verb, '--yes']);
+    t.is(result.code, 0, `${verb}: ${result.stderr}`);
+    t.is(seen(), expected, verb);
+  }
+  const log = JSON.parse((await inTree(tree, ['op', 'log', '--json'])).stdout.split('\n')[0]!) as Record<string, unknown>;
+  t.like(log, { operation: 'undo', undone: false });
+  await inTree(tree, ['undo', '--yes']);
+  const none = await inTree(tree, ['undo', '--yes']);
+  t.is(none.code, 1);
+  t.regex(none.stderr, /ERR_NOTHING_TO_UNDO/);
+}));
+
+test('a later change of somebody else is kept, what depends on the undone is a conflict, --require-complete refuses', (t) => scoped(async (scope) => {
+  const { tree } = await project(scope);
+  const place = (name: string): string => path.join(tree.tree, name);
+  await shell('echo bad > mine; echo bad > shared; sed -i s/^500$/bad/ src/a; rm link', { cwd: tree.tree });
+  const log = (await tree.rewind('log', 'mine', '--json')).trim().split('\n').map((line) => JSON.parse(line) as { writer: { pid: number } });
+  const pid = String(log[0]!.writer.pid);
+  fs.appendFileSync(place('shared'), 'good\n');
+  const refused = await inTree(tree, ['undo', '--family', pid, '--yes', '--require-complete']);
+  t.is(refused.code, 13, refused.stderr);
+  t.true(fs.existsSync(place('mine')));
+  const shown = await inTree(tree, ['undo', '--family', pid, '--dry-run']);
+  t.regex(shown.stdout, /conflict: .*node\[/);
+  t.true(fs.existsSync(place('mine')));
+  const undone = await inTree(tree, ['undo', '--family', pid, '--yes']);
+  t.is(undone.code, 3, undone.stderr);
+  t.false(fs.existsSync(place('mine')));
+  t.is(fs.readFileSync(place('shared'), 'utf8'), 'bad\ngood\n');
+  t.is(fs.readFileSync(place('src/a'), 'utf8').split('\n')[499], '500');
+  t.is(fs.readlinkSync(place('link')), 'src/a');
+}));
+
+test('bad input is said exactly', (t) => scoped(async (scope) => {
+  const { tree } = await project(scope);
+  for (const [args, code, words] of [
+    [['undo', '--writer', '4194305', '--yes'], 1, /ERR_WRITER_UNKNOWN/], [['undo', '--writer', 'x', '--yes'], 2, /ERR_USAGE/], [['undo', '--exe', 'nosuch*', '--yes'], 1, /ERR_WRITER_UNKNOWN/],
+    [['undo', '--session', 'nosuch', '--yes'], 1, /ERR_SESSION_UNKNOWN/], [['undo', '--uid', '0', '--since', 'now', '--yes'], 1, /no change of that selection/], [['undo', '--yes'], 1, /ERR_NOTHING_TO_UNDO/],
+    [['redo', '--yes'], 1, /ERR_NOTHING_TO_UNDO/], [['op', 'nosuch'], 2, /ERR_USAGE/], [['run'], 2, /ERR_USAGE/], [['run', '--', 'nosuch-command'], 127, /nosuch-command cannot be run.*ERR_COMMAND/],
+    [['run', '--', './src/a'], 126, /ERR_COMMAND/], [['run', '--name', 'a b', '--', 'true'], 2, /ERR_POINT_NAME/],
+  ] as const) {
+    const result = await inTree(tree, [...args]);
+    t.is(result.code, code, `${args.join(' ')}: ${result.stdout}${result.stderr}`);
+    t.regex(result.stderr, words, args.join(' '));
+  }
+  await tree.unmount();
+  const unmounted = await rewind(['run', '--store', tree.store, '--', 'true']);
+  t.is(unmounted.code, 1);
+  t.regex(unmounted.stderr, /ERR_NOT_MOUNTED/);
+}));
