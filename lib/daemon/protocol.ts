@@ -247,7 +247,7 @@ export interface SelectionArgs extends TimeArgs {
 /** An operation of `op log`. */
 export interface OperationRow {
   id: number;
-  operation: 'rollback' | 'undo' | 'redo' | 'run' | 'restore';
+  operation: 'rollback' | 'undo' | 'redo' | 'run';
   time: string;
   /** seq of the point after it; null: not ended, or interrupted. */
   after: number | null;

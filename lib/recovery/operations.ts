@@ -6,7 +6,7 @@
  */
 import type { Point, Seq } from '../history/types.js';
 
-export type OperationKind = 'rollback' | 'undo' | 'redo' | 'run' | 'restore';
+export type OperationKind = 'rollback' | 'undo' | 'redo' | 'run';
 
 /** What the points of an operation say of it. */
 export interface OperationDetail {
