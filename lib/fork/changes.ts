@@ -32,6 +32,7 @@ const joined = (path: readonly Name[]): string => path.join('/');
 export async function forkChanges(history: HistoryReader, upper: string, seq: Seq): Promise<ForkChanges> {
   const walk = new Walk(new ForkReader(history), seq);
   const root = await walk.reader.add(Buffer.from(upper));
+  await walk.findMoves(root.file, []);
   await walk.compare(root, [], [], ROOT, null);
   await walk.directory(root, [], []);
   await walk.expandRemoved();
@@ -45,9 +46,22 @@ class Walk {
   readonly directories = new Map<string, UpperObject>();
   /** Names of the lower layer that the fork hides, and where they were shown. */
   private readonly hidden: { lower: Name[]; path: Name[] }[] = [];
+  /** Directories of the lower layer that lie elsewhere in the fork: at their old places nothing of them shows through. */
   private readonly moved = new Set<string>();
 
   constructor(readonly reader: ForkReader, private readonly seq: Seq) {}
+
+  /** Before all else: what shows through at a place depends on what was moved away from it, and to wherever. `lower`: as in `directory`. */
+  async findMoves(file: Buffer, lower: Name[] | null): Promise<void> {
+    for (const entry of await readdir(file, { encoding: 'latin1', withFileTypes: true })) {
+      if (!entry.isDirectory()) continue;
+      const inner = await this.reader.add(Buffer.concat([file, Buffer.from(`/${entry.name}`, 'latin1')]));
+      const covered = lower && [...lower, entry.name];
+      const from = redirectOf(inner, covered);
+      if (from && (!covered || joined(from) !== joined(covered))) this.moved.add(joined(from));
+      await this.findMoves(inner.file, from ?? covered);
+    }
+  }
 
   /** `lower`: the directory of the lower layer that shows through, null when none does. */
   async directory(object: UpperObject, path: Name[], lower: Name[] | null): Promise<void> {
@@ -66,7 +80,7 @@ class Walk {
   }
 
   private async entry(object: UpperObject, path: Name[], covered: Name[] | null): Promise<void> {
-    const there = covered && await this.reader.resolve(covered, this.seq);
+    const there = covered && !this.moved.has(joined(covered)) ? await this.reader.resolve(covered, this.seq) : null;
     if (isWhiteout(object)) {
       if (covered && there !== null) this.hidden.push({ lower: covered, path });
     } else if (!isDir(object.attr)) {
@@ -78,13 +92,12 @@ class Walk {
 
   private async subdirectory(object: UpperObject, path: Name[], covered: Name[] | null, there: NodeId | null): Promise<void> {
     const redirect = redirectOf(object, covered);
-    const from = redirect && joined(redirect) !== joined(path) ? redirect : null;
+    const from = redirect && this.moved.has(joined(redirect)) ? redirect : null;
     const isDirThere = there !== null && isDir((await this.reader.attr(there, this.seq))!);
     if (!from) {
       await this.compare(object, path, covered, there, null);
       return await this.directory(object, path, isDirThere ? covered : null);
     }
-    this.moved.add(joined(from));
     if (isDirThere) for (const { name } of await this.reader.list(there, this.seq)) this.hidden.push({ lower: [...covered!, name], path: [...path, name] });
     await this.compare(object, path, from, await this.reader.resolve(from, this.seq), from);
     await this.directory(object, path, from);

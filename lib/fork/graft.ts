@@ -135,7 +135,7 @@ class Grafting {
   private async bring(change: ForkChange, upper: UpperObject): Promise<void> {
     const { path } = change;
     const moved = change.from && this.moved.get(joined(change.from));
-    const live = moved ?? await this.live(change.from ? path : this.lowerOf(path));
+    const live = moved ?? await this.there(path);
     if (live && this.stays(live.attr, upper)) return await this.settle(change, upper, live);
     if (live && !isDir(live.attr) && live.attr.nlink === upper.attr.nlink && !differs(await this.compare(upper, live))) return;
     if (isDir(upper.attr)) {
@@ -214,7 +214,7 @@ class Grafting {
       const parent = path.slice(0, depth);
       const upper = this.fork.directories.get(joined(parent));
       if (!upper || this.made.has(joined(parent))) continue;
-      const live = this.gone.has(joined(parent)) ? null : await this.live(this.lowerOf(parent));
+      const live = await this.there(parent);
       if (live && isDir(live.attr)) continue;
       await this.clear(parent, this.lowerOf(parent));
       await this.directory(parent, upper);
@@ -232,8 +232,7 @@ class Grafting {
 
   /** Removes what the live tree has at a place, with all that it holds. False: there is nothing. */
   private async clear(place: Name[], lower: Name[]): Promise<boolean> {
-    if (this.gone.has(joined(place)) || this.moved.has(joined(lower))) return false;
-    const live = await this.live(lower);
+    const live = this.gone.has(joined(place)) || this.moved.has(joined(lower)) ? null : await this.live(lower);
     if (!live) return false;
     if (isDir(live.attr)) {
       for (const { name } of await this.history.list(live.node, this.now)) await this.clear([...place, name], [...lower, name]);
@@ -241,6 +240,12 @@ class Grafting {
     this.gone.add(joined(place));
     this.ops.push({ op: isDir(live.attr) ? 'rmdir' : 'unlink', path: joined(place) });
     return true;
+  }
+
+  /** What the live tree still has at a place of the fork when the steps so far are done; what was made there does not count. */
+  private async there(path: Name[]): Promise<Live | null> {
+    const lower = this.lowerOf(path);
+    return this.gone.has(joined(path)) || this.moved.has(joined(lower)) ? null : await this.live(lower);
   }
 
   private async live(path: Name[]): Promise<Live | null> {

@@ -107,6 +107,22 @@ for (let round = 0; round < 6; round++) {
   }));
 }
 
+test('directories made anew, swapped, moved out of what is removed, and types changed come back exactly', (t) => scoped(async (scope) => {
+  const mounted = await mountSettled(scope);
+  const driver = await driverOf(scope);
+  await shell('mkdir -p anew/deep a b/inner gone/kept gone/lost c/was; for d in anew anew/deep a b b/inner gone gone/kept gone/lost c/was; do echo $d > $d/file; done; echo f > file; ln -s file link', { cwd: mounted.tree });
+  const place = await fork(mounted, 'now', '--name', 'f');
+  await shell(`rm -r anew; mkdir anew; echo other > anew/other; mv a x; mv b a; mv x b; mv a/inner b/in; mv gone/kept kept; rm -r gone; rm kept/file
+    mv c/was c/is; rmdir b/none 2>/dev/null || true; rm file; mkdir file; echo in > file/in; rm link; echo now > link; ln link c/is/second`, { cwd: place });
+  const wanted = await snapshot(driver, place);
+  await mounted.rewind('fork', 'keep', 'f', '--yes');
+  t.deepEqual(differences(wanted, await snapshot(driver, mounted.tree), FIELDS), []);
+  const rows = await mounted.rewind('fork', 'diff', 'f');
+  for (const row of ['-..... anew/file', '-..... anew/deep', '-..... anew/deep/file', '+..... anew/other', 'R..... a -> b', 'R..... b -> a', 'R..... b/inner -> b/in', 'R..... gone/kept -> kept', '-..... gone/lost/file', '-..... kept/file', 't..... file', 't..... link']) {
+    t.true(rows.split('\n').some((line) => line.replace(/(?<=^.)[pugxa.]{5}/, '.....') === row), `${row} in\n${rows}`);
+  }
+}));
+
 test('keep refuses what the tree has changed itself, brings the rest, and all with --force', (t) => scoped(async (scope) => {
   const mounted = await project(scope);
   const place = await fork(mounted, 'begin', '--name', 'f');
