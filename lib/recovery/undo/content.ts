@@ -123,8 +123,10 @@ async function followRanges(history: HistoryReader, node: NodeId, steps: readonl
     } else {
       runBefore = null;
       if (change.kind !== TRUNCATE && pieces.overlaps(from, to)) state.overlapped ??= change;
-      grow(state, change, to, pieces);
-      pieces.same(from, to);
+      grow(state, change, to);
+      // What is cut off is gone from both; what is added by growing is zero in both, beyond what either had.
+      if (change.kind === TRUNCATE) pieces.same(change.length, Infinity);
+      else pieces.same(from, to);
     }
     state.realSize = change.size;
   }
@@ -133,10 +135,9 @@ async function followRanges(history: HistoryReader, node: NodeId, steps: readonl
 }
 
 /** The size that a file gets by a change of somebody else. */
-function grow(state: Followed, change: Change, to: number, pieces: Pieces): void {
+function grow(state: Followed, change: Change, to: number): void {
   const sizesDiffer = state.size !== state.realSize;
   if (change.kind === TRUNCATE) {
-    if (sizesDiffer && change.length > state.size) pieces.differ(state.size, change.length, 0, 0);
     state.size = change.length;
     return;
   }

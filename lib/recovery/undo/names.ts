@@ -39,6 +39,10 @@ export interface Unit {
   left: boolean;
 }
 
+/** The first change of an object itself by somebody else, after a selected writer had changed it and after a seq. */
+export type Depends = (node: NodeId, after: Seq) => Change | null;
+
+const MOVED_ON = 'somebody else moved it on';
 /** Deeper than this is a loop. */
 const MAX_DEPTH = 4096;
 
@@ -57,6 +61,9 @@ export class Names {
   private readonly byParent = new Map<NodeId, Held[]>();
   /** Where objects are without the selected writers, while they are elsewhere in fact. */
   private readonly byNode = new Map<NodeId, Set<Held>>();
+
+  /** Names that no selected writer changed, and that depend on one that did. */
+  private readonly further: NameConflict[] = [];
 
   constructor(private readonly history: HistoryReader, private readonly now: Seq) {}
 
@@ -79,6 +86,8 @@ export class Names {
       if (!one) continue;
       if (one.real === one.without) this.lead(one, effect.after);
       else this.entangled(one, effect, change);
+      // Where it was moved on to lies something else than would without the selected writers.
+      if (one.conflict?.by === change && effect.leaves) this.further.push(...effects.filter((other) => other !== effect).map(({ parent, name }) => ({ parent, name, reason: MOVED_ON, by: change })));
       one.real = effect.after;
     }
   }
@@ -88,7 +97,7 @@ export class Names {
     const { real } = one;
     const displaced = real !== null && [...this.byNode.get(real) ?? []].some((home) => home !== one && home.real !== real);
     if (displaced) this.conflict(one, change, 'somebody else removed or replaced it where it had been moved to');
-    else if (effect.leaves) this.conflict(one, change, 'somebody else moved it on');
+    else if (effect.leaves) this.conflict(one, change, MOVED_ON);
     else if (real === null && effect.after !== one.without) this.conflict(one, change, 'somebody else made something of the same name');
     else this.lead(one, effect.after);
   }
@@ -121,37 +130,51 @@ export class Names {
   }
 
   /**
-   * To be called when all changes have passed. `depends`: somebody else's change of an object that needs it to exist.
+   * To be called when all changes have passed.
    * Answers what is left as it is.
    */
-  async settle(depends: (node: NodeId) => Change | null): Promise<NameConflict[]> {
+  async settle(depends: Depends): Promise<NameConflict[]> {
     const units = new Set([...this.held.values()].map(({ unit }) => unit));
     for (let more = true; more;) {
       more = false;
       for (const unit of units) {
         if (unit.left || !unit.held.some(({ conflict }) => conflict)) continue;
         unit.left = more = true;
-        for (const one of unit.held) this.lead(one, one.real);
+        this.leave(unit);
       }
       if (!more) more = await this.check(depends);
     }
     const left = [...units].filter((unit) => unit.left).flatMap(({ held }) => held);
-    return left.flatMap(({ conflict }) => (conflict ? [conflict] : []));
+    return [...left.flatMap(({ conflict }) => (conflict ? [conflict] : [])), ...this.further];
+  }
+
+  /** All names of a unit stay as they are, and are named. */
+  private leave({ held }: Unit): void {
+    const by = held.find(({ conflict }) => conflict)?.conflict?.by ?? null;
+    for (const one of held) {
+      if (one.real !== one.without) this.conflict(one, by, 'it was moved together with what cannot be taken back');
+      this.lead(one, one.real);
+    }
   }
 
   /** Finds what cannot be as the changes alone say; true when it found something new. */
-  private async check(depends: (node: NodeId) => Change | null): Promise<boolean> {
+  private async check(depends: Depends): Promise<boolean> {
     let found = false;
     for (const one of this.changed()) {
       if (one.without !== null && !(await this.reachable(one))) {
         this.conflict(one, null, 'the directory that it was in is not there any more');
         found = true;
       } else if (one.real !== null && (await this.linksOf(one.real)).length === 0) {
-        const by = depends(one.real);
+        const by = depends(one.real, 0);
         const holds = (await this.list(one.real)).length > 0;
         if (by) this.conflict(one, by, 'somebody else changed it since');
         else if (holds) this.conflict(one, null, 'somebody else keeps something in it');
         found ||= by !== null || holds;
+      } else if (one.real !== null && one.without !== null) {
+        // Through this name somebody reached another object than they would have without the selected writers.
+        const by = depends(one.real, one.first);
+        if (by) this.conflict(one, by, 'somebody else changed what had taken its place');
+        found ||= by !== null;
       }
     }
     return found;

@@ -49,10 +49,13 @@ export interface UndoPlan {
   writers: Writer[];
 }
 
+/** Number of `Kind` (native/journal/format.h): another name for an object. */
+const LINK = 13;
+
 interface Trace {
   steps: Step[];
-  /** Somebody else changed the object itself after a selected writer had. */
-  other: Change | null;
+  /** Of others, to the object itself, or that gave it another name. */
+  others: Change[];
 }
 
 /** One pass over the timeline: what the selected did, and what others did afterwards to the same. */
@@ -75,10 +78,10 @@ async function follow(history: HistoryReader, selected: Selected, now: Seq): Pro
       const trace = traces.get(node);
       if (trace) {
         trace.steps.push({ change, mine });
-        if (!mine && change.node === node && change.marker === 'modify') trace.other ??= change;
+        if (!mine && change.node === node && (change.marker === 'modify' || change.kind === LINK)) trace.others.push(change);
         if (!mine && change.writer === 0) unknown++;
       } else if (mine) {
-        traces.set(node, { steps: [{ change, mine }], other: null });
+        traces.set(node, { steps: [{ change, mine }], others: [] });
       }
     }
   }
@@ -89,7 +92,7 @@ async function follow(history: HistoryReader, selected: Selected, now: Seq): Pro
 export async function planUndo(history: HistoryReader, selected: Selected, options: { now: Seq; maker?: Owner }): Promise<UndoPlan> {
   const { now, maker } = options;
   const { names, traces, writers, changes, unknown } = await follow(history, selected, now);
-  const nameConflicts = await names.settle((node) => traces.get(node)?.other ?? null);
+  const nameConflicts = await names.settle((node, after) => traces.get(node)?.others.find(({ seq }) => seq > after) ?? null);
   const differences = new Map<NodeId, Difference>();
   const conflicts: Conflict[] = [];
   const stuck = new Set(names.left().map(({ parent }) => parent));
