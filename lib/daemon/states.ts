@@ -25,7 +25,7 @@ export function recordStates(tree: { history: HistoryReader; journal: Journal; p
   timer.unref();
   return async () => {
     clearInterval(timer);
-    await recorder.tick();
+    await recorder.stop();
   };
 }
 

@@ -35,6 +35,8 @@ interface Episode { process: ProcessId; operation: Operation }
 const MAX_ANCESTORS = 32;
 /** Writers of which it is known that they are of no interest. */
 const MAX_KNOWN = 4096;
+/** Changes that wait to be looked at, at most: more come faster than they can be judged, and history has them all. */
+const MAX_WAITING = 200_000;
 
 export class StateRecorder {
   private readonly episodes = new Map<string, Episode>();
@@ -42,6 +44,8 @@ export class StateRecorder {
   private matchers: Matcher[] = [];
   private readonly trips: TripWires;
   private readonly history: Recording['history'];
+  private stopped = false;
+  private waiting = 0;
   private lastChange: Seq = 0;
   private lastPoint: Seq = 0;
   private lastPointMs: number;
@@ -67,7 +71,15 @@ export class StateRecorder {
 
   /** A batch that is in history. Returns at once. */
   changed(changes: readonly Change[]): void {
+    if (this.stopped || this.waiting > MAX_WAITING) return;
+    this.waiting += changes.length;
     this.work = this.work.then(() => this.look(changes)).catch((error: unknown) => this.recording.failed(error));
+  }
+
+  /** Resolves once nothing more comes from here; what is not looked at yet never is. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.work;
   }
 
   /** What is due by time: call it about once a second. */
@@ -76,7 +88,9 @@ export class StateRecorder {
   }
 
   private async look(changes: readonly Change[]): Promise<void> {
+    this.waiting -= changes.length;
     for (const change of changes) {
+      if (this.stopped) return;
       if (change.unmounted) continue;
       this.lastChange = Math.max(this.lastChange, change.seq);
       if (this.rules.install && change.writer !== 0 && !this.plain.has(change.writer)) await this.lookForOperation(change);

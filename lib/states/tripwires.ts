@@ -4,7 +4,8 @@
  *
  * What a program does to files that the same program wrote is its own business: npm empties its node_modules, git its
  * objects. Content counts as unreadable when a sample of it can hardly be compressed, and only against what it takes
- * the place of: files that could. Guarantee: nothing is read unless enough was destroyed already.
+ * the place of: files that could. Guarantee: counting costs nothing of history; it is asked only when the bare numbers would
+ * trip, and then about a few of the files.
  */
 import { deflateRawSync } from 'node:zlib';
 import type { HistoryReader } from '../history/reader.js';
@@ -28,24 +29,29 @@ const INCOMPRESSIBLE = 0.95;
 /** Files of one group that are remembered, and that are looked into, at most. */
 const MAX_WROTE = 4096;
 const MAX_SAMPLES = 512;
+/** So many of a list tell how it is with all. */
+const PROBES = 32;
 /** How packed content begins: zlib (git's objects), gzip, zip, xz, zstd, bzip2, PNG, JPEG, git's packs, PDF. */
 const PACKED_HEADS = ['7801', '785e', '789c', '78da', '1f8b', '504b0304', 'fd377a58', '28b52ffd', '425a68', '89504e47', 'ffd8ff', '5041434b', '25504446'].map((hex) => Buffer.from(hex, 'hex'));
 const PACKED = /\.(gz|tgz|bz2|xz|zst|zip|7z|rar|jar|whl|jpe?g|png|gif|webp|heic|mp[34]|m4[av]|mkv|mov|webm|ogg|flac|pdf|docx|xlsx|pptx|woff2?)$/i;
 
-interface Seen { seq: Seq; timeNs: bigint; node: NodeId }
+interface Seen { seq: Seq; timeNs: bigint; node: NodeId; name: string | undefined; program: string }
 
-/** What one group did lately. */
+/** What one group did lately. Nothing of it was looked into but what `sealed` holds. */
 interface Group {
   deleted: Seen[];
   renamed: Seen[];
-  /** Readable content that is no more, and unreadable content that came. */
+  /** Files whose content is no more: overwritten, deleted, renamed over. */
   lost: Seen[];
+  /** Files with unreadable content that came. */
   sealed: Seen[];
   /** Files that it has written since it began to do anything, in the order of their first change. */
   wrote: Map<NodeId, Seq>;
   samples: number;
   lastNs: bigint;
   told: Set<Alarm>;
+  /** So many must there be until it is worth looking again. */
+  next: Record<Alarm, number>;
 }
 
 const endingOf = (name: string | undefined): string => /\.([^.]+)$/.exec(name ?? '')?.[1] ?? '';
@@ -58,8 +64,6 @@ export function isSealed(sample: Buffer): boolean {
 
 export class TripWires {
   private readonly groups = new Map<string, Group>();
-  /** Files already counted by a group, and who made them. */
-  private readonly makers = new Map<NodeId, string>();
 
   constructor(private readonly history: Asked, private rules: TripRules) {}
 
@@ -72,13 +76,16 @@ export class TripWires {
     const writer = change.writer === 0 ? null : await this.history.writer(change.writer);
     if (writer === null) return [];
     const group = this.groupOf(writer, change.timeNs);
-    if (writes(change) && !group.wrote.has(change.node) && group.wrote.size < MAX_WROTE) group.wrote.set(change.node, change.seq);
-    const program = programOf(writer).name;
-    const seen = { seq: change.seq, timeNs: change.timeNs, node: change.node };
-    if (change.marker === 'create') this.made(change.node, program);
-    else if (change.marker === 'delete') await this.deleted(group, change, seen, program);
-    else if (change.marker === 'rename') await this.renamed(group, change, seen, program);
-    else if (writes(change)) await this.modified(group, change, seen, program);
+    const seen = { seq: change.seq, timeNs: change.timeNs, node: change.node, name: change.name, program: programOf(writer).name };
+    if (change.marker === 'delete') {
+      group.deleted.push(seen);
+      group.lost.push(seen);
+    } else if (change.marker === 'rename') {
+      if (change.target !== undefined && !change.exchange) group.lost.push({ ...seen, node: change.target, name: change.name2 });
+      if (endingOf(change.name) !== '' && endingOf(change.name) !== endingOf(change.name2)) group.renamed.push(seen);
+    } else if (writes(change)) {
+      await this.written(group, change, seen);
+    }
     return this.tripped(group, change.seq, writer);
   }
 
@@ -87,96 +94,84 @@ export class TripWires {
     let group = this.groups.get(key);
     if (!group || nowNs - group.lastNs > this.rules.withinNs) {
       for (const [other, { lastNs }] of this.groups) if (nowNs - lastNs > this.rules.withinNs) this.groups.delete(other);
-      group = { deleted: [], renamed: [], lost: [], sealed: [], wrote: new Map(), samples: 0, lastNs: nowNs, told: new Set() };
+      const { deletion, encryption, renaming } = this.rules;
+      group = { deleted: [], renamed: [], lost: [], sealed: [], wrote: new Map(), samples: 0, lastNs: nowNs, told: new Set(), next: { deletion, encryption, renaming } };
       this.groups.set(key, group);
     }
     group.lastNs = nowNs;
-    for (const list of [group.deleted, group.renamed, group.lost, group.sealed]) {
-      while (list.length > 0 && nowNs - list[0]!.timeNs > this.rules.withinNs) list.shift();
-    }
+    for (const list of [group.deleted, group.renamed, group.lost, group.sealed]) dropOlder(list, nowNs - this.rules.withinNs);
     return group;
   }
 
-  private made(node: NodeId, program: string): void {
-    if (this.makers.size > 100_000) this.makers.clear();
-    this.makers.set(node, program);
-  }
-
-  /** The program that wrote this file last before `seq`. */
-  private async makerOf(node: NodeId, seq: Seq): Promise<string> {
-    const known = this.makers.get(node);
-    if (known !== undefined) return known;
-    const maker = await this.lastWriter(node, seq - 1);
-    const program = maker === null ? '' : programOf(maker).name;
-    this.made(node, program);
-    return program;
-  }
-
-  private async lastWriter(node: NodeId, upTo: Seq): Promise<Writer | null> {
-    for await (const { writer, marker } of this.history.nodeChanges(node, 0, upTo, { reverse: true })) {
-      if (writer !== 0 && marker !== 'rename') return this.history.writer(writer);
-    }
-    return null;
-  }
-
-  private async deleted(group: Group, change: Change, seen: Seen, program: string): Promise<void> {
-    const attr = await this.history.attr(change.node, change.seq - 1);
-    if (attr === null || (attr.mode & S_IFMT) !== S_IFREG || await this.makerOf(change.node, change.seq) === program) return;
-    group.deleted.push(seen);
-    await this.loses(group, change.node, change.seq, change.name, seen);
-  }
-
-  private async renamed(group: Group, change: Change, seen: Seen, program: string): Promise<void> {
-    if (change.target !== undefined && !change.exchange) await this.loses(group, change.target, change.seq, change.name2, { ...seen, node: change.target });
-    const [from, to] = [endingOf(change.name), endingOf(change.name2)];
-    if (from !== '' && from !== to && await this.makerOf(change.node, change.seq) !== program) group.renamed.push(seen);
-  }
-
-  /** Once for each file: content over content, or a new file's. */
-  private async modified(group: Group, change: Change, seen: Seen, program: string): Promise<void> {
+  /** Once for each file: what was in it before is lost, unless this group made it; what is in it now may be unreadable. */
+  private async written(group: Group, change: Change, seen: Seen): Promise<void> {
+    const first = !group.wrote.has(change.node);
+    if (first && group.wrote.size < MAX_WROTE) group.wrote.set(change.node, change.seq);
+    if (first && change.marker !== 'create') group.lost.push(seen);
+    if (change.marker === 'create' || group.told.has('encryption') || group.lost.length < this.rules.encryption / 4) return;
     if (group.sealed.some(({ node }) => node === change.node)) return;
-    const own = await this.makerOf(change.node, change.seq) === program && this.makers.has(change.node);
-    if (!own) {
-      this.made(change.node, program);
-      await this.loses(group, change.node, change.seq, undefined, seen);
-    }
-    if (group.lost.length >= this.rules.encryption / 4 && await this.sampleIsSealed(group, change.node, change.seq)) group.sealed.push(seen);
+    if (group.samples++ < MAX_SAMPLES && await this.sealedAt(change.node, change.seq)) group.sealed.push(seen);
   }
 
-  /** Content that is there before `seq` and then no more; counted when it could be read. */
-  private async loses(group: Group, node: NodeId, seq: Seq, name: string | undefined, seen: Seen): Promise<void> {
-    if (name !== undefined && PACKED.test(name)) return;
-    const attr = await this.history.attr(node, seq - 1);
-    if (attr === null || attr.uncaptured || attr.size < MIN_SAMPLE_BYTES || (attr.mode & S_IFMT) !== S_IFREG) return;
-    // Reading begins only when this may become something.
-    if (group.lost.length >= this.rules.encryption / 4 && await this.sampleIsSealed(group, node, seq - 1)) return;
-    group.lost.push(seen);
-  }
-
-  private async sampleIsSealed(group: Group, node: NodeId, seq: Seq): Promise<boolean> {
-    if (group.samples >= MAX_SAMPLES) return false;
-    group.samples++;
+  private async sealedAt(node: NodeId, seq: Seq): Promise<boolean> {
     return isSealed(await this.history.read(node, 0, SAMPLE_BYTES, seq).catch(() => Buffer.alloc(0)));
   }
 
   private async tripped(group: Group, now: Seq, writer: Writer): Promise<Tripped[]> {
-    const { deletion, encryption, renaming } = this.rules;
     const found: Tripped[] = [];
-    const over = (what: Alarm, limit: number, count: number): boolean => limit > 0 && count >= limit && !group.told.has(what);
-    if (over('deletion', deletion, group.deleted.length)) found.push({ what: 'deletion', first: group.deleted[0]!.seq, count: group.deleted.length, writer });
-    if (over('renaming', renaming, group.renamed.length)) found.push({ what: 'renaming', first: group.renamed[0]!.seq, count: group.renamed.length, writer });
-    const sealed = Math.min(group.lost.length, group.sealed.length);
-    if (over('encryption', encryption, sealed)) found.push({ what: 'encryption', first: Math.min(await this.firstSealed(group, now), group.lost[0]!.seq), count: sealed, writer });
-    for (const { what } of found) group.told.add(what);
+    const check = async (what: Alarm, list: readonly Seen[], seen: number, counts: (one: Seen) => Promise<boolean>): Promise<void> => {
+      const limit = this.rules[what];
+      if (limit === 0 || seen < group.next[what] || group.told.has(what)) return;
+      const count = Math.round(seen * await fractionOf(list, counts));
+      group.next[what] = seen + Math.max(limit / 2, limit - count);
+      if (count < limit) return;
+      group.told.add(what);
+      found.push({ what, first: what === 'encryption' ? Math.min(await this.firstSealed(group, now), list[0]!.seq) : list[0]!.seq, count, writer });
+    };
+    await check('deletion', group.deleted, group.deleted.length, (one) => this.ofAnother(one));
+    await check('renaming', group.renamed, group.renamed.length, (one) => this.ofAnother(one));
+    await check('encryption', group.lost, Math.min(group.lost.length, group.sealed.length), (one) => this.wasReadable(one));
     return found;
+  }
+
+  /** A file that another program wrote last before this change. */
+  private async ofAnother({ node, seq, program }: Seen): Promise<boolean> {
+    const attr = await this.history.attr(node, seq - 1);
+    if (attr === null || (attr.mode & S_IFMT) !== S_IFREG) return false;
+    for await (const { writer, marker } of this.history.nodeChanges(node, 0, seq - 1, { reverse: true })) {
+      if (writer === 0 || marker === 'rename') continue;
+      const maker = await this.history.writer(writer);
+      return maker === null || programOf(maker).name !== program;
+    }
+    return true;
+  }
+
+  private async wasReadable(one: Seen): Promise<boolean> {
+    if (PACKED.test(one.name ?? '') || !await this.ofAnother(one)) return false;
+    const attr = await this.history.attr(one.node, one.seq - 1);
+    return attr !== null && !attr.uncaptured && attr.size >= MIN_SAMPLE_BYTES && !await this.sealedAt(one.node, one.seq - 1);
   }
 
   /** Those that came before anything was looked into count, too. */
   private async firstSealed(group: Group, now: Seq): Promise<Seq> {
-    group.samples = 0;
-    for (const [node, seq] of group.wrote) if (await this.sampleIsSealed(group, node, now)) return seq;
+    let looked = 0;
+    for (const [node, seq] of group.wrote) if (looked++ < MAX_SAMPLES && await this.sealedAt(node, now)) return seq;
     return group.sealed[0]!.seq;
   }
+}
+
+function dropOlder(list: Seen[], thanNs: bigint): void {
+  const kept = list.findIndex(({ timeNs }) => timeNs >= thanNs);
+  if (kept !== 0) list.splice(0, kept < 0 ? list.length : kept);
+}
+
+/** For how many of these something holds, by a few of them. */
+async function fractionOf(list: readonly Seen[], holds: (one: Seen) => Promise<boolean>): Promise<number> {
+  const step = Math.max(1, Math.floor(list.length / PROBES));
+  const probed = list.filter((_, i) => i % step === 0);
+  let held = 0;
+  for (const one of probed) if (await holds(one)) held++;
+  return probed.length === 0 ? 0 : held / probed.length;
 }
 
 const writes = ({ marker, length }: Change): boolean => marker === 'create' || (marker === 'modify' && length > 0);

@@ -145,7 +145,7 @@ test('changes come in order, either way, and those of one node cost only those',
 
 test('a writer is what its record says', async (t) => {
   await scoped(async (scope) => {
-    const payload = { pid: 12, start: 34, ppid: 1, exe: '/usr/bin/vi\u00fc', argv: ['vi', 'a b'], uid: 1000, gid: 100, cgroup: '/user', certain: false };
+    const payload = { pid: 12, start: 34, ppid: 1, exe: '/usr/bin/vi\u00fc', argv: ['vi', 'a b'], uid: 1000, gid: 100, cgroup: '/user', certain: false, ancestors: [], session: '' };
     const { history } = await filled(scope, numbered([MOUNT, { kind: Kind.Writer, payload }]));
     t.deepEqual(await history.writer(2), { id: 2, ...payload });
     t.is(await history.writer(1), null);
