@@ -168,7 +168,7 @@ test('less shows what fits a screen at once, and q ends the program before the a
   const log = [process.execPath, cli, 'log', '--tree', tree.tree, tree.tree];
   const short = await onTerminal([...log, '-n', '3']);
   t.is(short.code, 0);
-  t.regex(plain(short.stdout), / 6003 [^]* 5999 /);
+  t.is(plain(short.stdout).match(/ create .* bash\[\d+\] /g)?.length, 3);
   const long = await onTerminal(log, { SEQ: 'q' }, { timeoutMs: 20_000 });
   t.is(long.code, 0);
   t.notRegex(plain(long.stdout), / f1\r/);
