@@ -58,8 +58,14 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
         child.stderr.destroy();
         resolve({ code, signal, stdout: Buffer.concat(out).toString(), stderr: Buffer.concat(err).toString(), ms: Date.now() - started });
       };
-      // A daemon that the command left behind may hold the pipes: what it wrote itself is here within a moment.
-      const lingering = setTimeout(finish, 300);
+      // A daemon that the command left behind may hold the pipes. What the command wrote itself is in them, but a timer that
+      // is late (a test kept the event loop busy) comes before they are read: they are read until they are empty.
+      const drain = (known: number): void => void setImmediate(() => setImmediate(() => {
+        const now = out.length + err.length;
+        if (now === known) finish();
+        else drain(now);
+      }));
+      const lingering = setTimeout(() => drain(-1), 300);
       child.on('close', () => {
         clearTimeout(lingering);
         finish();
