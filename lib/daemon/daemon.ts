@@ -119,12 +119,13 @@ export class Daemon implements LiveTree, Session {
     await extractor.caughtUp(journal.stats().lastSeq);
     const before = history.liveEntries();
     const pointsBefore = await history.points();
+    const boot = await bootId();
     const nested = viewIsNested();
     if (!nested) await mkdir(layout.view, { recursive: true, mode: 0o700 });
     const engine = new native.Engine({
       journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
       snapshotsLink: nested ? undefined : layout.view, transport: options.transport,
-      clean: await lastSessionEndedClean(history), bootId: await bootId(), version: options.version,
+      clean: lastSessionEndedClean(pointsBefore), bootId: boot, version: options.version,
     });
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
@@ -134,7 +135,7 @@ export class Daemon implements LiveTree, Session {
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     daemon.mountSeq = daemon.provisionalFrom = (await engine.start()).mountSeq;
     daemon.walk = daemon.awaitWalk();
-    await noteRestart(pointsBefore, await bootId(), { journal, history, mountSeq: daemon.mountSeq });
+    await noteRestart(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     await daemon.mountViews();
     undo.push(() => daemon.view?.unmount(true));

@@ -1,6 +1,5 @@
 /** Facts about this session and the one before it that go into the mount record. */
 import { readFile } from 'node:fs/promises';
-import type { HistoryReader } from '../history/reader.js';
 import type { Point, Seq } from '../history/types.js';
 import { appendPoint, type Points } from './mark.js';
 
@@ -10,8 +9,8 @@ export async function bootId(): Promise<string> {
 }
 
 /** Was the last mount followed by an unmount record? True for a history without any. */
-export async function lastSessionEndedClean(history: HistoryReader): Promise<boolean> {
-  const sessions = (await history.points()).filter(({ kind }) => kind === 'mount' || kind === 'unmount');
+export function lastSessionEndedClean(points: Point[]): boolean {
+  const sessions = points.filter(({ kind }) => kind === 'mount' || kind === 'unmount');
   const last = sessions.reduce((newest, point) => (point.seq > newest.seq ? point : newest), { seq: -1, kind: 'unmount' });
   return last.kind === 'unmount';
 }

@@ -9,7 +9,7 @@
  */
 import { deflateRawSync } from 'node:zlib';
 import type { HistoryReader } from '../history/reader.js';
-import type { Change, NodeId, Seq, Writer } from '../history/types.js';
+import type { Change, NodeAttr, NodeId, Seq, Writer } from '../history/types.js';
 import type { TripRules } from '../policy/trips.js';
 import { programOf } from './programs.js';
 
@@ -135,9 +135,11 @@ export class TripWires {
   }
 
   /** A file that another program wrote last before this change. */
-  private async ofAnother({ node, seq, program }: Seen): Promise<boolean> {
-    const attr = await this.history.attr(node, seq - 1);
-    if (attr === null || (attr.mode & S_IFMT) !== S_IFREG) return false;
+  private async ofAnother(one: Seen): Promise<boolean> {
+    return isFile(await this.history.attr(one.node, one.seq - 1)) && await this.madeByAnother(one);
+  }
+
+  private async madeByAnother({ node, seq, program }: Seen): Promise<boolean> {
     for await (const { writer, marker } of this.history.nodeChanges(node, 0, seq - 1, { reverse: true })) {
       if (writer === 0 || marker === 'rename') continue;
       const maker = await this.history.writer(writer);
@@ -147,9 +149,10 @@ export class TripWires {
   }
 
   private async wasReadable(one: Seen): Promise<boolean> {
-    if (PACKED.test(one.name ?? '') || !await this.ofAnother(one)) return false;
+    if (PACKED.test(one.name ?? '')) return false;
     const attr = await this.history.attr(one.node, one.seq - 1);
-    return attr !== null && !attr.uncaptured && attr.size >= MIN_SAMPLE_BYTES && !await this.sealedAt(one.node, one.seq - 1);
+    if (!isFile(attr) || attr.uncaptured || attr.size < MIN_SAMPLE_BYTES) return false;
+    return await this.madeByAnother(one) && !await this.sealedAt(one.node, one.seq - 1);
   }
 
   /** Those that came before anything was looked into count, too. */
@@ -159,6 +162,8 @@ export class TripWires {
     return group.sealed[0]!.seq;
   }
 }
+
+const isFile = (attr: NodeAttr | null): attr is NodeAttr => attr !== null && (attr.mode & S_IFMT) === S_IFREG;
 
 function dropOlder(list: Seen[], thanNs: bigint): void {
   const kept = list.findIndex(({ timeNs }) => timeNs >= thanNs);
