@@ -18,6 +18,17 @@ const PASSED_PER_NODE = 10;
 /** Runs that are scanned at the same time. */
 const PARALLEL_RUNS = 64;
 
+/** Follows a path from the root, name by name; null where one leads nowhere. */
+export async function walkPath(path: Name[], lookup: (node: NodeId, name: Name) => Promise<NameEntry | null>): Promise<NodeId | null> {
+  let node: NodeId = ROOT;
+  for (const name of path) {
+    const entry = await lookup(node, name);
+    if (entry === null) return null;
+    node = entry.node;
+  }
+  return node;
+}
+
 export class TreeReader {
   constructor(private readonly rocks: Rocks) {}
 
@@ -129,13 +140,7 @@ export class TreeReader {
   }
 
   async resolve(path: Name[], seq: Seq): Promise<NodeId | null> {
-    let node: NodeId = ROOT;
-    for (const name of path) {
-      const entry = await this.lookup(node, name, seq);
-      if (entry === null) return null;
-      node = entry.node;
-    }
-    return node;
+    return walkPath(path, (node, name) => this.lookup(node, name, seq));
   }
 
   async linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]> {

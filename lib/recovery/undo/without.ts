@@ -2,6 +2,7 @@
  * A history with one instant more: `target`, right after now, is the tree in which the selected writers never were. All
  * that plans and applies a rollback can so go to a state that never existed. Every other instant is as it was.
  */
+import { walkPath } from '../../history/tree.js';
 import type { HistoryReader } from '../../history/reader.js';
 import { ROOT, type Change, type Name, type NameEntry, type NodeAttr, type NodeId, type Seq } from '../../history/types.js';
 import { BLOCK_BYTES } from '../../history/values.js';
@@ -106,13 +107,7 @@ export class Without implements HistoryReader {
   }
 
   async resolve(path: Name[], seq: Seq): Promise<NodeId | null> {
-    let node: NodeId = ROOT;
-    for (const name of path) {
-      const entry = await this.lookup(node, name, seq);
-      if (!entry) return null;
-      node = entry.node;
-    }
-    return node;
+    return walkPath(path, (node, name) => this.lookup(node, name, seq));
   }
   async pathOf(node: NodeId, seq: Seq): Promise<Name[] | null> {
     if (!this.is(seq)) return this.base.pathOf(node, seq);
