@@ -70,7 +70,7 @@ export class ContentReader {
     return this.read(node, block * BLOCK_BYTES, BLOCK_BYTES, seq);
   }
 
-  /** Numbers of the blocks below size that hold data, ascending. */
+  /** Numbers of the blocks below size that hold data, ascending; one of zeroes may be among them, no other is missing. */
   async dataBlocks(node: NodeId, size: number, seq: Seq): Promise<number[]> {
     const cuts = await this.cuts(node, 0, seq);
     const blocks: number[] = [];
@@ -86,10 +86,10 @@ export class ContentReader {
       const start = block * BLOCK_BYTES;
       const entry = decodeBlock(value);
       const gone = cuts.some((cut) => cut.seq > since && cut.from <= start + entry.offset && cut.to >= start + entry.offset + entry.length);
-      settled = entry.kind === 'full' || gone;
-      if (gone || entry.data === null) continue;
-      blocks.push(block);
-      settled = true;
+      const holds = !gone && entry.data !== null;
+      if (holds) blocks.push(block);
+      // A patch that says nothing any more hides nothing of what lies under it.
+      settled = holds || entry.kind === 'full';
     }
     return blocks;
   }

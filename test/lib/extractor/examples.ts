@@ -105,6 +105,15 @@ test('what a truncation took away reads as zero when the file grows again', asyn
   });
 });
 
+test('a block whose newest patch is cut away still holds the data below it', async (t) => {
+  await withRecords([
+    MOUNT, create(101, 'f'), write(101, 0, Buffer.alloc(BLOCK, 'a'), BLOCK), write(101, 5000, Buffer.alloc(1000, 'b'), BLOCK), truncate(101, 4000), truncate(101, 2 * BLOCK),
+  ], async (history) => {
+    const node = (await history.lookup(ROOT, 'f', 6))!.node;
+    t.deepEqual(await history.dataRanges(node, 6), [{ offset: 0, length: BLOCK }]);
+  });
+});
+
 test('truncating a file of 10 GiB costs a handful of entries', async (t) => {
   const size = 10 * 2 ** 30;
   await withRecords([

@@ -51,6 +51,8 @@ async function difference(history: History, seq: number, root: Frozen, seen: Set
       seen.add(frozen.data);
       const bytes = await (type === S_IFREG ? history.read(node, 0, 1 << 24, seq) : history.readlink(node, seq));
       if (!bytes.equals(frozen.data)) return `${path}: content of ${bytes.length} bytes differs at ${firstDifference(bytes, frozen.data)}, expected ${frozen.data.length} bytes`;
+      for (const { offset, length } of type === S_IFREG ? await history.dataRanges(node, seq) : []) bytes.fill(0, offset, offset + length);
+      if (type === S_IFREG && bytes.some((byte) => byte !== 0)) return `${path}: data at ${bytes.findIndex((byte) => byte !== 0)} lies in no data range`;
     }
     const names = JSON.stringify(entries.map((entry) => entry.name));
     const wanted = JSON.stringify(frozen.children.map(([name]) => name));
