@@ -4,8 +4,8 @@
  * exit code. An error is one line and a hint on stderr; with --json one object of type exit_error.
  */
 import yargs, { type Argv } from 'yargs';
-import { hideBin } from 'yargs/helpers';
 import { RewindError } from '../lib/errors.js';
+import { typedWords } from '../lib/typed.js';
 import { flag, text, type Arguments, type Command } from './command.js';
 import { EXIT_INTERRUPTED, EXIT_OK, exitCode } from './exit.js';
 import { COMMANDS, COMMON_OPTIONS, flagOf, OPTIONS, type CommandSpec, type OptionSpec } from './options.js';
@@ -94,4 +94,4 @@ function report(error: unknown, json: boolean): number {
 }
 
 process.once('SIGINT', () => process.exit(EXIT_INTERRUPTED));
-process.exitCode = await main(hideBin(process.argv));
+process.exitCode = await main(typedWords());

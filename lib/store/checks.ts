@@ -3,8 +3,9 @@
  * concerned; order: from what the user typed to what the system lacks.
  */
 import { access, constants, lstat, readdir, realpath, stat, statfs } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { RewindError } from '../errors.js';
+import { absolutePath } from '../typed.js';
 import { isWithin, mountOf, mountsInside, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE, type Mount } from './mounts.js';
 
 /** Local file systems whose inode numbers stay the same and that nobody else changes behind our back. */
@@ -18,7 +19,7 @@ export const DEAD_SERVER: readonly string[] = ['ENOTCONN', 'ECONNABORTED', 'ECAN
  * stands. Names that do not exist yet are kept, too.
  */
 export async function realPath(path: string): Promise<string> {
-  const absolute = resolve(path);
+  const absolute = absolutePath(path);
   try {
     return await realpath(absolute);
   } catch (error) {

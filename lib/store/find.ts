@@ -3,8 +3,9 @@
  * Never asks a mounted file system anything but the path's symlinks.
  */
 import { access } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { RewindError } from '../errors.js';
+import { absolutePath } from '../typed.js';
 import { realPath } from './checks.js';
 import { storeLayout } from './layout.js';
 import { isWithin, mountOf, readMounts, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE } from './mounts.js';
@@ -62,7 +63,7 @@ export async function findTree(query: TreeQuery): Promise<FoundTree> {
  * @throws ERR_USAGE when it lies elsewhere
  */
 export async function placeInTree(found: FoundTree, path: string): Promise<string> {
-  const absolute = resolve(path);
+  const absolute = absolutePath(path);
   const unfollowed = join(await realPath(dirname(absolute)), basename(absolute));
   for (const place of [unfollowed, await realPath(absolute)]) {
     for (const root of [found.mountpoint, found.tree]) {

@@ -248,6 +248,16 @@ test('names that could steer a terminal, or are no text, are shown harmless and 
   t.is(await tree.rewind('cat', 'a\\x1b[2Jb\\x0ac', '--at', 'then'), 'evil');
 }));
 
+test('a shell gives names that are no text as they are, and may stand in a directory that has one', (t) => scoped(async (scope) => {
+  const tree = await mounted(scope);
+  const command = `'${process.execPath}' '${cli}'`;
+  const said = await shell(`d=$(printf 'd\\377'); f=$(printf 'f\\376 \\\\x'); mkdir "$d"; cd "$d"; echo bytes > "$f"
+    ${command} cat "$f" --at now; cd ..; ${command} cat "$d/$f" --at now; cd "$d"; echo new > "$f"; ${command} log "$f" --json; ${command} rollback --to now .`, { cwd: tree.tree });
+  const [first, second, ...saves] = said.split('\n');
+  t.deepEqual([first, second], ['bytes', 'bytes']);
+  t.like(JSON.parse(saves[0]!), { path: 'd\\xff/f\\xfe \\x' });
+}));
+
 test('help names examples, and loads nothing that it does not need', async (t) => {
   const help = await rewind(['--help'], { env: { ...process.env, REWIND_ADDON: '/nowhere' } });
   t.is(help.code, 0);
