@@ -5,7 +5,7 @@
  */
 import yargs, { type Argv } from 'yargs';
 import { RewindError } from '../lib/errors.js';
-import { typedWords } from '../lib/typed.js';
+import { typedWords } from '../lib/store/typed.js';
 import { flag, text, type Arguments, type Command } from './command.js';
 import { EXIT_INTERRUPTED, EXIT_OK, exitCode } from './exit.js';
 import { COMMANDS, COMMON_OPTIONS, flagOf, OPTIONS, type CommandSpec, type OptionSpec } from './options.js';

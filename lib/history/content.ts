@@ -3,6 +3,7 @@
  * before n, oldest first from the newest full entry on, each laid over the one before (a cut before an entry of the same
  * seq); beyond the file's size then, nothing.
  */
+import { Gather } from './gather.js';
 import { blockKey, cutKey, getInverse, getU64, seqInKey, u64Key } from './keys.js';
 import type { Rocks } from './rocks.js';
 import type { NodeId, Seq } from './types.js';
@@ -11,12 +12,21 @@ import { BLOCK_BYTES, corrupt, decodeBlock, decodeContent, type BlockEntry } fro
 /** Zero from `from` to `to` for everything before `seq`. */
 interface Cut { seq: Seq; from: number; to: number }
 interface Layer { seq: Seq; entry: BlockEntry }
+interface WantedBlock { node: NodeId; block: number; seq: Seq }
+interface FoundBlock { cuts: Cut[]; layers: Layer[]; contents: Map<number, Buffer> }
+/** A wanted block and its place among those that were asked for. */
+interface Place extends WantedBlock { index: number }
 
 const CACHE_BYTES = 16 << 20;
 /** Blocks whose entries are looked up at the same time. */
 const PARALLEL = 32;
 /** Entries that a scan over several blocks may pass for each of them. */
 const PASSED_PER_BLOCK = 4;
+/** Single blocks that are looked up together, and how many such looks there are at the same time. */
+const GATHERED = 128;
+const LOOKS = 2;
+/** Objects so much younger than the one before are no neighbours. */
+const NEAR = 8;
 
 /** Recently read content, bounded in bytes; content never changes, so that it is never stale. */
 class ContentCache {
@@ -46,6 +56,7 @@ class ContentCache {
 
 export class ContentReader {
   private readonly cache = new ContentCache();
+  private readonly gathered = new Gather<WantedBlock, FoundBlock>((wanted) => this.blocksOf(wanted), GATHERED, LOOKS);
 
   constructor(private readonly rocks: Rocks) {}
 
@@ -55,6 +66,11 @@ export class ContentReader {
     if (length === 0) return out;
     const first = Math.floor(offset / BLOCK_BYTES);
     const last = Math.floor((offset + length - 1) / BLOCK_BYTES);
+    if (first === last) {
+      const { layers, cuts, contents } = await this.gathered.ask({ node, block: first, seq });
+      lay(out, offset, first, layers, cuts, contents);
+      return out;
+    }
     const searching = this.cuts(node, offset, seq);
     for (let block = first; block <= last; block += PARALLEL) {
       const count = Math.min(PARALLEL, last - block + 1);
@@ -63,6 +79,52 @@ export class ContentReader {
       layers.forEach((own, i) => lay(out, offset, block + i, own, cuts, contents));
     }
     return out;
+  }
+
+  /** Single blocks, of files that were made one after the other as a rule: a scan for each stretch of neighbours. */
+  private async blocksOf(wanted: readonly WantedBlock[]): Promise<FoundBlock[]> {
+    const found: { cuts: Cut[]; layers: Layer[] }[] = wanted.map(() => ({ cuts: [], layers: [] }));
+    await Promise.all(stretchesOf(wanted).map(async (stretch) => {
+      const [cuts, layers] = await Promise.all([this.cutsOfAll(stretch), this.layersOfAll(stretch)]);
+      stretch.forEach(({ index }, i) => { found[index] = { cuts: cuts[i]!, layers: layers[i]! }; });
+    }));
+    const contents = await this.contents(found.flatMap(({ layers }) => layers));
+    return found.map((one) => ({ ...one, contents }));
+  }
+
+  private async layersOfAll(stretch: readonly Place[]): Promise<Layer[][]> {
+    const alone = ({ node, block, seq }: Place): Promise<Layer[]> => this.layers(node, block, seq);
+    if (stretch.length === 1) return [await alone(stretch[0]!)];
+    const all: Layer[][] = stretch.map(() => []);
+    const [first, last] = [stretch[0]!, stretch.at(-1)!];
+    let passed = 0;
+    let at = 0;
+    const range = { gte: blockKey(first.node, first.block, first.seq), lte: blockKey(last.node, last.block, 0) };
+    for await (const { key, value } of this.rocks.scan('blocks', range, { capacity: stretch.length * 2 })) {
+      const [node, block, since] = [getU64(key, 0), getU64(key, 8), seqInKey(key)];
+      while (at < stretch.length && isBefore(stretch[at]!, node, block)) at++;
+      const [place, own] = [stretch[at]!, all[at]!];
+      const counts = place.node === node && place.block === block && since <= place.seq && own.at(-1)?.entry.kind !== 'full';
+      if (counts) own.push({ seq: since, entry: decodeBlock(value) });
+      else if (++passed > stretch.length * PASSED_PER_BLOCK) return [...all.slice(0, at), ...await Promise.all(stretch.slice(at).map(alone))];
+    }
+    return all;
+  }
+
+  private async cutsOfAll(stretch: readonly Place[]): Promise<Cut[][]> {
+    const alone = ({ node, block, seq }: Place): Promise<Cut[]> => this.cuts(node, block * BLOCK_BYTES, seq);
+    if (stretch.length === 1) return [await alone(stretch[0]!)];
+    const all: Cut[][] = stretch.map(() => []);
+    let passed = 0;
+    let at = 0;
+    for await (const { key, value } of this.rocks.scan('cuts', { gte: u64Key(stretch[0]!.node), lt: u64Key(stretch.at(-1)!.node + 1) }, { capacity: 16 })) {
+      if (++passed > stretch.length * PASSED_PER_BLOCK) return [...all.slice(0, at), ...await Promise.all(stretch.slice(at).map(alone))];
+      const node = getU64(key, 0);
+      while (at < stretch.length && stretch[at]!.node < node) at++;
+      const cut = cutOf(key, value);
+      for (let i = at; stretch[i]?.node === node; i++) if (cut.seq <= stretch[i]!.seq) all[i]!.push(cut);
+    }
+    return all;
   }
 
   /** The whole block, as long as a block is. */
@@ -99,7 +161,7 @@ export class ContentReader {
     const cuts: Cut[] = [];
     const range = { gte: cutKey(node, seq, 0), lt: u64Key(node + 1) };
     for await (const { key, value } of this.rocks.scan('cuts', range, { capacity: 16 })) {
-      const cut = { seq: getInverse(key, 8), from: getU64(key, 16), to: getU64(value, 0) };
+      const cut = cutOf(key, value);
       cuts.push(cut);
       if (cut.from <= offset && cut.to === Number.MAX_SAFE_INTEGER) break;
     }
@@ -158,6 +220,24 @@ export class ContentReader {
     });
     return found;
   }
+}
+
+const cutOf = (key: Buffer, value: Buffer): Cut => ({ seq: getInverse(key, 8), from: getU64(key, 16), to: getU64(value, 0) });
+
+/** Does a place come before this block, in the order of keys? */
+const isBefore = (place: Place, node: NodeId, block: number): boolean => place.node < node || (place.node === node && place.block < block);
+
+/** Blocks in the order of their keys, in stretches of different blocks whose objects are neighbours. */
+function stretchesOf(wanted: readonly WantedBlock[]): Place[][] {
+  const places = wanted.map((one, index) => ({ ...one, index })).sort((a, b) => a.node - b.node || a.block - b.block);
+  const stretches: Place[][] = [];
+  for (const place of places) {
+    const stretch = stretches.at(-1);
+    const before = stretch?.at(-1);
+    if (before !== undefined && place.node - before.node <= NEAR && isBefore(before, place.node, place.block)) stretch!.push(place);
+    else stretches.push([place]);
+  }
+  return stretches;
 }
 
 /** Lays a block's entries and the cuts between them over `out`, which begins at `offset` of the file and is zero there. */

@@ -5,7 +5,7 @@
 import { access, constants, lstat, readdir, realpath, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RewindError } from '../errors.js';
-import { absolutePath } from '../typed.js';
+import { absolutePath } from './typed.js';
 import { isWithin, mountOf, mountsInside, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE, type Mount } from './mounts.js';
 
 /** Local file systems whose inode numbers stay the same and that nobody else changes behind our back. */

@@ -5,7 +5,7 @@
 import { access } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { RewindError } from '../errors.js';
-import { absolutePath } from '../typed.js';
+import { absolutePath } from './typed.js';
 import { realPath } from './checks.js';
 import { storeLayout } from './layout.js';
 import { isWithin, mountOf, readMounts, TREE_MOUNT_TYPE, VIEW_MOUNT_TYPE } from './mounts.js';

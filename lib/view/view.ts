@@ -4,6 +4,7 @@ import type { NodeId, Seq } from '../history/types.js';
 import { LruMap } from './lru.js';
 import { NodeTable, type Holder, type Slot } from './nodes.js';
 import type { Listing } from './ops/listing.js';
+import { ReadAhead, type Siblings } from './siblings.js';
 
 /** Where a view's answers come from. */
 export interface ViewSource {
@@ -14,6 +15,12 @@ export interface ViewSource {
   resolveTime(expression: string): Promise<{ seq: Seq; timeNs: bigint }>;
   /** May the state at seq still grow? So it is while the first walk over the tree has not come to its end. Default: never. */
   provisional?(seq: Seq): boolean;
+}
+
+/** What the kernel was told of a file: its size, and the small files that were named together with it, if it is one. */
+export interface KnownFile {
+  size: number;
+  among?: { siblings: Siblings; index: number };
 }
 
 /** What one request was given that must be taken back if its answer does not arrive. */
@@ -36,8 +43,9 @@ export class View {
   readonly nodes = new NodeTable();
   /** Directory listings that somebody may be in the middle of. */
   readonly listings = new LruMap<string, Promise<Listing>>(64);
-  /** Sizes of files that the kernel was told of and may read next. */
-  readonly sizes = new LruMap<string, number>(4096);
+  /** Files that the kernel was told of and may read next. */
+  readonly files = new LruMap<string, KnownFile>(4096);
+  readonly ahead: ReadAhead;
   readonly xattrs = new LruMap<string, Promise<Map<string, Buffer>>>(256);
   /** Which of many neighbouring nodes may have any, at an instant: see ops/xattrs.ts. */
   readonly xattrNodes = new LruMap<string, ReadonlySet<NodeId> | 'many'>(256);
@@ -45,7 +53,9 @@ export class View {
   /** Who owns the directories of the view itself. */
   readonly owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
-  constructor(readonly source: ViewSource) {}
+  constructor(readonly source: ViewSource) {
+    this.ahead = new ReadAhead(source.history);
+  }
 
   get history(): HistoryReader {
     return this.source.history;
@@ -62,6 +72,12 @@ export class View {
   provisional(seq: Seq): boolean {
     return this.source.provisional?.(seq) ?? false;
   }
+}
+
+/** Notes the size of a file that the kernel is told of; what a listing said of it stays. */
+export function rememberSize(view: View, seq: Seq, node: NodeId, size: number): void {
+  const key = objectKey(seq, node);
+  if (!view.files.get(key)) view.files.set(key, { size });
 }
 
 /** A key for what belongs to one object at one instant. */

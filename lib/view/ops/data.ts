@@ -13,7 +13,9 @@ export const read: Operation = (view, place, request) => {
   const { offset, size } = readIn(request.body);
   if (place.kind !== 'object') return EINVAL;
   const { slot, node } = place;
-  return view.history.read(node, offset, Math.min(size, MAX_READ_BYTES), slot.seq, view.sizes.get(objectKey(slot.seq, node)));
+  const known = view.files.get(objectKey(slot.seq, node));
+  if (offset === 0 && known?.among && size >= known.size) return view.ahead.content(known.among.siblings, known.among.index);
+  return view.history.read(node, offset, Math.min(size, MAX_READ_BYTES), slot.seq, known?.size);
 };
 
 export const lseek: Operation = async (view, place, request) => {

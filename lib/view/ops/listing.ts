@@ -2,14 +2,15 @@
  * What a directory holds, in a stable order, with attributes fetched a stretch at a time. A listing of the past never
  * changes; one of the view's own directories is taken anew whenever somebody begins to read it.
  */
-import { ROOT, type Name, type NodeId } from '../../history/types.js';
+import { ROOT, type Name, type NodeAttr, type NodeId, type Seq } from '../../history/types.js';
 import type { Entry, ShownAttr } from '../encode.js';
 import { pointNames } from '../instants.js';
 import { livesOf, namesIn, versionName, versionsIn } from '../lives.js';
 import { LruMap } from '../lru.js';
 import { inoOf, nodeidOf, pathKey, syntheticIno, type Place, type Slot } from '../nodes.js';
+import { siblingsOf } from '../siblings.js';
 import { objectKey, type View } from '../view.js';
-import { FOREVER, S_IFDIR, type U64 } from '../wire.js';
+import { FOREVER, S_IFDIR, S_IFMT, S_IFREG, type U64 } from '../wire.js';
 import { shown } from './attributes.js';
 import { PATHS } from './lookup.js';
 
@@ -53,13 +54,20 @@ async function pastListing(view: View, slot: Slot, directory: NodeId): Promise<L
     slice: async (from, count) => {
       const some = names.slice(from, from + count);
       const attrs = await view.history.attrs(some.map(({ node }) => node), slot.seq);
-      some.forEach(({ node }, i) => { if (!attrs[i]?.uncaptured) view.sizes.set(objectKey(slot.seq, node), attrs[i]?.size ?? 0); });
+      if (!view.provisional(slot.seq)) rememberFiles(view, slot.seq, some.map(({ node }, i) => ({ node, attr: attrs[i] ?? null })));
       return Promise.all(some.map(async ({ name, node }, i) => {
         const attr = attrs[i];
         return listedObject(slot, name, node, attr ? await shown(view, node, slot.seq, attr) : null);
       }));
     },
   };
+}
+
+function rememberFiles(view: View, seq: Seq, objects: readonly { node: NodeId; attr: NodeAttr | null }[]): void {
+  const files = objects.flatMap(({ node, attr }) => (attr && (attr.mode & S_IFMT) === S_IFREG && !attr.uncaptured ? [{ node, size: attr.size }] : []));
+  const siblings = siblingsOf(seq, files);
+  for (const { node, size } of files) view.files.set(objectKey(seq, node), { size });
+  siblings.files.forEach(({ node, size }, index) => view.files.set(objectKey(seq, node), { size, among: { siblings, index } }));
 }
 
 function listedObject(slot: Slot, name: Name, node: NodeId, attr: ShownAttr | null): Listed {

@@ -5,7 +5,7 @@ import { entryOut, noEntryOut } from '../encode.js';
 import { instantNamed } from '../instants.js';
 import { livesOf, versionName, versionsIn } from '../lives.js';
 import { inoOf, nodeidOf, syntheticNodeid, type Place, type Slot } from '../nodes.js';
-import { objectKey, type Grants, type View } from '../view.js';
+import { rememberSize, type Grants, type View } from '../view.js';
 import { FOREVER, NAME_MAX } from '../wire.js';
 import { ENAMETOOLONG, ENOENT, type Answer, type Operation } from './answer.js';
 import { shown, syntheticStatus } from './attributes.js';
@@ -61,6 +61,6 @@ async function pathDirectory(view: View, path: readonly Name[], grants: Grants):
 async function object(view: View, slot: Slot, node: NodeId, nameSeconds: number): Promise<Answer> {
   const attr = await view.history.attr(node, slot.seq);
   if (!attr) return ENOENT;
-  if (!attr.uncaptured) view.sizes.set(objectKey(slot.seq, node), attr.size);
+  if (!attr.uncaptured) rememberSize(view, slot.seq, node, attr.size);
   return entryOut({ nodeid: nodeidOf(slot, node), ino: inoOf(node, slot.seq), attr: await shown(view, node, slot.seq, attr), nameSeconds, attrSeconds: FOREVER });
 }

@@ -116,7 +116,7 @@ test('a view in use is unmounted only lazily; who is left in it gets errors, not
     await view.unmount(true);
     sitter.stdin.write('\n');
     await until('he has tried', () => said.includes('exit'), 10_000);
-    t.regex(said, /not connected|No such file|aborted/);
+    t.regex(said, /not connected|No such file|connection abort/);
   });
 });
 

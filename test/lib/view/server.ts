@@ -127,6 +127,32 @@ test('a long directory is read page by page, each name once, by every page size'
   }
 });
 
+test('small files that are read one after the other are read ahead, each once; others are not', async (t) => {
+  const history = new MemoryHistory();
+  for (let i = 0; i < 100; i++) history.file(`f${100 + i}`, `content ${i}`);
+  history.file('large', 'x'.repeat(70_000));
+  const reads: number[] = [];
+  const read = history.read.bind(history);
+  history.read = (node, ...rest) => {
+    reads.push(node);
+    return read(node, ...rest);
+  };
+  const kernel = new ViewKernel(history);
+  const { nodeid } = await kernel.must('@now');
+  await kernel.list(nodeid, { pageBytes: 131_072 });
+  t.is(await kernel.content('@now/f150'), 'content 50');
+  t.is(reads.length, 1);
+  reads.length = 0;
+  for (let i = 0; i < 100; i++) t.is(await kernel.content(`@now/f${100 + i}`), `content ${i}`);
+  t.is((await kernel.content('@now/large')).length, 70_000);
+  t.is(await kernel.content('@now/f120'), 'content 20');
+  t.deepEqual([reads.length, new Set(reads).size], [102, 101]);
+  reads.length = 0;
+  await kernel.list(nodeid, { pageBytes: 131_072 });
+  await kernel.content('@now/f100');
+  t.is(reads.length, 16);
+});
+
 test('what the kernel forgets takes no memory, whatever was handed out', async (t) => {
   const history = fooHistory();
   history.mkdir('d');

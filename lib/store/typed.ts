@@ -4,7 +4,7 @@
  */
 import { readFileSync, readlinkSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { showName } from './paths.js';
+import { showName } from '../paths.js';
 
 /** What Node puts in the place of bytes that are not UTF-8. */
 const LOST = '\ufffd';
