@@ -92,6 +92,13 @@ export const OPTIONS: Record<string, OptionSpec> = {
   path: { type: 'string', value: 'PATH', describe: 'Search only among changes of this file, or under this directory' },
   'read-only': { type: 'boolean', describe: 'Test in views instead of forks: nothing can be written there, and no program of the tree run' },
   note: { type: 'string', value: 'TEXT', describe: 'A remark, shown by `rewind points`' },
+  'point-name': { type: 'string', flag: 'name', value: 'NAME', describe: 'A name for the point, usable wherever a time is' },
+  begin: { type: 'boolean', describe: 'Begin a transaction over these files; prints its id' },
+  recover: { type: 'boolean', describe: 'Put this file back: to what was written last when that cannot be read, else to the version before' },
+  'recover-to': { type: 'string', flag: 'to', value: 'TIME', describe: 'With --recover: to this instant' },
+  commit: { type: 'string', value: 'ID', describe: 'End a transaction; what it changed stays' },
+  cancel: { type: 'string', value: 'ID', describe: 'End a transaction; its files are put back as they were when it began' },
+  'only-family': { type: 'number', flag: 'family', value: 'PID', describe: 'With --begin: a cancel takes back only what this process and all that it started did' },
 };
 
 const WHERE = ['tree', 'store'];
@@ -225,16 +232,28 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind mark before-upgrade', 'then: rewind rollback --to before-upgrade']],
   },
   {
+    name: 'notify', positionals: '[FILE..]', describe: 'For programs and scripts: files are consistent now; put one back; a transaction over several begins and ends',
+    arguments: { FILE: 'A file in the tree' },
+    options: ['point-name', 'note', 'recover', 'recover-to', 'begin', 'only-family', 'commit', 'cancel', ...WHERE],
+    examples: [
+      ['rewind notify app.db app.db-wal', 'a point: `rewind points --state notify`, and the time last-notify'], ['rewind notify --recover app.db', 'the last good version is put back'], ['rewind notify --begin a.conf b.conf', 'prints an id'],
+      ['rewind notify --commit 5f0c31aa9be7', 'it ends well'], ['rewind notify --cancel 5f0c31aa9be7', 'both files are as they were'],
+    ],
+  },
+  {
     name: 'watch', positionals: '', describe: 'Print changes as they happen, one JSON object a line',
     arguments: {},
     options: WHERE,
     examples: [['rewind watch | jq -r .path', 'the paths being changed']],
   },
   {
-    name: 'policy', positionals: '<ACTION> [PATH..]', describe: 'What is captured how: show the rules, check which applies, edit them',
-    arguments: { ACTION: 'show, check (the file; with PATH: which rule decides for it) or edit ($EDITOR)', PATH: 'For check; a path that ends with / is a directory' },
+    name: 'policy', positionals: '<ACTION> [WHAT..]', describe: 'What is captured how, and who puts damaged files back: show and check the rules, change them; what was put back',
+    arguments: {
+      ACTION: 'show, check (the file; with a path: which rule decides for it), status (files that were put back), edit ($EDITOR), set, pause, resume, remove (one rule)',
+      WHAT: 'For check paths, where one that ends with / is a directory; for set, pause, resume and remove the pattern of a rule (or the name of a point); for set then KEY=VALUE',
+    },
     options: WHERE,
-    examples: [['rewind policy show', 'the rules in force, and who says so'], ['rewind policy check build/app.o', 'which rule decides for a path'], ['rewind policy check', 'is policy.toml right? exit code 2 when not'], ['rewind policy edit', 'a wrong file is never saved']],
+    examples: [['rewind policy show', 'the rules in force, and who says so'], ['rewind policy check build/app.o', 'which rule decides for a path'], ['rewind policy check', 'is policy.toml right? exit code 2 when not'], ['rewind policy edit', 'a wrong file is never saved'], ["rewind policy set '*.db' recover=automatic retries=5", 'changes that rule, or makes it'], ["rewind policy pause '*.db'", 'until rewind policy resume'], ['rewind policy status', 'files that were put back, and those that could not be']],
   },
   {
     name: 'view', positionals: '<STORE> <MOUNTPOINT>', describe: 'Show the past of a store as a read-only directory, with no tree',

@@ -2,7 +2,7 @@
 import { COMMANDS, COMMON_OPTIONS, flagOf, OPTIONS, type CommandSpec, type OptionSpec } from './options.js';
 
 /** Everything between two of these lines is written by `npm run docs`. */
-export const BEGIN = '<!-- from cli/options.ts: npm run docs -->';
+export const BEGIN = '<!-- from the table in the sources: npm run docs -->';
 export const END = '<!-- end -->';
 
 const signature = ({ name, positionals, command }: CommandSpec): string => `rewind ${name} ${positionals}`.trim() + (command ? ' [-- CMD]' : '');

@@ -101,6 +101,29 @@ export interface EngineStats {
   recapturing: boolean;
 }
 
+/** An I/O error of a backing file. */
+export interface Trouble {
+  /** Of a read that waits for answerTrouble; 0: nobody waits. */
+  id: number;
+  what: 'read' | 'write' | 'sync' | 'close';
+  ino: number;
+  offset: number;
+  length: number;
+  errno: number;
+  /** The thread whose call it was; 0 for the kernel's own. */
+  thread: number;
+}
+
+export interface BackingPiece {
+  /** Shorter than was asked for at the file's end. */
+  data: Buffer;
+  /** Of the whole file. */
+  size: number;
+  ino: number;
+  /** Open handles for writing, through the mount. */
+  writers: number;
+}
+
 export interface Engine {
   /** Mounts, appends the mount record, starts the threads. Resolves to that record's seq once the mount answers. */
   start(): Promise<{ mountSeq: number; rootIno: bigint }>;
@@ -122,6 +145,14 @@ export interface Engine {
   stats(): EngineStats;
   /** Unmounts (rejects with EBUSY, still mounted, when in use and not lazy), waits for the threads, appends the unmount record. */
   stop(options: { lazy: boolean; reason: string }): Promise<void>;
+  /** Told of backing files that fail, on the JavaScript thread; only while there is patience. After start. */
+  onTrouble(callback: (troubles: Trouble[]) => void): void;
+  /** How long a read that fails waits for an answer, in milliseconds; 0 (the default): nothing is told. */
+  setPatience(milliseconds: number): void;
+  /** The bytes that a read should have got, or that nobody knows them. */
+  answerTrouble(id: number, bytes: Buffer | null): void;
+  /** Of the backing file at a path from the root of the tree, read anew; EINVAL for what is no regular file. At most 4 MiB. */
+  readBacking(path: Buffer, offset: number, length: number): Promise<BackingPiece>;
   /** Called once when the kernel connection ended without stop(): somebody else unmounted it. */
   onGone(callback: () => void): void;
 }
@@ -214,6 +245,8 @@ export interface NativeAddon {
   /** fdatasync(2) of a file or directory by path. */
   syncPath(path: string): Promise<void>;
   crc32c(data: Buffer, seed?: number): number;
+  /** Who connected a unix socket to this one, as the kernel knows it (SO_PEERCRED, unix(7)). */
+  peerOf(fd: number): { pid: number; uid: number };
   /** Index of the rule that decides for a path from the root of the tree; -1 when none matches. */
   policyRule(rules: NativeRule[], path: Buffer, directory: boolean): number;
 }

@@ -1,29 +1,36 @@
-/** `rewind policy`: what is captured how; which rule decides for a path; changing the rules without ever leaving a wrong file behind. */
-import { spawn } from 'node:child_process';
-import { lstat, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+/** `rewind policy`: what is captured how, and who puts damaged files back; which rule decides for a path; changing the rules. */
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { safeForTerminal } from '../../lib/paths.js';
 import { RewindError } from '../../lib/errors.js';
 import { parsePolicy } from '../../lib/policy/file.js';
-import { EMPTY_FILE } from '../../lib/policy/template.js';
-import type { PolicyPathRow, PolicyRow } from '../../lib/daemon/protocol.js';
+import type { PolicyPathRow, PolicyRow, RecoveryPolicyRow, RecoveryRow } from '../../lib/daemon/protocol.js';
 import { place, withTree, type Tree } from '../ask.js';
 import type { Arguments } from '../command.js';
-import type { Output } from '../output.js';
+import { showTime, type Output } from '../output.js';
+import { changeRule, editPolicy, keysFrom, readPolicy } from '../policyfile.js';
+
+/** What is done, and how many words go with it. */
+const ACTIONS: Record<string, { least: number; most: number; words: string }> = {
+  show: { least: 0, most: 0, words: 'no path' }, status: { least: 0, most: 0, words: 'no path' }, check: { least: 0, most: Infinity, words: 'paths' }, edit: { least: 0, most: 0, words: 'no path' },
+  pause: { least: 1, most: 1, words: 'one pattern' }, resume: { least: 1, most: 1, words: 'one pattern' }, remove: { least: 1, most: 1, words: 'one pattern' },
+  set: { least: 2, most: Infinity, words: 'a pattern and KEY=VALUE' },
+};
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   const action = String(args['ACTION']);
-  const paths = (args['PATH'] ?? []) as string[];
-  if (action !== 'show' && action !== 'check' && action !== 'edit') {
-    throw new RewindError('ERR_USAGE', `rewind policy ${action}: show, check or edit was expected`, 'rewind policy --help');
-  }
-  if (action !== 'check' && paths.length > 0) throw new RewindError('ERR_USAGE', `rewind policy ${action} takes no path`, 'rewind policy check PATH says which rule decides for it.');
-  await withTree(args, paths[0], out, async (tree) => {
+  const words = (args['WHAT'] ?? []) as string[];
+  const takes = Object.hasOwn(ACTIONS, action) ? ACTIONS[action]! : null;
+  if (!takes) throw new RewindError('ERR_USAGE', `rewind policy ${safeForTerminal(action)}: ${Object.keys(ACTIONS).join(', ')} was expected`, 'rewind policy --help');
+  if (words.length < takes.least || words.length > takes.most) throw new RewindError('ERR_USAGE', `rewind policy ${action} takes ${takes.words}`, 'rewind policy --help');
+  await withTree(args, action === 'check' ? words[0] : undefined, out, async (tree) => {
+    const file = tree.found.store.layout.policy;
     if (action === 'show') await show(await policyOf(tree), out);
-    else if (action === 'edit') await edit(tree, out);
-    else if (paths.length > 0) await checkPaths(tree, args, paths, out);
-    else await checkFile(tree, out);
+    else if (action === 'status') await status(tree, out);
+    else if (action === 'edit') await editPolicy(file, out);
+    else if (action === 'check' && words.length > 0) await checkPaths(tree, args, words, out);
+    else if (action === 'check') await checkFile(file, out);
+    else await changeRule(file, words[0]!, action === 'set' ? keysFrom(words.slice(1)) : action as 'pause' | 'resume' | 'remove', out);
   });
 }
 
@@ -34,21 +41,46 @@ async function policyOf({ client }: Tree): Promise<PolicyRow> {
 
 async function show(policy: PolicyRow, out: Output): Promise<void> {
   if (out.json) return await out.object(policy);
-  const width = Math.max(7, ...policy.rules.map(({ pattern }) => safeForTerminal(pattern).length));
-  await out.line(`${'CAPTURE'.padEnd(10)}  ${'PATTERN'.padEnd(width)}  BY`);
-  for (const { capture, pattern, by } of policy.rules) await out.line(`${capture.padEnd(10)}  ${safeForTerminal(pattern).padEnd(width)}  ${safeForTerminal(by)}`);
-  await out.line(`${'each-write'.padEnd(10)}  ${'(the rest)'.padEnd(width)}`);
+  const patterns = [...policy.rules, ...policy.recovery].map(({ pattern }) => safeForTerminal(pattern).length);
+  const width = Math.max('(the rest)'.length, ...patterns);
+  const row = (what: string, pattern: string, by: string): Promise<void> => out.line(`${what.padEnd(10)}  ${safeForTerminal(pattern).padEnd(width)}  ${safeForTerminal(by)}`.trimEnd());
+  await row('CAPTURE', 'PATTERN', 'BY');
+  for (const { capture, pattern, by } of policy.rules) await row(capture, pattern, by);
+  await row('each-write', '(the rest)', '');
+  await out.line('');
+  await row('RECOVER', 'PATTERN', 'BY');
+  for (const rule of policy.recovery) await row(rule.recover, rule.pattern, `${rule.by}  ${inWords(rule)}`);
+  await row(policy.default_recovery.recover, '(the rest)', '');
+  for (const { patterns: words, by } of policy.paused) await row('paused', words.join(' '), by);
   out.remark(`The last rule that matches decides. ${policy.exists ? `File: ${safeForTerminal(policy.file)}` : 'There is no policy file; rewind policy edit makes one'}.`);
   if (policy.refused !== null) out.remark(`The file as it is now is NOT in force: ${safeForTerminal(policy.refused)}`);
 }
 
+function inWords({ recover, retries, timeout_ms, check_ms }: RecoveryPolicyRow): string {
+  if (recover === 'manual') return '';
+  return `${retries} ${retries === 1 ? 'try' : 'tries'} of ${timeout_ms / 1000} s${check_ms === null ? '' : `, compared every ${check_ms / 1000} s`}`;
+}
+
+/** Every recovery that there was. */
+async function status({ client }: Tree, out: Output): Promise<void> {
+  const rows: RecoveryRow[] = [];
+  for await (const row of client.call('recoveries', {})) {
+    if (out.json) await out.object(row);
+    else rows.push(row);
+  }
+  if (out.json) return;
+  if (rows.length === 0) return out.remark('No file was ever put back.');
+  const table = rows.map(({ id, cause, writer, started, tries_left, result, path, note }) => [
+    `${id} ${cause}`, writer ? `${writer.exe.split('/').at(-1) || '?'}[${writer.pid}]` : '-', showTime(started), String(tries_left), result === 'failed' ? 'FAILED' : result, `${path}${note ? `  (${note})` : ''}`,
+  ]);
+  table.unshift(['JOB', 'WRITER', 'STARTED', 'TRIES LEFT', 'RESULT', 'PATH']);
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  for (const row of table) await out.line(row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd());
+}
+
 /** As it lies there now, whether somebody has read it yet or not. */
-async function checkFile({ found }: Tree, out: Output): Promise<void> {
-  const file = found.store.layout.policy;
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
-    throw error;
-  });
+async function checkFile(file: string, out: Output): Promise<void> {
+  const text = await readPolicy(file);
   const { rules } = parsePolicy(text ?? '', file);
   if (out.json) await out.object({ file, exists: text !== null, rules: rules.length });
   else await out.line(`${safeForTerminal(file)}: ${text === null ? 'there is none' : 'right'}; ${rules.length} rules with the built-in ones`);
@@ -59,12 +91,14 @@ async function checkPaths(tree: Tree, args: Arguments, typed: string[], out: Out
   for await (const row of tree.client.call('policy', { paths })) {
     if (!('path' in row)) continue;
     if (out.json) await out.object(row);
-    else await out.line(described(row));
+    else for (const line of described(row)) await out.line(line);
   }
 }
 
-function described({ path, capture, rule }: PolicyPathRow): string {
-  return `${capture.padEnd(10)}  ${safeForTerminal(path) || '.'}  ${rule ? `(${safeForTerminal(rule.pattern)}, ${safeForTerminal(rule.by)})` : '(no rule matches)'}`;
+function described({ path, capture, rule, recovery, recovery_rule }: PolicyPathRow): string[] {
+  const by = (one: { pattern: string; by: string } | null): string => (one ? `(${safeForTerminal(one.pattern)}, ${safeForTerminal(one.by)})` : '(no rule matches)');
+  const name = safeForTerminal(path) || '.';
+  return [`${capture.padEnd(10)}  ${name}  ${by(rule)}`, ...recovery_rule ? [`${recovery.recover.padEnd(10)}  ${name}  ${by(recovery_rule)}`] : []];
 }
 
 /** What is not there is a directory when it is written as one. */
@@ -73,41 +107,4 @@ async function isDirectory(tree: Tree, args: Arguments, typed: string): Promise<
   const inTree = await place(tree, args, typed);
   const root = tree.found.mountpoint ?? tree.found.tree;
   return await lstat(join(root, inTree)).then((stat) => stat.isDirectory(), () => false);
-}
-
-async function edit({ found }: Tree, out: Output): Promise<void> {
-  const file = found.store.layout.policy;
-  const before = await readFile(file, 'utf8').catch(() => EMPTY_FILE);
-  const directory = await mkdtemp(join(tmpdir(), 'rewind-policy-'));
-  const draft = join(directory, 'policy.toml');
-  try {
-    await writeFile(draft, before, { mode: 0o600 });
-    for (;;) {
-      await openEditor(draft);
-      const text = await readFile(draft, 'utf8');
-      try {
-        parsePolicy(text, draft);
-      } catch (error) {
-        out.remark((error as Error).message);
-        if (process.stdin.isTTY && await out.confirm('Edit it again?')) continue;
-        throw error;
-      }
-      if (text === before) return out.remark('Nothing was changed.');
-      await writeFile(`${file}.new`, text, { mode: 0o600 });
-      await rename(`${file}.new`, file);
-      if (out.json) await out.object({ file, changed: true });
-      else await out.line(`${safeForTerminal(file)} is in force within a second or two`);
-      return;
-    }
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
-}
-
-/** $VISUAL or $EDITOR may hold arguments: the shell reads it, as git does. */
-async function openEditor(file: string): Promise<void> {
-  const editor = process.env['VISUAL'] || process.env['EDITOR'] || 'vi';
-  const child = spawn('/bin/sh', ['-c', `${editor} "$1"`, 'sh', file], { stdio: 'inherit' });
-  const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('exit', resolve));
-  if (code !== 0) throw new RewindError('ERR_REFUSED', `Nothing was changed: the editor (${editor}) ended with ${code === null ? 'a signal' : `exit code ${code}`}`, 'Set EDITOR to the editor of your choice.');
 }

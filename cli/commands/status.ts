@@ -40,6 +40,9 @@ function describe(status: StatusRow): string[] {
   if (byCapture('on-close')) lines.push(row('on close', byCapture('on-close')));
   if (passthrough !== null && excluded.length > 0) lines.push(row('', passthrough ? 'read and written by the kernel directly' : 'read and written through the daemon, as all files'));
   if (refused !== null) lines.push(row('POLICY', `${refused}; the one before is in force`));
+  const { recovery } = status;
+  if (recovery.running > 0) lines.push(row('recovering', `${recovery.running} ${recovery.running === 1 ? 'file' : 'files'}; rewind policy status`));
+  for (const { path, note } of recovery.failed) lines.push(row('DAMAGED', `${path}: ${note}; it could not be put back`));
   if (status.failed !== null) lines.push(row('FAILED', `${status.failed}`), row('', 'Nothing is lost: what is not in history is in the journal. See daemon.log in the store.'));
   return lines;
 }

@@ -7,7 +7,7 @@ import { connect as connectSocket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { RewindError } from '../errors.js';
 import type { Store } from '../store/store.js';
-import type { methods as Table } from './methods.js';
+import type { callMethod as CallMethod } from './methods.js';
 import type { OfflineSession } from './offline.js';
 import type { MethodName, Methods } from './protocol.js';
 import { END_TRAILER, fromWire, withSocketPath, type WireError } from './socket.js';
@@ -40,8 +40,8 @@ export async function connect(store: Store): Promise<Client> {
 
 /** Loads what only this way needs (the database, the addon): a question to a daemon is answered sooner without. */
 async function openStoreClient(store: Store): Promise<Client> {
-  const [{ openOffline }, { methods }] = await Promise.all([import('./offline.js'), import('./methods.js')]);
-  return new StoreClient(await openOffline(store), methods);
+  const [{ openOffline }, { callMethod }] = await Promise.all([import('./offline.js'), import('./methods.js')]);
+  return new StoreClient(await openOffline(store), callMethod);
 }
 
 /** Is a daemon listening? */
@@ -79,7 +79,8 @@ class DaemonClient implements Client {
     let response: IncomingMessage;
     try {
       response = await post(this.socket, method, args, signal);
-      if (method === 'cat') yield* response as AsyncIterable<Buffer>;
+      if (response.statusCode !== 200) for await (const _ of response) continue;  // the error once more, for who reads no trailers
+      else if (method === 'cat') yield* response as AsyncIterable<Buffer>;
       else for await (const line of createInterface({ input: response })) yield JSON.parse(line) as Methods[M]['item'];
     } catch (cause) {
       if (signal?.aborted) return;
@@ -99,10 +100,10 @@ class DaemonClient implements Client {
 
 class StoreClient implements Client {
   readonly kind = 'store';
-  constructor(private readonly session: OfflineSession, private readonly methods: typeof Table) {}
+  constructor(private readonly session: OfflineSession, private readonly callMethod: typeof CallMethod) {}
 
-  call<M extends MethodName>(method: M, args: Methods[M]['args'], signal: AbortSignal = new AbortController().signal): AsyncGenerator<Methods[M]['item']> {
-    return this.methods[method](this.session, args as never, signal) as AsyncGenerator<Methods[M]['item']>;
+  async *call<M extends MethodName>(method: M, args: Methods[M]['args'], signal: AbortSignal = new AbortController().signal): AsyncGenerator<Methods[M]['item']> {
+    yield* this.callMethod(method, this.session, args, signal, { pid: process.pid, uid: process.geteuid!() });
   }
 
   close(): Promise<void> {

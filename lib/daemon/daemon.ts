@@ -17,8 +17,12 @@ import { mountView, type MountedView } from '../view/mount.js';
 import { compileRules } from '../policy/decide.js';
 import { PolicySource } from '../policy/source.js';
 import { busyHint } from './busy.js';
+import { Checker } from './checker.js';
 import { mountError } from './errors.js';
 import { unmountForks } from './forks.js';
+import { JobTable } from './jobs.js';
+import { addMark } from './mark.js';
+import { Recoverer, type Ward } from './recovery.js';
 import { bootId, lastSessionEndedClean, noteRestart } from './sessions.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
@@ -62,6 +66,8 @@ export class Daemon implements LiveTree, Session {
   private stopping: Promise<Seq> | null = null;
   private failure: Error | null = null;
   private endStates: () => Promise<void> = async () => undefined;
+  recoverer!: Recoverer;
+  private checker!: Checker;
   /** Fires when the tree is unmounted. */
   private readonly ending = new AbortController();
   private resolveEnded!: (reason: string) => void;
@@ -76,6 +82,7 @@ export class Daemon implements LiveTree, Session {
     readonly engine: Engine,
     private readonly extractor: Extractor,
     readonly policy: PolicySource,
+    readonly jobs: JobTable,
   ) {
     extractor.onError((error) => this.fail('The extractor stopped', error));
     extractor.onStall((error) => options.onFailure?.('The extractor waits for room', error));
@@ -130,13 +137,15 @@ export class Daemon implements LiveTree, Session {
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
     policy.follow(({ rules, interval }) => engine.setPolicy(compileRules(rules), Math.ceil(interval)));
-    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy);
+    const jobs = await JobTable.load(layout.recoveries);
+    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs);
     policy.onRefused((error) => options.onFailure?.('The policy file was refused', error));
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     daemon.mountSeq = daemon.provisionalFrom = (await engine.start()).mountSeq;
     daemon.walk = daemon.awaitWalk();
     await noteRestart(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
+    daemon.lookAfterFiles();
     await daemon.mountViews();
     undo.push(() => daemon.view?.unmount(true));
     const control = await serveControl(daemon, layout.socket);
@@ -146,6 +155,19 @@ export class Daemon implements LiveTree, Session {
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close());
     void daemon.loadBaseline(before);
     return daemon;
+  }
+
+  private lookAfterFiles(): void {
+    const { history, engine, policy, mountpoint } = this;
+    const ward: Ward = {
+      history, engine, policy, mountpoint, settle: () => this.settle(), walked: () => this.walked(),
+      addPoint: async (note, phase) => { await addMark(this, this, 'recover', '', note, undefined, phase); },
+      report: (what, error) => this.options.onFailure?.(what, error),
+    };
+    this.recoverer = new Recoverer(ward, this.jobs);
+    this.checker = new Checker(ward, this.recoverer);
+    this.recoverer.start();
+    this.checker.start();
   }
 
   private async mountViews(): Promise<void> {
@@ -231,6 +253,7 @@ export class Daemon implements LiveTree, Session {
 
   private async shutDown({ lazy, reason }: { lazy: boolean; reason: string }): Promise<Seq> {
     await unmountForks(this.store, lazy);
+    await Promise.all([this.checker.stop(), this.recoverer.stop()]);
     try {
       await this.view?.unmount(lazy);
       this.view = null;
@@ -250,6 +273,8 @@ export class Daemon implements LiveTree, Session {
 
   private async stillMounted(error: unknown): Promise<never> {
     if (!this.view) await this.mountViews();
+    this.recoverer.start();
+    this.checker.start();
     if (!isBusy(error)) throw error;
     throw new RewindError('ERR_BUSY', `${this.mountpoint} is in use`, await busyHint(this.mountpoint), { cause: error });
   }

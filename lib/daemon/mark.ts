@@ -1,15 +1,25 @@
 /** Points that we make: a record of kind `mark` in the journal, like every other change. */
 import type { HistoryReader } from '../history/reader.js';
+import type { PointPhase } from '../history/types.js';
 import type { Journal } from '../native.js';
 import type { PointDraft } from '../states/recorder.js';
+import { RewindError } from '../errors.js';
 import { formatTimeUtc } from '../time/format.js';
-import type { OperationDetail } from '../recovery/operations.js';
+import { readsAsTime } from '../time/resolve.js';
 import type { PointRow } from './protocol.js';
 import { pointRow } from './rows.js';
 import type { LiveTree, Session } from './session.js';
 
 /** Number of native/journal/format.h `Kind`. */
 const KIND_MARK = 5;
+
+const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
+
+/** @throws ERR_POINT_NAME for what could not be used in place of a time */
+export function checkPointName(name: string): void {
+  if (NAME.test(name) && !readsAsTime(name)) return;
+  throw new RewindError('ERR_POINT_NAME', `${JSON.stringify(name)} cannot name a point`, 'Use letters, digits and . _ - and nothing that reads as a time, like before-upgrade.');
+}
 
 /** Where points are written, and what tells their times. */
 export interface Points { journal: Journal; history: Pick<HistoryReader, 'timeOf'> }
@@ -21,8 +31,8 @@ export async function appendPoint({ journal, history }: Points, { at, ...point }
 }
 
 /** Appends a point, and waits until history shows it. */
-export async function addMark(session: Session, live: LiveTree, kind: PointRow['kind'], name: string, note: string, detail?: OperationDetail): Promise<PointRow> {
-  const { seq, timeNs } = await live.journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind, name, note, ...detail && { detail } })));
+export async function addMark(session: Session, live: LiveTree, kind: PointRow['kind'], name: string, note: string, detail?: object, phase?: PointPhase): Promise<PointRow> {
+  const { seq, timeNs } = await live.journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind, name, note, ...detail && { detail }, ...phase && { phase } })));
   await session.settle();
   const point = (await session.history.points()).find((candidate) => candidate.id === seq);
   return point ? pointRow(point) : { id: 0, seq, time: formatTimeUtc(timeNs), kind, name, note };

@@ -1,33 +1,36 @@
 /** The table of methods (protocol.ts says what each takes and yields). */
 import { RewindError } from '../errors.js';
+import { DEFAULT_RECOVERY } from '../policy/recovery.js';
 import { listWrites } from '../recovery/versions.js';
-import { readsAsTime } from '../time/resolve.js';
 import type { WriteEntry } from '../recovery/types.js';
+import { checkArguments } from './api.js';
 import { instantAt, nodeThen, notCaptured, notMounted, stateAt, validPath } from './ask.js';
 import { diff } from './diff.js';
 import { blame } from './blame.js';
 import { forkMethods } from './forks.js';
 import { find, grep } from './finding.js';
 import { log } from './log.js';
-import { addMark } from './mark.js';
+import { addMark, checkPointName } from './mark.js';
 import { pathBytes } from '../paths.js';
-import type { MethodName, Methods } from './protocol.js';
-import { instantRow, listRow, pointRow, S_IFMT, writeRow } from './rows.js';
-import type { Session } from './session.js';
+import type { MethodName, Methods, RecoveryRow } from './protocol.js';
+import { recover, recoveries } from './recovering.js';
+import { instantRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
+import type { Caller, Session } from './session.js';
 import { status } from './status.js';
 import { summary } from './summary.js';
+import { begin, cancel, commit, notify, transactions } from './transactions.js';
 import { operations, redo, runBegin, runEnd, undo } from './undo.js';
 import { restore, rollback } from './work.js';
 
 /** A method: what it yields comes as soon as it is known; the signal fires when nobody waits any more. */
-export type Method<M extends MethodName> = (session: Session, args: Methods[M]['args'], signal: AbortSignal) => AsyncGenerator<Methods[M]['item']>;
+export type Method<M extends MethodName> = (session: Session, args: Methods[M]['args'], signal: AbortSignal, caller: Caller) => AsyncGenerator<Methods[M]['item']>;
 
 /** Bytes of a file that are read and sent at a time. */
 const CAT_BYTES = 4 << 20;
 /** Records that a watcher is told of at a time. */
 const WATCH_RECORDS = 4096;
 
-export const methods: { [M in MethodName]: Method<M> } = {
+const methods: { [M in MethodName]: Method<M> } = {
   status,
   diff,
   rollback,
@@ -89,17 +92,28 @@ export const methods: { [M in MethodName]: Method<M> } = {
 
   async *mark(session, args) {
     const live = session.live ?? notMounted(session, 'A mark names an instant of a mounted tree');
-    if (!/^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u.test(args.name) || readsAsTime(args.name)) {
-      throw new RewindError('ERR_POINT_NAME', `${JSON.stringify(args.name)} cannot name a point`, 'Use letters, digits and . _ - and nothing that reads as a time, like before-upgrade.');
-    }
+    checkPointName(args.name);
     yield await addMark(session, live, 'mark', args.name, args.note ?? '');
   },
+
+  notify,
+  begin,
+  commit,
+  cancel,
+  transactions,
+  recover,
+  recoveries,
 
   async *watch(session, _args, signal) {
     const live = session.live ?? notMounted(session, 'Only a mounted tree changes');
     let seen = await session.settle();
+    // Each recovery that ends makes a point, so that history grows with it.
+    const ended: RecoveryRow[] = [];
+    const ignore = session.jobs.onEnded((job) => { ended.push(recoveryRow({ ...job })); });
+    signal.addEventListener('abort', ignore, { once: true });
     while (!signal.aborted) {
       await live.grown(seen, signal);
+      yield* ended.splice(0);
       const until = Math.min(session.history.watermark(), seen + WATCH_RECORDS);
       if (until === seen) return;
       const entries: WriteEntry[] = [];
@@ -111,10 +125,15 @@ export const methods: { [M in MethodName]: Method<M> } = {
 
   async *policy(session, args) {
     const { policy } = session;
-    if (args.paths === undefined) yield policy.row();
+    if (args.paths === undefined) {
+      const row = policy.row();
+      yield { ...row, recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY) };
+    }
     for (const { path, directory } of args.paths ?? []) {
-      const rule = policy.decide(pathBytes(validPath(path)), directory);
-      yield { path, capture: rule?.capture ?? 'each-write', rule };
+      const bytes = pathBytes(validPath(path));
+      const rule = policy.decide(bytes, directory);
+      const recovery = policy.recovery().rule(bytes);
+      yield { path, capture: rule?.capture ?? 'each-write', rule, recovery: recoveryPolicyRow(recovery ?? DEFAULT_RECOVERY), recovery_rule: recovery && recoveryRuleRow(recovery) };
     }
   },
 
@@ -126,4 +145,10 @@ export const methods: { [M in MethodName]: Method<M> } = {
 
 export function isMethod(name: string): name is MethodName {
   return Object.hasOwn(methods, name);
+}
+
+/** Calls a method with arguments that somebody else has written. @throws ERR_USAGE when they are not what it takes */
+export function callMethod<M extends MethodName>(name: M, session: Session, args: unknown, signal: AbortSignal, caller: Caller): AsyncGenerator<Methods[M]['item']> {
+  checkArguments(name, args);
+  return (methods[name] as Method<M>)(session, args as Methods[M]['args'], signal, caller);
 }

@@ -8,6 +8,7 @@ import { native } from '../native.js';
 import { PolicySource } from '../policy/source.js';
 import { lockStore, type Store } from '../store/store.js';
 import { storeOpenError } from './errors.js';
+import { JobTable } from './jobs.js';
 import type { Session } from './session.js';
 
 /** A session that must be closed. */
@@ -38,7 +39,8 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
     await extractor.caughtUp(journal.stats().lastSeq);
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
-    return { store, history, policy, live: null, settle: async () => history.watermark(), close };
+    const jobs = await JobTable.load(layout.recoveries);
+    return { store, history, policy, jobs, live: null, settle: async () => history.watermark(), close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);

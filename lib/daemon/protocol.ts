@@ -1,9 +1,10 @@
 /**
  * What can be asked of a tree, as data: one table of methods serves the daemon's socket, the CLI's direct use of a
- * store that is not mounted, and lib/index.ts. Everything is JSON (a method of bytes aside): paths are shown names
- * (lib/paths.ts), times RFC 3339 in UTC to the nanosecond. Fields are only ever added.
+ * store that is not mounted, and lib/index.ts; api.ts says in words what each is for. Everything is JSON (a method of bytes
+ * aside): paths are shown names (lib/paths.ts), times RFC 3339 in UTC to the nanosecond. Fields are only ever added.
  */
 import type { Capture } from '../policy/file.js';
+import type { Recover } from '../policy/recovery.js';
 import type { BaselineProgress, EngineStats } from '../native.js';
 import type { Marker, PointKind, PointPhase } from '../history/types.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
@@ -170,6 +171,8 @@ export interface StatusRow {
   last_gap: GapRow | null;
   /** Why history stands still; null when all is well. */
   failed: string | null;
+  /** Files that are being put back, and those that could not be. */
+  recovery: { running: number; failed: RecoveryRow[] };
   /** What is not captured at each write, and why the policy file is not in force if it is not. */
   policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };
 }
@@ -185,12 +188,22 @@ export interface PolicyRow {
   interval: number;
   /** The last that matches decides; what none matches is captured at each write. */
   rules: PolicyRuleRow[];
+  /** The same for what becomes of damaged files; where none matches, `default_recovery` applies. */
+  recovery: RecoveryRuleRow[];
+  default_recovery: RecoveryPolicyRow;
+  /** Rules of the file that are switched off. */
+  paused: { patterns: string[]; by: string; line: number }[];
 }
+
+/** Who puts a damaged file back, how often it is tried and how long, and how often its content is looked at. */
+export interface RecoveryPolicyRow { recover: Recover; retries: number; timeout_ms: number; check_ms: number | null }
+
+export interface RecoveryRuleRow extends RecoveryPolicyRow { pattern: string; by: string; line: number }
 
 export interface PolicyRuleRow { pattern: string; capture: Capture; by: string; line: number | null }
 
 /** What applies to one path. `rule` is null when none matches. */
-export interface PolicyPathRow { path: string; capture: Capture; rule: PolicyRuleRow | null }
+export interface PolicyPathRow { path: string; capture: Capture; rule: PolicyRuleRow | null; recovery: RecoveryPolicyRow; recovery_rule: RecoveryRuleRow | null }
 
 /** One message of a rollback or restore. */
 export type WorkRow =
@@ -258,7 +271,40 @@ export interface OperationRow {
   undone: boolean;
 }
 
-/** Every method: its arguments and what it yields. */
+/** A transaction over several files. */
+export interface TransactionRow {
+  id: string;
+  state: 'open' | 'committed' | 'cancelled';
+  paths: string[];
+  /** Only what this process and all that it started did is taken back by a cancel; null: the files are put back, whoever changed them. */
+  family: number | null;
+  note: string;
+  /** The instant that it began at, and the one that it ended at. */
+  began: { seq: number; time: string };
+  ended: { seq: number; time: string } | null;
+}
+
+/** One job of putting a file back: what asked for it, and what became of it. */
+export interface RecoveryRow {
+  type: 'recovery';
+  id: number;
+  path: string;
+  /** An I/O error of the backing file, a scheduled comparison, or somebody who asked. */
+  cause: 'read' | 'write' | 'sync' | 'close' | 'check' | 'asked';
+  /** Who met the error, or asked; null when it is not known. */
+  writer: { pid: number; exe: string } | null;
+  started: string;
+  ended: string | null;
+  tries_left: number;
+  /** `dropped`: it is of no matter any more. */
+  result: 'running' | 'recovered' | 'failed' | 'dropped';
+  /** The seq whose content was put back. */
+  to: number | null;
+  /** What was done, or why not. */
+  note: string;
+}
+
+/** Every method: its arguments and what it yields. api.ts describes them. */
 export interface Methods {
   status: { args: Record<string, never>; item: StatusRow };
   resolve: { args: TimeArgs & { time: string }; item: InstantRow };
@@ -282,7 +328,14 @@ export interface Methods {
   run_begin: { args: { argv: string[]; name?: string; session: string }; item: PointRow };
   run_end: { args: { session: string; code: number }; item: WorkRow };
   mark: { args: { name: string; note?: string }; item: PointRow };
-  watch: { args: Record<string, never>; item: LogRow };
+  notify: { args: { paths: string[]; name?: string; note?: string }; item: PointRow };
+  begin: { args: { paths: string[]; family?: number | 'caller'; note?: string }; item: TransactionRow };
+  commit: { args: { id: string }; item: TransactionRow };
+  cancel: { args: { id: string; dry_run?: boolean }; item: WorkRow };
+  transactions: { args: { open?: boolean }; item: TransactionRow };
+  recover: { args: TimeArgs & { path: string; to?: string }; item: RecoveryRow };
+  recoveries: { args: { failed?: boolean }; item: RecoveryRow };
+  watch: { args: Record<string, never>; item: LogRow | RecoveryRow };
   policy: { args: { paths?: { path: string; directory: boolean }[] }; item: PolicyRow | PolicyPathRow };
   /** owner: the fork goes with that process. */
   fork: { args: TimeArgs & { time: string; name?: string; upper?: string; owner?: { pid: number; start: string } }; item: ForkRow };

@@ -5,7 +5,9 @@ import type { Found } from '../recovery/find.js';
 import type { DiffEntry, PlanEntry, Save, WriteEntry } from '../recovery/types.js';
 import { formatTimeUtc } from '../time/format.js';
 import type { Instant } from '../time/resolve.js';
-import type { DiffRow, FindRow, GapRow, InstantRow, ListRow, LogRow, PlanRow, PointRow, WriterRow } from './protocol.js';
+import type { Recovery, RecoveryRule } from '../policy/recovery.js';
+import type { Job } from './jobs.js';
+import type { DiffRow, FindRow, GapRow, InstantRow, ListRow, LogRow, PlanRow, PointRow, RecoveryPolicyRow, RecoveryRow, RecoveryRuleRow, WriterRow } from './protocol.js';
 
 export const S_IFMT = 0o170000;
 const TYPES: Record<number, ListRow['type']> = {
@@ -87,4 +89,14 @@ export function pointRow(point: Point): PointRow {
 
 export function gapRow(gap: Gap): GapRow {
   return { seq: gap.seq, time: formatTimeUtc(gap.timeNs), reason: gap.reason, detail: gap.detail };
+}
+
+export const recoveryRow = (job: Job): RecoveryRow => ({ type: 'recovery', ...job });
+
+export function recoveryPolicyRow({ recover, retries, timeoutMs, checkMs }: Recovery): RecoveryPolicyRow {
+  return { recover, retries, timeout_ms: timeoutMs, check_ms: checkMs };
+}
+
+export function recoveryRuleRow(rule: RecoveryRule): RecoveryRuleRow {
+  return { pattern: rule.pattern, ...recoveryPolicyRow(rule), by: rule.by, line: rule.line };
 }

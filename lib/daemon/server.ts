@@ -1,14 +1,16 @@
 /**
- * The daemon's end of the control socket. Only the owner of the store reaches it: mode 0600 in a directory of mode
- * 0700. A caller that goes away ends the work of its call.
+ * The daemon's end of the control socket. Only the owner of the store (and root) reaches it: mode 0600 in a directory of
+ * mode 0700, and the kernel is asked who it is that connected. A caller that goes away ends the work of its call.
  */
 import { once } from 'node:events';
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { RewindError } from '../errors.js';
-import { isMethod, methods } from './methods.js';
-import type { Session } from './session.js';
-import { encodeTrailer, END_TRAILER, toWire, withSocketPath } from './socket.js';
+import { native } from '../native.js';
+import { API } from './api.js';
+import { callMethod, isMethod } from './methods.js';
+import type { Caller, Session } from './session.js';
+import { encodeTrailer, END_TRAILER, httpStatus, toWire, withSocketPath } from './socket.js';
 
 /** Longest request body: arguments, never content. */
 const MAX_ARGUMENTS_BYTES = 1 << 20;
@@ -45,25 +47,46 @@ async function answer(session: Session, request: IncomingMessage, response: Serv
   response.setHeader('trailer', END_TRAILER);
   response.setHeader('connection', 'close');
   try {
-    const name = /^\/v1\/([a-z_]+)$/.exec(request.url ?? '')?.[1];
-    if (request.method !== 'POST' || name === undefined || !isMethod(name)) {
-      throw new RewindError('ERR_DAEMON_TALK', `The daemon knows no ${request.method} ${request.url}`, 'The daemon and this program differ in version: unmount and mount again.');
-    }
-    const args = await readArguments(request);
-    response.writeHead(200, { 'content-type': name === 'cat' ? 'application/octet-stream' : 'application/x-ndjson' });
-    for await (const item of methods[name](session, args as never, gone.signal)) {
+    const caller = callerOf(request);
+    const begin = (type: string): void => { if (!response.headersSent) response.writeHead(200, { 'content-type': type }); };
+    for await (const item of itemsOf(session, request, gone.signal, caller)) {
+      // Not sooner: what fails before the first item has a status that says so.
+      begin(Buffer.isBuffer(item) ? 'application/octet-stream' : 'application/x-ndjson');
       const more = response.write(Buffer.isBuffer(item) ? item : JSON.stringify(item) + '\n');
       if (!more) await once(response, 'drain', { signal: gone.signal }).catch(() => null);
       if (gone.signal.aborted) return;
     }
-    response.addTrailers({ [END_TRAILER]: 'ok' });
-  } catch (error) {
-    if (!response.headersSent) response.writeHead(200);
+    begin('application/x-ndjson');
     // Without a body there is no chunked answer, and without that no trailer.
     response.write('');
-    response.addTrailers({ [END_TRAILER]: encodeTrailer(toWire(error)) });
+    response.addTrailers({ [END_TRAILER]: 'ok' });
+  } catch (error) {
+    const wire = toWire(error);
+    if (response.headersSent) response.write('');
+    else response.writeHead(httpStatus(wire.code), { 'content-type': 'application/json' }).write(JSON.stringify({ error: wire }) + '\n');
+    response.addTrailers({ [END_TRAILER]: encodeTrailer(wire) });
   }
   response.end();
+}
+
+async function* itemsOf(session: Session, request: IncomingMessage, gone: AbortSignal, caller: Caller): AsyncGenerator<unknown> {
+  const { method, url } = request;
+  const name = /^\/v1\/([a-z_]+)$/.exec(url ?? '')?.[1];
+  if (method === 'GET' && url === '/v1/') {
+    yield API;
+  } else if (method === 'POST' && name !== undefined && isMethod(name)) {
+    yield* callMethod(name, session, await readArguments(request), gone, caller);
+  } else {
+    throw new RewindError('ERR_DAEMON_TALK', `The daemon knows no ${method} ${url}`, 'GET /v1/ lists what it knows; a daemon of another version is ended by unmounting.');
+  }
+}
+
+/** @throws ERR_NO_PERMISSION unless it is the owner of the store, or root */
+function callerOf(request: IncomingMessage): Caller {
+  const { fd } = (request.socket as unknown as { _handle: { fd: number } })._handle;
+  const caller = native.peerOf(fd);
+  if (caller.uid === 0 || caller.uid === process.geteuid!()) return caller;
+  throw new RewindError('ERR_NO_PERMISSION', `uid ${caller.uid} may not ask this daemon, which is of uid ${process.geteuid!()}`, 'Ask as the user who mounted the tree, or as root.');
 }
 
 async function readArguments(request: IncomingMessage): Promise<unknown> {
@@ -77,6 +100,6 @@ async function readArguments(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}');
   } catch (cause) {
-    throw new RewindError('ERR_DAEMON_TALK', 'The arguments are not JSON', 'See docs/cli.md, Control socket.', { cause });
+    throw new RewindError('ERR_DAEMON_TALK', 'The arguments are not JSON', 'See docs/api.md.', { cause });
   }
 }

@@ -4,6 +4,8 @@ import type { Seq } from '../history/types.js';
 import type { Engine, Journal } from '../native.js';
 import type { PolicySource } from '../policy/source.js';
 import type { Store } from '../store/store.js';
+import type { JobTable } from './jobs.js';
+import type { Recoverer } from './recovery.js';
 
 /** A mounted tree. */
 export interface LiveTree {
@@ -25,9 +27,13 @@ export interface LiveTree {
    * there untouched.
    */
   walked(): Promise<void>;
+  recoverer: Recoverer;
   /** Resolves when history has grown beyond `seq` (or the signal fires). */
   grown(seq: Seq, signal: AbortSignal): Promise<void>;
 }
+
+/** Who asks: a process, and its user. A process of another pid namespace has the number 0. */
+export interface Caller { pid: number; uid: number }
 
 /** A tree that can be asked. */
 export interface Session {
@@ -35,6 +41,8 @@ export interface Session {
   readonly history: HistoryReader;
   /** What is captured how. */
   readonly policy: PolicySource;
+  /** Files that were put back, or could not be. */
+  readonly jobs: JobTable;
   /** null when the tree is not mounted. */
   readonly live: LiveTree | null;
   /**

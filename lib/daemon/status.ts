@@ -1,7 +1,7 @@
 /** How the tree, its daemon and its history are. Never waits for the extractor: a tree in trouble must answer, too. */
 import { formatTimeUtc } from '../time/format.js';
 import type { Methods, StatusRow } from './protocol.js';
-import { gapRow } from './rows.js';
+import { gapRow, recoveryRow } from './rows.js';
 import type { Session } from './session.js';
 
 export async function* status(session: Session, _args: Methods['status']['args']): AsyncGenerator<StatusRow> {
@@ -35,6 +35,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     gaps: gaps.length,
     last_gap: lastGap ? gapRow(lastGap) : null,
     failed: live?.failed()?.message ?? null,
+    recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
     policy: {
       refused: session.policy.refused?.message ?? null,
       excluded: session.policy.policy.rules.filter(({ capture }) => capture !== 'each-write').map(({ pattern, capture, by }) => ({ pattern, capture, by })),

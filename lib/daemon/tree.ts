@@ -5,7 +5,7 @@
  */
 import { findTree, placeInTree, type FoundTree, type TreeQuery } from '../store/find.js';
 import { connect, type Client } from './client.js';
-import type { DiffRow, GapRow, InstantRow, ListRow, LogRow, MethodName, Methods, PointRow, StatusRow, WorkRow } from './protocol.js';
+import type { DiffRow, GapRow, InstantRow, ListRow, LogRow, MethodName, Methods, PointRow, RecoveryRow, StatusRow, TransactionRow, WorkRow } from './protocol.js';
 
 export type { DiffRow, GapRow, InstantRow, ListRow, LogRow, PointRow, StatusRow, WorkRow };
 
@@ -93,9 +93,53 @@ export class Tree {
     return this.one('mark', { name, note });
   }
 
+  /** These files are consistent now: a point for them, which is on stable storage when this resolves. @throws ERR_NOT_MOUNTED, ERR_NOT_THEN */
+  notify(paths: string[], options: { name?: string; note?: string } = {}): Promise<PointRow> {
+    return this.one('notify', { paths, ...options });
+  }
+
+  /** Puts a file back (docs/api.md says to what). @throws ERR_REFUSED, ERR_NOT_RECOVERED */
+  recover(path: string, to?: string): Promise<RecoveryRow> {
+    return this.one('recover', { path, to, time_zone: this.timeZone });
+  }
+
+  /** A transaction over several files begins; `family`: only what this process and all that it started does is a cancel's business. */
+  begin(paths: string[], options: { family?: number | 'caller'; note?: string } = {}): Promise<TransactionRow> {
+    return this.one('begin', { paths, ...options });
+  }
+
+  /** It ends, and what it changed stays. @throws ERR_TRANSACTION_UNKNOWN */
+  commit(id: string): Promise<TransactionRow> {
+    return this.one('commit', { id });
+  }
+
+  /** It ends, and its files are as they were when it began. @throws ERR_TRANSACTION_UNKNOWN, ERR_CONFLICTS, ERR_PARTLY_DONE */
+  cancel(id: string): AsyncGenerator<WorkRow> {
+    return this.client.call('cancel', { id });
+  }
+
+  /** Does the work within a transaction: committed when it succeeds, cancelled when it throws (and then this does, too). */
+  async transaction<T>(paths: string[], work: (transaction: TransactionRow) => Promise<T>, options: { family?: number | 'caller'; note?: string } = {}): Promise<T> {
+    const transaction = await this.begin(paths, options);
+    let result: T;
+    try {
+      result = await work(transaction);
+    } catch (error) {
+      for await (const row of this.cancel(transaction.id)) void row;
+      throw error;
+    }
+    await this.commit(transaction.id);
+    return result;
+  }
+
+  /** Any method of docs/api.md. */
+  call<M extends MethodName>(method: M, args: Methods[M]['args'], signal?: AbortSignal): AsyncGenerator<Methods[M]['item']> {
+    return this.client.call(method, args, signal);
+  }
+
   /** Changes as they happen, until the signal fires or the tree is unmounted. @throws ERR_NOT_MOUNTED */
-  watch(signal?: AbortSignal): AsyncGenerator<LogRow> {
-    return this.client.call('watch', {}, signal);
+  async *watch(signal?: AbortSignal): AsyncGenerator<LogRow> {
+    for await (const row of this.client.call('watch', {}, signal)) if ('marker' in row) yield row;
   }
 
   close(): Promise<void> {

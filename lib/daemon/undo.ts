@@ -86,11 +86,17 @@ async function* takeBack(session: Session, args: UndoArgs, selection: Selection,
     yield* operate(session, live, { ...frame, writers }, what, planAt);
   }
   if (undone.conflicts.length > 0) {
-    throw new RewindError('ERR_CONFLICTS', `${undone.conflicts.length} ${undone.conflicts.length === 1 ? 'object was' : 'objects were'} left as they are: later changes depend on what was to be taken back`, 'Mend them by hand, or take back the later changes first.');
+    throw conflictError(undone.conflicts.length);
   }
 }
 
-function* shown({ plan, conflicts, coverage, writers }: UndoPlan): Generator<WorkRow> {
+/** What was safe is taken back, so many objects are left. */
+export function conflictError(left: number): RewindError {
+  return new RewindError('ERR_CONFLICTS', `${left} ${left === 1 ? 'object was' : 'objects were'} left as they are: later changes depend on what was to be taken back`, 'Mend them by hand, or take back the later changes first.');
+}
+
+/** A plan in rows. */
+export function* shown({ plan, conflicts, coverage, writers }: UndoPlan): Generator<WorkRow> {
   for (const entry of plan.entries) yield { type: 'entry', ...planRow(entry) };
   for (const { path, reason, by } of conflicts) yield { type: 'conflict', path: safeForTerminal(showPath(path)), reason, by: by && writerRow(by) };
   const { changes, objects, takenBack: taken_back, kept, conflicting, gaps } = coverage;

@@ -15,7 +15,8 @@ import { TimelineReader } from './timeline.js';
 import { TreeReader } from './tree.js';
 import { everyLink, sweepBirths, sweepNames } from './sweep.js';
 import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
-import { BLOCK_BYTES } from './values.js';
+import { u64Key } from './keys.js';
+import { BLOCK_BYTES, decodeBinding, inoOf, isUncaptured } from './values.js';
 
 const MiB = 1 << 20;
 /** What opening may need beyond what the logs hold. */
@@ -92,6 +93,24 @@ export class History implements HistoryReader {
   /** The background walk was complete once: the whole tree is in history. */
   baselined(): boolean {
     return this.current.baselined;
+  }
+
+  /** The object that an inode number of the live tree stands for; null when history knows none. */
+  async nodeOfInode(ino: number): Promise<NodeId | null> {
+    const [value] = await this.rocks.getMany('inodes', [u64Key(ino)]);
+    return value == null ? null : decodeBinding(value).node;
+  }
+
+  /** Is all of an object's content known? Not when a mount found it and could not read some of it. */
+  async isWhole(node: NodeId): Promise<boolean> {
+    const [value] = await this.tree.nodeValues([node], this.watermark());
+    if (value == null || isUncaptured(value)) return false;
+    const ino = Number(inoOf(value));
+    const missed = (await this.gaps()).filter(({ reason, detail }) => reason === 'baseline' && detail['what'] === 'content' && detail['ino'] === ino);
+    if (missed.length === 0) return true;
+    // It may have been of another object, which had the number before.
+    for await (const { marker } of this.nodeChanges(node, Math.max(...missed.map(({ seq }) => seq)), this.watermark())) if (marker === 'create') return true;
+    return false;
   }
 
   /** The live state as history holds it, packed for Engine.expect. */

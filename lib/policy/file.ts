@@ -7,6 +7,7 @@ import { RewindError } from '../errors.js';
 import { DEFAULT_RULES } from './defaults.js';
 import { Lines, type Fail } from './lines.js';
 import { patternsOf } from './pattern.js';
+import { parseRecovery, RECOVERY_KEYS, type RecoveryRule } from './recovery.js';
 import { DEFAULT_POINTS, parsePoints, type PointRules } from './points.js';
 import { DEFAULT_TRIPS, parseTrips, type TripRules } from './trips.js';
 
@@ -25,9 +26,15 @@ export interface Rule {
   line: number | null;
 }
 
+/** A rule of the file that is switched off. */
+export interface PausedRule { patterns: string[]; by: string; line: number }
+
 /** A policy that can be in force. */
 export interface Policy {
   rules: Rule[];
+  /** What becomes of damaged files; of these, too, the last that matches decides. */
+  recovery: RecoveryRule[];
+  paused: PausedRule[];
   /** How often content of files that stay open under `on-close` is captured, in seconds. */
   interval: number;
   /** Which points are made by themselves. */
@@ -37,7 +44,7 @@ export interface Policy {
 }
 
 /** What applies when there is no file. */
-export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS };
+export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS };
 
 const MAX_INTERVAL = 86_400;
 const KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'trip'];
@@ -54,8 +61,13 @@ export function parsePolicy(text: string, path: string): Policy {
   if (typeof defaults !== 'boolean') fail(where.ofKey('defaults'), 'defaults must be true or false');
   if (typeof interval !== 'number' || !(interval >= 1 && interval <= MAX_INTERVAL)) fail(where.ofKey('interval'), `interval must be a number of seconds from 1 to ${MAX_INTERVAL}`);
   if (!Array.isArray(rule)) fail(where.ofKey('rule'), 'rules are written [[rule]], with two brackets');
-  const rules = (rule as unknown[]).flatMap((one, i) => rulesOf(one, path, (key) => where.ofTable('rule', i, key), fail));
-  return { rules: [...defaults ? DEFAULT_RULES : [], ...rules], interval: interval as number, points: parsePoints(table['points'], table['point'], where, fail), trips: parseTrips(table['trip'], where, fail) };
+  const read = (rule as unknown[]).map((one, i) => ruleOf(one, path, (key) => where.ofTable('rule', i, key), fail));
+  const inForce = read.filter(({ paused }) => !paused);
+  return {
+    rules: [...defaults ? DEFAULT_RULES : [], ...inForce.flatMap(({ capture }) => capture)], recovery: inForce.flatMap(({ recovery }) => recovery),
+    paused: read.filter(({ paused }) => paused).map(({ patterns, by, line }) => ({ patterns, by, line })), interval: interval as number,
+    points: parsePoints(table['points'], table['point'], where, fail), trips: parseTrips(table['trip'], where, fail),
+  };
 }
 
 function parseToml(text: string, fail: Fail): Record<string, unknown> {
@@ -67,12 +79,26 @@ function parseToml(text: string, fail: Fail): Record<string, unknown> {
   }
 }
 
-function rulesOf(one: unknown, path: string, line: (key: string) => number, fail: Fail): Rule[] {
-  if (typeof one !== 'object' || one === null) return fail(line(''), 'a rule is a table: [[rule]], then match and capture');
-  const { match, capture, ...others } = one as Record<string, unknown>;
-  for (const key of Object.keys(others)) if (key !== 'note') fail(line(key), `"${key}" is not known in a rule: match, capture or note was expected`);
+/** What one table says: for each of its patterns a rule of capture, or of recovery, or of both. */
+interface Table { patterns: string[]; by: string; line: number; paused: boolean; capture: Rule[]; recovery: RecoveryRule[] }
+
+const RULE_KEYS = ['match', 'capture', ...RECOVERY_KEYS, 'paused', 'note'];
+
+function ruleOf(one: unknown, path: string, line: (key: string) => number, fail: Fail): Table {
+  if (typeof one !== 'object' || one === null) return fail(line(''), 'a rule is a table: [[rule]], then match and capture or recover');
+  const table = one as Record<string, unknown>;
+  const { match, capture, paused = false } = table;
+  for (const key of Object.keys(table)) if (!RULE_KEYS.includes(key)) fail(line(key), `"${key}" is not known in a rule: ${RULE_KEYS.slice(0, -1).join(', ')} or note was expected`);
   if (match === undefined) fail(line(''), 'the rule has no match');
-  if (capture === undefined) fail(line(''), 'the rule has no capture');
-  if (!CAPTURES.includes(capture as Capture)) fail(line('capture'), `capture is ${JSON.stringify(capture)}: "each-write", "on-close" or "none" was expected`);
-  return patternsOf(match, (reason) => fail(line('match'), reason)).map((pattern) => ({ pattern, capture: capture as Capture, by: `${path}:${line('match')}`, line: line('match') }));
+  if (typeof paused !== 'boolean') return fail(line('paused'), 'paused must be true or false');
+  if (capture !== undefined && !CAPTURES.includes(capture as Capture)) fail(line('capture'), `capture is ${JSON.stringify(capture)}: "each-write", "on-close" or "none" was expected`);
+  const recovery = parseRecovery(table, line, fail);
+  if (capture === undefined && recovery === null) fail(line(''), 'the rule has neither capture nor recover');
+  const patterns = patternsOf(match, (reason) => fail(line('match'), reason));
+  const at = { by: `${path}:${line('match')}`, line: line('match') };
+  return {
+    patterns, paused, ...at,
+    capture: capture === undefined ? [] : patterns.map((pattern) => ({ pattern, capture: capture as Capture, ...at })),
+    recovery: recovery === null ? [] : patterns.map((pattern) => ({ pattern, ...recovery, ...at })),
+  };
 }

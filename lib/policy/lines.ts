@@ -18,12 +18,28 @@ export class Lines {
 
   /** The line of a key of the i-th [[table]], else that of the table. */
   ofTable(table: string, index: number, key: string): number {
+    const begin = this.header(table, index);
+    return begin === undefined ? this.ofKey(table) : this.find(key, begin + 1, this.next(begin)) ?? begin + 1;
+  }
+
+  /** The lines of the i-th [[table]], counted from 0: from its header to behind its last key. Empty when it cannot be told. */
+  spanOf(table: string, index: number): { begin: number; end: number } {
+    const begin = this.header(table, index);
+    if (begin === undefined) return { begin: 0, end: 0 };
+    let end = this.next(begin);
+    while (end > begin + 1 && /^\s*(#.*)?$/.test(this.lines[end - 1]!)) end--;
+    return { begin, end };
+  }
+
+  private header(table: string, index: number): number | undefined {
     const header = new RegExp(`^\\s*\\[\\[\\s*["']?${table}["']?\\s*\\]\\]`);
-    const headers = this.lines.flatMap((line, i) => (header.test(line) ? [i] : []));
-    const begin = headers[index];
-    if (begin === undefined) return this.ofKey(table);
+    return this.lines.flatMap((line, i) => (header.test(line) ? [i] : []))[index];
+  }
+
+  /** Where the next table begins. */
+  private next(begin: number): number {
     const end = this.lines.findIndex((line, i) => i > begin && /^\s*\[/.test(line));
-    return this.find(key, begin + 1, end < 0 ? this.lines.length : end) ?? begin + 1;
+    return end < 0 ? this.lines.length : end;
   }
 
   private find(key: string, from: number, to: number): number | null {

@@ -35,7 +35,7 @@ export const DEFAULT_POINTS: PointRules = { everyMs: null, install: true, points
 
 const NS_PER_S = 1_000_000_000n;
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
-const KEYS = ['name', 'note', 'match', 'exe', 'user', 'count', 'within', 'quiet'];
+const KEYS = ['name', 'note', 'match', 'exe', 'user', 'count', 'within', 'quiet', 'paused'];
 
 /** @throws what `fail` throws */
 export function parsePoints(points: unknown, point: unknown, where: Lines, fail: Fail): PointRules {
@@ -48,12 +48,13 @@ export function parsePoints(points: unknown, point: unknown, where: Lines, fail:
   if (every !== undefined && seconds === null) fail(where.ofKey('every'), `every is ${JSON.stringify(every)}: a time like "10m" was expected (s, m, h or d)`);
   if (point !== undefined && !Array.isArray(point)) fail(where.ofKey('point'), 'rules for points are written [[point]], with two brackets');
   const rules = ((point ?? []) as unknown[]).map((one, i) => ruleOf(one as Record<string, unknown>, (key) => where.ofTable('point', i, key), fail));
-  return { everyMs: seconds === null ? null : seconds * 1000, install: install as boolean, points: rules };
+  return { everyMs: seconds === null ? null : seconds * 1000, install: install as boolean, points: rules.filter((_, i) => (point as Record<string, unknown>[])[i]!['paused'] !== true) };
 }
 
 function ruleOf(one: Record<string, unknown>, line: (key: string) => number, fail: Fail): PointRule {
   for (const key of Object.keys(one)) if (!KEYS.includes(key)) fail(line(key), `"${key}" is not known in a point: ${KEYS.join(', ')} were expected`);
-  const { name, note = '', match, exe, user, count = 1, within = '1m', quiet = '1m' } = one;
+  const { name, note = '', match, exe, user, count = 1, within = '1m', quiet = '1m', paused = false } = one;
+  if (typeof paused !== 'boolean') fail(line('paused'), 'paused must be true or false');
   if (typeof name !== 'string' || !NAME.test(name)) fail(line('name'), 'the point has no name of letters, digits and . _ -');
   if (typeof note !== 'string') fail(line('note'), 'note is a text in quotes');
   if (match === undefined && exe === undefined && user === undefined) fail(line(''), 'the point has neither match nor exe nor user: it would be made at every write');

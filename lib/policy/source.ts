@@ -8,6 +8,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { decidingRule } from './decide.js';
 import { DEFAULT_POLICY, parsePolicy, type Policy, type Rule } from './file.js';
+import { RecoveryPolicy } from './recovery.js';
 
 /** How often the file is looked at. */
 const WATCH_MS = 1000;
@@ -18,6 +19,7 @@ export class PolicySource {
   /** Why the file as it is now is not in force. */
   refused: RewindError | null = null;
   private exists = false;
+  private decided: RecoveryPolicy | null = null;
   private readonly followers: ((policy: Policy) => void)[] = [];
   private text: string | null | undefined;
   private refusal: ((error: RewindError) => void) | null = null;
@@ -71,9 +73,15 @@ export class PolicySource {
   }
 
   /** As people and programs are told. */
-  row(): { file: string; exists: boolean; refused: string | null; interval: number; rules: Rule[] } {
-    const { interval, rules } = this.policy;
-    return { file: this.file, exists: this.exists, refused: this.refused?.message ?? null, interval, rules };
+  row(): Pick<Policy, 'interval' | 'rules' | 'recovery' | 'paused'> & { file: string; exists: boolean; refused: string | null } {
+    const { interval, rules, recovery, paused } = this.policy;
+    return { file: this.file, exists: this.exists, refused: this.refused?.message ?? null, interval, rules, recovery, paused };
+  }
+
+  /** Who may put damaged files back, and how often it is tried. */
+  recovery(): RecoveryPolicy {
+    if (this.decided?.rules !== this.policy.recovery) this.decided = new RecoveryPolicy(this.policy.recovery);
+    return this.decided;
   }
 
   private refuse(error: RewindError): void {

@@ -10,6 +10,13 @@ export const EMPTY_FILE = `# What rewindfs captures of this tree, and how. The l
 # capture = "none"        # "each-write", "on-close" or "none"
 # note = "cargo makes it again"
 #
+# [[rule]]
+# match = "*.db"
+# recover = "automatic"   # a file that cannot be read any more is put back: "manual", "notified" or "automatic"
+# retries = 3
+# timeout = "10s"
+# check = "1d"            # so often its content is compared with history
+#
 # [points]                # instants that are kept by a name, by themselves: docs/points.md
 # every = "10m"           # when something changed
 #

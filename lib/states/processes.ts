@@ -22,6 +22,11 @@ async function statOf(pid: number): Promise<Stat | null> {
   return { ppid: Number(fields[1]), start: Number(fields[19]), zombie: fields[0] === 'Z' };
 }
 
+/** When a process began, as Writer.start has it; null when there is none. */
+export async function startOf(pid: number): Promise<number | null> {
+  return (await statOf(pid))?.start ?? null;
+}
+
 export const PROC: Processes = {
   async runs({ pid, start }) {
     const stat = await statOf(pid);

@@ -26,6 +26,8 @@ export interface StoreLayout {
   policy: string;
   /** The last policy file that could be read, as it was. */
   goodPolicy: string;
+  /** Files that were put back, and those that could not be. */
+  recoveries: string;
   /** Where a user's views are mounted: inside that user's own mount they cannot be. */
   view: string;
 }
@@ -41,6 +43,7 @@ export function storeLayout(root: string): StoreLayout {
     log: join(root, 'daemon.log'),
     policy: join(root, 'policy.toml'),
     goodPolicy: join(root, 'policy.good.toml'),
+    recoveries: join(root, 'recoveries.json'),
     view: join(root, 'view'),
   };
 }

@@ -6,6 +6,7 @@
 #include "addon/journal.h"
 #include "addon/notifier.h"
 #include "addon/policy.h"
+#include "live/backing_read.h"
 
 namespace rewindfs::addon {
 namespace {
@@ -48,6 +49,10 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
                                        InstanceMethod<&EngineObject::start_baseline>("startBaseline"),
                                        InstanceMethod<&EngineObject::baseline_done>("baselineDone"),
                                        InstanceMethod<&EngineObject::stats>("stats"),
+                                       InstanceMethod<&EngineObject::on_trouble>("onTrouble"),
+                                       InstanceMethod<&EngineObject::set_patience>("setPatience"),
+                                       InstanceMethod<&EngineObject::answer_trouble>("answerTrouble"),
+                                       InstanceMethod<&EngineObject::read_backing>("readBacking"),
                                        InstanceMethod<&EngineObject::stop>("stop"),
                                        InstanceMethod<&EngineObject::on_gone>("onGone")}));
   }
@@ -134,7 +139,67 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
                                        [](Napi::Env) { return std::vector<napi_value>{}; });
   }
 
-  std::unique_ptr<Notifier> gone_, done_;
+  void on_trouble(const Napi::CallbackInfo& info) {
+    live::Tree& tree = started_tree(info.Env());
+    trouble_ = std::make_unique<Notifier>(info.Env(), info[0].As<Napi::Function>(), "rewindfs.onTrouble",
+                                          [&tree](Napi::Env env) { return std::vector<napi_value>{troubles(env, tree)}; });
+    tree.rescue.listen([this] { trouble_->notify(); });
+  }
+
+  static Napi::Value troubles(Napi::Env env, live::Tree& tree) {
+    Napi::Array list = Napi::Array::New(env);
+    for (const live::Trouble& trouble : tree.rescue.take()) {
+      Napi::Object one = Napi::Object::New(env);
+      one.Set("id", static_cast<double>(trouble.id));
+      one.Set("what", trouble.what);
+      one.Set("ino", static_cast<double>(trouble.ino));
+      one.Set("offset", static_cast<double>(trouble.offset));
+      one.Set("length", static_cast<double>(trouble.length));
+      one.Set("errno", trouble.error);
+      one.Set("thread", trouble.thread);
+      list.Set(list.Length(), one);
+    }
+    return list;
+  }
+
+  void set_patience(const Napi::CallbackInfo& info) {
+    started_tree(info.Env()).rescue.set_patience(std::chrono::milliseconds(info[0].As<Napi::Number>().Uint32Value()));
+  }
+
+  void answer_trouble(const Napi::CallbackInfo& info) {
+    const auto id = static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue());
+    std::optional<std::span<const std::byte>> bytes;
+    if (info[1].IsBuffer()) {
+      const auto buffer = info[1].As<Napi::Buffer<std::byte>>();
+      bytes.emplace(buffer.Data(), buffer.Length());
+    }
+    started_tree(info.Env()).rescue.answer(id, bytes);
+  }
+
+  Napi::Value read_backing(const Napi::CallbackInfo& info) {
+    (void)started_tree(info.Env());
+    const auto name = info[0].As<Napi::Buffer<char>>();
+    const std::string path(name.Data(), name.Length());
+    const auto offset = static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue());
+    const size_t length = info[2].As<Napi::Number>().Uint32Value();
+    return run_async<live::BackingPiece>(
+        info.Env(), Value(),
+        [engine = engine_, path, offset, length]() -> Outcome<live::BackingPiece> {
+          auto piece = live::read_backing(*engine->tree(), path, offset, length);
+          if (!piece.ok()) return Failure{piece.error(), "read", path};
+          return std::move(*piece);
+        },
+        [](Napi::Env env, live::BackingPiece& piece) -> Napi::Value {
+          Napi::Object result = Napi::Object::New(env);
+          result.Set("data", Napi::Buffer<std::byte>::Copy(env, piece.data.data(), piece.data.size()));
+          result.Set("size", static_cast<double>(piece.size));
+          result.Set("ino", static_cast<double>(piece.ino));
+          result.Set("writers", piece.writers);
+          return result;
+        });
+  }
+
+  std::unique_ptr<Notifier> gone_, done_, trouble_;
   std::shared_ptr<live::Engine> engine_;
 };
 

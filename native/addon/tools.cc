@@ -1,6 +1,7 @@
-// Small calls that Node has no function for: unmount, lockFile, syncPath, crc32c (lib/native.ts NativeAddon).
+// Small calls that Node has no function for: unmount, lockFile, syncPath, crc32c, peerOf (lib/native.ts NativeAddon).
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "addon/async.h"
@@ -43,6 +44,19 @@ Napi::Value lock_file(const Napi::CallbackInfo& info) {
   return lock;
 }
 
+Napi::Value peer_of(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  ucred peer{};
+  socklen_t length = sizeof peer;
+  if (getsockopt(info[0].As<Napi::Number>().Int32Value(), SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0) {
+    throw to_error(env, Failure{errno, "getsockopt"});
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("pid", Napi::Number::New(env, peer.pid));
+  result.Set("uid", Napi::Number::New(env, peer.uid));
+  return result;
+}
+
 Napi::Value crc32c(const Napi::CallbackInfo& info) {
   const auto data = info[0].As<Napi::Buffer<uint8_t>>();
   const uint32_t seed = info.Length() > 1 && info[1].IsNumber() ? info[1].As<Napi::Number>().Uint32Value() : 0;
@@ -55,6 +69,7 @@ void init_tools(Napi::Env env, Napi::Object exports) {
   exports.Set("unmount", Napi::Function::New(env, unmount, "unmount"));
   exports.Set("syncPath", Napi::Function::New(env, sync_path, "syncPath"));
   exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
+  exports.Set("peerOf", Napi::Function::New(env, peer_of, "peerOf"));
   exports.Set("crc32c", Napi::Function::New(env, crc32c, "crc32c"));
 }
 

@@ -28,6 +28,48 @@ void write_unrecorded(Tree& tree, Call& call, const fuse::WriteIn& in, Handle& h
   call.ok(fuse::WriteOut{static_cast<uint32_t>(written), 0});
 }
 
+// One write, one record.
+void write_recorded(Tree& tree, Call& call, const fuse::WriteIn& in, Handle& handle, std::span<const std::byte> data) {
+  Inode& inode = *handle.inode;
+  const bool writeback = in.write_flags & fuse::kWriteCache;
+  Recording recording(tree, call, journal::Kind::kWrite);
+  if (writeback || recording.draft.writer == 0) recording.draft.writer = handle.writer;
+  if (auto reserved = recording.reserve(data.size(), 2); !reserved.ok()) return call.fail(reserved.error());
+
+  const StateLock lock{&inode};
+  inode.assert_state();
+  if (auto saved = tree.baseline.before_data(inode.ino, handle.fd.get(), in.offset, data.size()); !saved.ok()) {
+    return call.fail(saved.error());
+  }
+  LostRights rights(inode);
+  if (in.write_flags & fuse::kWriteKillSuidgid) {  // before the data, so that the write's own record shows the mode without them
+    if (const int error = rights.take_bits(call); error != 0) return call.fail(error);
+  }
+  ssize_t written = 0;
+  do {
+    written = pwrite(handle.fd.get(), data.data(), data.size(), static_cast<off_t>(in.offset));
+  } while (written < 0 && errno == EINTR);
+  recording.draft.save = handle.save;
+  if (written < 0) return call.fail(rights.failed(tree, recording, errno));
+  recording.draft.flags = writeback ? static_cast<uint16_t>(journal::kWriteback) : uint16_t{0};
+  recording.draft.offset = in.offset;
+  recording.draft.length = static_cast<uint64_t>(written);
+  recording.draft.payload = data.first(static_cast<size_t>(written));
+  if (const auto after = recording.object(inode); !after.ok()) return call.fail(after.error());
+  const auto appended = append_with(tree, recording, rights.capability());
+  if (!appended.ok()) return call.fail(appended.error());
+  call.ok(fuse::WriteOut{static_cast<uint32_t>(written), 0});
+}
+
+// The file cannot be read from here on. A short answer would say that it ends here.
+void read_in_place(Tree& tree, Call& call, const Handle& handle, const fuse::ReadIn& in, size_t wanted, size_t got, int error) {
+  if (error == EIO) {
+    const Trouble trouble{0, "read", handle.inode->ino, in.offset + got, wanted - got, error, call.head.pid};
+    if (const auto rest = tree.rescue.read(trouble, call.out().subspan(got, wanted - got), call.interrupted)) return call.ok_bytes(got + *rest);
+  }
+  call.fail(error);
+}
+
 }  // namespace
 
 void op_read(Tree& tree, Call& call) {
@@ -40,8 +82,8 @@ void op_read(Tree& tree, Call& call) {
   while (got < wanted) {
     const ssize_t part = pread(handle->fd.get(), call.out().data() + got, wanted - got, static_cast<off_t>(in->offset + got));
     if (part < 0 && errno == EINTR) continue;
-    if (part < 0 && got == 0) return call.fail(errno);
-    if (part <= 0) break;
+    if (part < 0) return read_in_place(tree, call, *handle, *in, wanted, got, errno);
+    if (part == 0) break;
     got += static_cast<size_t>(part);
   }
   call.ok_bytes(got);
@@ -53,36 +95,9 @@ void op_write(Tree& tree, Call& call) {
   const HandlePtr handle = tree.handles.find(in->fh);
   if (!handle || !handle->writable) return call.fail(EBADF);
   const auto data = call.rest().first(in->size);
-  if (handle->capture != Capture::kEachWrite) return write_unrecorded(tree, call, *in, *handle, data);
-  Inode& inode = *handle->inode;
-  const bool writeback = in->write_flags & fuse::kWriteCache;
-  Recording recording(tree, call, journal::Kind::kWrite);
-  if (writeback || recording.draft.writer == 0) recording.draft.writer = handle->writer;
-  if (auto reserved = recording.reserve(data.size(), 2); !reserved.ok()) return call.fail(reserved.error());
-
-  const StateLock lock{&inode};
-  inode.assert_state();
-  if (auto saved = tree.baseline.before_data(inode.ino, handle->fd.get(), in->offset, data.size()); !saved.ok()) {
-    return call.fail(saved.error());
-  }
-  LostRights rights(inode);
-  if (in->write_flags & fuse::kWriteKillSuidgid) {  // before the data, so that the write's own record shows the mode without them
-    if (const int error = rights.take_bits(call); error != 0) return call.fail(error);
-  }
-  ssize_t written = 0;
-  do {
-    written = pwrite(handle->fd.get(), data.data(), data.size(), static_cast<off_t>(in->offset));
-  } while (written < 0 && errno == EINTR);
-  recording.draft.save = handle->save;
-  if (written < 0) return call.fail(rights.failed(tree, recording, errno));
-  recording.draft.flags = writeback ? static_cast<uint16_t>(journal::kWriteback) : uint16_t{0};
-  recording.draft.offset = in->offset;
-  recording.draft.length = static_cast<uint64_t>(written);
-  recording.draft.payload = data.first(static_cast<size_t>(written));
-  if (const auto after = recording.object(inode); !after.ok()) return call.fail(after.error());
-  const auto appended = append_with(tree, recording, rights.capability());
-  if (!appended.ok()) return call.fail(appended.error());
-  call.ok(fuse::WriteOut{static_cast<uint32_t>(written), 0});
+  if (handle->capture == Capture::kEachWrite) write_recorded(tree, call, *in, *handle, data);
+  else write_unrecorded(tree, call, *in, *handle, data);
+  if (call.error() == EIO) tree.rescue.report({0, "write", handle->inode->ino, in->offset, in->size, EIO, call.head.pid});
 }
 
 }  // namespace rewindfs::live

@@ -171,6 +171,7 @@ void Engine::finish(const std::string& reason, unsigned patience_ms) {
   const MutexLock lock(mutex_);
   if (finished_ || !session_) return;
   finished_ = true;
+  tree_->rescue.stop();
   tree_->baseline.stop();
   session_->join(patience_ms);
   tree_->captures.connect(-1);

@@ -88,6 +88,11 @@ void record_close(Tree& tree, const Handle& handle) {
   (void)recording.append();  // a journal that fails now fails every change from here on: nobody waits for this answer
 }
 
+// The last descriptor of a file may tell of a write that failed long after it was answered.
+void close_backing(Tree& tree, Call& call, Handle& handle) {
+  if (close(handle.fd.release()) != 0 && errno == EIO) tree.rescue.report({0, "close", handle.inode->ino, 0, 0, EIO, call.head.pid});
+}
+
 // Record and content both; which comes first says nothing as long as nobody was told, so they go at the same time.
 int sync_both(Tree& tree, int fd, bool data_only) {
   tree.recorder.begin_sync();
@@ -178,6 +183,7 @@ void op_release(Tree& tree, Call& call) {
   if (handle && handle->writable) --handle->inode->open_for_writing;
   if (handle && handle->save != 0) record_close(tree, *handle);
   if (handle) tree.captures.closed(*handle);
+  if (handle && handle->writable && handle.use_count() == 1) close_backing(tree, call, *handle);
   call.ok();
 }
 
@@ -190,7 +196,9 @@ void op_fsync(Tree& tree, Call& call) {
     handle->inode->assert_state();
     if (const auto settled = tree.captures.settle(*handle->inode); !settled.ok()) return call.fail(settled.error());
   }
-  call.fail(sync_both(tree, handle->fd.get(), in->flags & fuse::kFsyncDataOnly));
+  const int error = sync_both(tree, handle->fd.get(), in->flags & fuse::kFsyncDataOnly);
+  if (error == EIO) tree.rescue.report({0, "sync", handle->inode->ino, 0, 0, EIO, call.head.pid});
+  call.fail(error);
 }
 
 void op_fsyncdir(Tree& tree, Call& call) {

@@ -14,6 +14,7 @@
 #include "live/captures.h"
 #include "live/inode.h"
 #include "live/recapture.h"
+#include "live/rescue.h"
 #include "live/streams.h"
 #include "live/writers.h"
 
@@ -45,6 +46,7 @@ class Tree final : public TreeAccess {
   Baseline baseline;
   Captures captures;
   Recapture recapture;
+  Rescue rescue;
   const Snapshots snapshots;
 
   bool is_snapshots(const Inode& dir, std::string_view name) const {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { commandTable, reference, withGenerated } from '../../cli/reference.js';
 import { COMMANDS, OPTIONS } from '../../cli/options.js';
+import { API, apiReference } from '../../lib/daemon/api.js';
 import { deviations } from '../posix/cases/deviations.js';
 import { projectRoot } from '../helpers/run.js';
 import { projectFiles, read, SOURCES } from '../helpers/project.js';
@@ -72,6 +73,12 @@ test('every error code is given by something', (t) => {
 test('the option table, docs/cli.md and the README say the same', (t) => {
   t.is(read('docs/cli.md'), withGenerated(read('docs/cli.md'), reference()), 'npm run docs');
   t.is(read('README.md'), withGenerated(read('README.md'), commandTable()), 'npm run docs');
+});
+
+test('the table of methods and docs/api.md say the same, and every type that it answers is in the protocol', (t) => {
+  t.is(read('docs/api.md'), withGenerated(read('docs/api.md'), apiReference()), 'npm run docs');
+  const protocol = read('lib/daemon/protocol.ts');
+  for (const [name, { yields }] of Object.entries(API)) for (const [type] of yields.matchAll(/\b[A-Z]\w+Row\b/g)) t.regex(protocol, new RegExp(`export (interface|type) ${type}\\b`), name);
 });
 
 test('every command has its file and its examples, every option a command', (t) => {

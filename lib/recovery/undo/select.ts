@@ -15,6 +15,8 @@ export interface Selection {
   writer?: number;
   /** This process and all that it started. */
   family?: number;
+  /** Of `family`: the one that began then, of processes that had the same number. */
+  start?: number;
   /** Executable: a glob of its name, or of its path when it holds a slash. */
   exe?: string;
   /** Id or name of a run. */
@@ -50,7 +52,7 @@ export async function select(history: HistoryReader, selection: Selection): Prom
   const session = selection.session === undefined ? null : sessionOf(operations, everyone, selection.session);
   let writers = everyone.filter(({ id }) => id <= until);
   if (selection.writer !== undefined) writers = oneProcess(writers, selection.writer);
-  if (selection.family !== undefined) writers = familyOf(writers, selection.family);
+  if (selection.family !== undefined) writers = familyOf(writers, selection.family, selection.start);
   if (session !== null) writers = ofSession(writers, session);
   if (selection.uid !== undefined) writers = writers.filter(({ uid }) => uid === selection.uid);
   if (selection.exe !== undefined) writers = writers.filter(({ exe }) => globOf(selection.exe as string).test(selection.exe?.includes('/') === true ? exe : exe.split('/').at(-1) as string));
@@ -94,18 +96,16 @@ function oneProcess(writers: readonly Writer[], pid: number): Writer[] {
   return found;
 }
 
-function familyOf(writers: readonly Writer[], pid: number): Writer[] {
+function familyOf(writers: readonly Writer[], pid: number, start?: number): Writer[] {
   const heads = new Set<string>();
-  for (const writer of writers) {
-    if (writer.pid === pid) heads.add(idOf(writer));
-    for (const ancestor of writer.ancestors ?? []) if (ancestor.startsWith(`${pid}:`)) heads.add(ancestor);
-  }
+  const meant = (id: string): boolean => (start === undefined ? id.startsWith(`${pid}:`) : id === `${pid}:${start}`);
+  for (const writer of writers) for (const id of [idOf(writer), ...writer.ancestors ?? []]) if (meant(id)) heads.add(id);
   const starts = new Set([...heads].map((head) => head.split(':')[1]).filter((start) => start !== '0'));
   if (starts.size > 1) {
     throw new RewindError('ERR_USAGE', `${starts.size} processes had the number ${pid}, one after the other`, 'Say which with --since and --until; `rewind log` shows when each changed something.');
   }
   const family = new Set(heads);
-  const known = (writer: Writer): boolean => writer.pid === pid || (writer.ancestors ?? []).some((ancestor) => family.has(ancestor));
+  const known = (writer: Writer): boolean => family.has(idOf(writer)) || (writer.ancestors ?? []).some((ancestor) => family.has(ancestor));
   const members = writers.filter(known);
   for (const member of members) family.add(idOf(member));
   // A child that lost its parents before it wrote anything is known by a relative that it has in common.

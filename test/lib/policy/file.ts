@@ -2,10 +2,11 @@ import test from 'ava';
 import { parsePolicy } from '../../../lib/policy/file.js';
 import { DEFAULT_RULES } from '../../../lib/policy/defaults.js';
 import { DEFAULT_POINTS } from '../../../lib/policy/points.js';
+import { DEFAULT_RECOVERY, RecoveryPolicy } from '../../../lib/policy/recovery.js';
 import { DEFAULT_TRIPS } from '../../../lib/policy/trips.js';
 
 test('an empty file is the defaults', (t) => {
-  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS });
+  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS });
 });
 
 test('rules come after the defaults, in the order of the file, each with its line', (t) => {
@@ -42,12 +43,50 @@ test('a wrong file is refused with file, line and reason', (t) => {
     ['[[rule]\n', /^p:1: column \d+: /], ['a = 1\nb = 1x\n', /^p:2: /], ['interval = 1\ninterval = 2', /^p:2: /],
     ['\n\nrules = 1', /^p:3: "rules" is not known/], ['defaults = "no"', /^p:1: defaults must be/], ['\ninterval = 0', /^p:2: interval must be/],
     ['interval = "10s"', /^p:1: interval/], ['[rule]\nmatch = "x"', /^p:1: .*two brackets/], ['rule = [1]', /^p:1: a rule is a table/],
-    [`${rule}capture = "sometimes"`, /^p:3: capture is "sometimes": .*"on-close"/], [rule, /^p:1: the rule has no capture/],
+    [`${rule}capture = "sometimes"`, /^p:3: capture is "sometimes": .*"on-close"/], [rule, /^p:1: the rule has neither capture nor recover/],
     [`${rule}capture = "none"\n\n[[rule]]\ncapture = "none"`, /^p:5: the rule has no match/], ['[[rule]]\ncapture = "none"\nmatch = []', /^p:3: match lists no pattern/],
     ['[[rule]]\ncapture = "none"\nmatch = ["a", 1]', /^p:3: match is a pattern or/], ['[[rule]]\ncapture = "none"\nmatch = "[a"', /^p:3: "\[a": the set/],
     ['[trip]\ndeletion = -1', /^p:2: deletion is a number/], ['[trip]\nwithin = 3', /^p:2: within is 3/], ['[trip]\nfire = 1', /^p:2: "fire" is not known/], ['[trip]\nhook = ""', /^p:2: hook/],
     ['\n[points]\nevery = "often"', /^p:3: every is "often"/], [`${rule}capture = "none"\n[[point]]\nname = "a"\nmatch = "["`, /^p:6: "\["/],
     ['[[point]]\nname = "a"\nexe = "x"\n[[point]]\nname = "b"\nexe = 1', /^p:6: exe is the name/], ['[[point]]\nmatch = "a"\n', /^p:1: the point has no name/],
+    [`${rule}recover = "always"`, /^p:3: recover is "always": "manual", "notified" or "automatic"/], [`${rule}capture = "none"\nrecover = "automatic"`, /^p:4: what is not captured/],
+    [`${rule}capture = "none"\nretries = 2`, /^p:4: retries says nothing without recover/], [`${rule}recover = "automatic"\nretries = 0`, /^p:4: retries is a whole number from 1 to 100/],
+    [`${rule}recover = "notified"\ntimeout = 5`, /^p:4: timeout is 5: a time like "10s"/], [`${rule}recover = "notified"\ntimeout = "1h"`, /^p:4: timeout is "1h": at most "10m"/],
+    [`${rule}recover = "notified"\ncheck = "1h"`, /^p:4: check goes with recover = "automatic" only/], [`${rule}recover = "automatic"\ncheck = "often"`, /^p:4: check is "often"/],
+    [`${rule}recover = "manual"\npaused = 1`, /^p:4: paused must be/], ['[[point]]\nname = "a"\nexe = "x"\npaused = "no"', /^p:4: paused must be/],
     [`${rule}capture = "none"\nwhy = "x"`, /^p:4: "why" is not known in a rule/], [`${rule}capture = 1`, /^p:3: capture is 1/],
   ] as const) t.throws(() => parsePolicy(text, 'p'), { code: 'ERR_POLICY', message }, text);
+});
+
+test('rules of recovery have their defaults; a rule may say both; a paused one says nothing, but must be right', (t) => {
+  const { rules, recovery, paused } = parsePolicy(`defaults = false
+[[rule]]
+match = ["a", "b"]
+recover = "automatic"
+[[rule]]
+match = "c"
+capture = "on-close"
+recover = "notified"
+retries = 7
+timeout = "1m"
+[[rule]]
+match = "d"
+recover = "automatic"
+check = "never"
+[[rule]]
+match = "e"
+recover = "manual"
+paused = true
+`, 'p');
+  t.deepEqual(rules, [{ pattern: 'c', capture: 'on-close', by: 'p:6', line: 6 }]);
+  const common = { recover: 'automatic' as const, retries: 3, timeoutMs: 10_000 };
+  t.deepEqual(recovery, [
+    { pattern: 'a', ...common, checkMs: 86_400_000, by: 'p:3', line: 3 }, { pattern: 'b', ...common, checkMs: 86_400_000, by: 'p:3', line: 3 },
+    { pattern: 'c', recover: 'notified', retries: 7, timeoutMs: 60_000, checkMs: null, by: 'p:6', line: 6 }, { pattern: 'd', ...common, checkMs: null, by: 'p:12', line: 12 },
+  ]);
+  t.deepEqual(paused, [{ patterns: ['e'], by: 'p:16', line: 16 }]);
+  const policy = new RecoveryPolicy(recovery);
+  t.is(policy.rule(Buffer.from('x/c'))?.retries, 7);
+  t.is(policy.of(Buffer.from('zz')), DEFAULT_RECOVERY);
+  t.deepEqual(policy.automatic.map(({ pattern }) => pattern), ['a', 'b', 'd']);
 });
