@@ -58,6 +58,11 @@ export const OPTIONS: Record<string, OptionSpec> = {
   'all-writes': { type: 'boolean', describe: 'Every single record, not saves' },
   from: { type: 'string', value: 'TIME', describe: 'The older instant' },
   to: { type: 'string', value: 'TIME', describe: 'The newer instant (now)' },
+  plan: { type: 'string', value: 'FILE', describe: 'A plan in place of PATH and --to: TOML, or what --dry-run --json printed' },
+  resume: { type: 'boolean', describe: 'Go on with the operation that was interrupted' },
+  'in-the-way': { type: 'boolean', flag: 'force', describe: 'Also over what others changed since the plan was made, and files that are open for writing' },
+  'replay-from': { type: 'string', flag: 'from', value: 'TIME', describe: 'The instant to begin from' },
+  except: { type: 'string', value: 'WHO', describe: 'Whose changes to leave out: a PID, family:PID (it and all that it started), exe:PATTERN, session:ID, uid:UID' },
   'back-to': { type: 'string', flag: 'to', value: 'TIME', describe: 'The instant to go back to' },
   patch: { type: 'boolean', alias: 'p', describe: 'Show the lines that differ' },
   'dry-run': { type: 'boolean', describe: 'Show what would be done, and change nothing' },
@@ -172,10 +177,10 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind grep "function parse" src', 'where it ever was, also when it was deleted since'], ['rewind grep -F -i "secret=" --since yesterday', 'in what was saved since then'], ['rewind grep -l wip --all-versions', 'the paths alone']],
   },
   {
-    name: 'rollback', positionals: '[PATH..]', describe: 'Make the tree, or the paths given, equal to a past instant; undone by another rollback',
-    arguments: { PATH: 'Only these; the whole tree when none is given' },
-    options: ['back-to', 'dry-run', 'yes', ...WHERE], demand: ['back-to'],
-    examples: [['rewind rollback --to 10m --dry-run', 'show what ten minutes ago would change'], ['rewind rollback src --to "10:05"', 'one directory, exactly as it was'], ['rewind rollback --to "#4711" --yes', 'without a question']],
+    name: 'rollback', positionals: '[PATH..]', describe: 'Make the tree, or the paths given, equal to a past instant; taken back by undo',
+    arguments: { PATH: 'Only these; the whole tree when none is given. PATH@TIME: this one to a time of its own' },
+    options: ['back-to', 'plan', 'resume', 'dry-run', 'yes', 'in-the-way', ...WHERE],
+    examples: [['rewind rollback --to 10m --dry-run', 'show what ten minutes ago would change'], ['rewind rollback src --to "10:05"', 'one directory, exactly as it was'], ['rewind rollback --to "#4711" --yes', 'without a question'], ['rewind rollback --to 05:00 docs@14:59', 'the tree as of five, but docs as it was at 14:59'], ['rewind rollback --resume', 'go on after a crash or a full disk']],
   },
   {
     name: 'undo', positionals: '', describe: 'Take back exactly what some writers did, and nothing else; without a selection the last operation',
@@ -188,6 +193,12 @@ export const COMMANDS: CommandSpec[] = [
     arguments: {},
     options: ['dry-run', 'yes', ...WHERE],
     examples: [['rewind redo --yes', 'without a question']],
+  },
+  {
+    name: 'replay', positionals: '', describe: 'The tree as of a time, with all that came later but what one writer did',
+    arguments: {},
+    options: ['replay-from', 'except', 'require-complete', 'dry-run', 'yes', ...WHERE], demand: ['replay-from', 'except'],
+    examples: [['rewind replay --from 05:00 --except 4711 --dry-run', 'show what would change'], ['rewind replay --from before:install --except exe:npm', 'everything since, but not what npm did'], ['rewind replay --from yesterday --except family:4711', 'nor what a process and all that it started did']],
   },
   {
     name: 'op', positionals: '<ACTION>', describe: 'Operations: what rollbacks, undos and runs did to the tree as a whole',
@@ -239,6 +250,18 @@ export const COMMANDS: CommandSpec[] = [
       ['rewind notify app.db app.db-wal', 'a point: `rewind points --state notify`, and the time last-notify'], ['rewind notify --recover app.db', 'the last good version is put back'], ['rewind notify --begin a.conf b.conf', 'prints an id'],
       ['rewind notify --commit 5f0c31aa9be7', 'it ends well'], ['rewind notify --cancel 5f0c31aa9be7', 'both files are as they were'],
     ],
+  },
+  {
+    name: 'pin', positionals: '<TIME>', describe: 'Keep the point of an instant, whatever is forgotten',
+    arguments: { TIME: 'The point: its name, #seq, last-install ...' },
+    options: WHERE,
+    examples: [['rewind pin before-upgrade', 'until it is unpinned']],
+  },
+  {
+    name: 'unpin', positionals: '<TIME>', describe: 'Keep a point no longer than others',
+    arguments: { TIME: 'The point: its name, #seq, last-install ...' },
+    options: WHERE,
+    examples: [['rewind unpin before-upgrade', 'it may be forgotten']],
   },
   {
     name: 'watch', positionals: '', describe: 'Print changes as they happen, one JSON object a line',

@@ -1,9 +1,9 @@
 /** Shows what a rollback or restore plans and does: words on stdout, progress on stderr; with --json every message. */
-import type { WorkRow, WriterRow } from '../lib/daemon/protocol.js';
+import type { OperationRow, WorkRow, WriterRow } from '../lib/daemon/protocol.js';
 import { RewindError } from '../lib/errors.js';
 import { echoInstant } from './ask.js';
 import { flag, type Arguments } from './command.js';
-import { showBytes, type Output } from './output.js';
+import { showBytes, showTime, type Output } from './output.js';
 
 /** What was shown. */
 export interface Shown {
@@ -12,7 +12,14 @@ export interface Shown {
   now: number;
   entries: number;
   conflicts: number;
+  /** Paths with the instant that each goes to, and how many different ones there are. */
+  parts: { path: string; to: string }[];
 }
+
+/** What to do about an operation that did not come to its end. */
+export const HOW_TO_GO_ON = '`rewind rollback --resume` goes on with it, `rewind undo` takes back what it did';
+
+export const describeInterrupted = ({ operation, note, time, id }: OperationRow): string => `${operation} #${id} (${note}), begun ${showTime(time)}, did not come to its end`;
 
 /** Writers that a summary names. */
 const NAMED_WRITERS = 5;
@@ -23,11 +30,12 @@ const SHOWN = 20;
 const COLOURS = { restore: 'green', update: 'yellow', rename: 'yellow', delete: 'red', skip: 'dim' } as const;
 
 export async function showWork(rows: AsyncIterable<WorkRow>, out: Output, limit: number): Promise<Shown> {
-  const shown: Shown = { to: 0, now: 0, entries: 0, conflicts: 0 };
+  const shown: Shown = { to: 0, now: 0, entries: 0, conflicts: 0, parts: [] };
   for await (const row of rows) {
     if (row.type === 'plan') { shown.to = row.to; shown.now = row.now; }
     if (row.type === 'entry') shown.entries++;
     if (row.type === 'conflict') shown.conflicts++;
+    if (row.type === 'part') shown.parts.push({ path: row.path, to: `#${row.at.seq}` });
     if (out.json) await out.object(row);
     else await show(row, shown, out, limit);
   }
@@ -40,18 +48,32 @@ export async function showWork(rows: AsyncIterable<WorkRow>, out: Output, limit:
  * nothing to do, else the instant that was agreed to. @throws ERR_REFUSED
  */
 export async function agree(args: Arguments, out: Output, question: string, plan: (dryRun: true) => AsyncIterable<WorkRow>): Promise<number | undefined | null> {
+  if (!flag(args, 'dry-run') && flag(args, 'yes')) return undefined;
+  return (await agreed(args, out, () => question, plan))?.now ?? null;
+}
+
+/** The same, where the question depends on the plan: answers what was shown. */
+export async function agreed(args: Arguments, out: Output, question: (shown: Shown) => string, plan: (dryRun: true) => AsyncIterable<WorkRow>): Promise<Shown | null> {
   const dry = flag(args, 'dry-run');
-  if (!dry && flag(args, 'yes')) return undefined;
   const shown = await showWork(plan(true), out, dry ? Infinity : SHOWN);
   if (dry || shown.entries === 0) return null;
-  if (!await out.confirm(question)) throw new RewindError('ERR_REFUSED', 'Nothing was changed: the answer was No');
-  return shown.now;
+  if (!await out.confirm(question(shown))) throw new RewindError('ERR_REFUSED', 'Nothing was changed: the answer was No');
+  return shown;
 }
 
 async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Promise<void> {
   switch (row.type) {
     case 'instant':
       return echoInstant(out, 'To ', row.at);
+    case 'part':
+      if (limit > 0) echoInstant(out, `${row.path === '.' ? 'The tree' : row.path} as at `, row.at);
+      return;
+    case 'resumes':
+      return out.remark(`Going on with ${row.operation} #${row.id}: ${row.note}`);
+    case 'newer':
+      return await out.line(`  ${out.paint('red', 'newer  ')} ${row.path}  (changed since by ${row.by ? programOf(row.by) : 'somebody unknown'}: only with --force)`);
+    case 'open':
+      return await out.line(`  ${out.paint('red', 'open   ')} ${row.path}  (for writing, by ${row.command}[${row.pid}]: only with --force)`);
     case 'entry':
       if (shown.entries > limit) return;
       return await out.line(`  ${out.paint(COLOURS[row.action], row.action.padEnd(7))} ${row.from === undefined ? '' : `${row.from} -> `}${row.path}${row.reason ? `  (${row.reason})` : ''}`);

@@ -12,9 +12,12 @@ import { prepareMount, type MountPlan } from '../../lib/store/prepare.js';
 import { removeStore } from '../../lib/store/store.js';
 import type { Transport } from '../../lib/transport.js';
 import { packageVersion } from '../version.js';
+import { describeInterrupted, HOW_TO_GO_ON } from '../work.js';
+import type { OperationRow } from '../../lib/daemon/protocol.js';
+import { interruptedOf } from '../../lib/daemon/status.js';
 
 /** What a mount says when it is ready. */
-interface MountRow { tree: string; mountpoint: string; store: string; pid: number; seq: number }
+interface MountRow { tree: string; mountpoint: string; store: string; pid: number; seq: number; interrupted: OperationRow | null }
 
 const MIB = 2 ** 20;
 
@@ -55,7 +58,7 @@ async function serve(plan: MountPlan, how: Pick<DaemonOptions, 'backlogHardBytes
   });
   // The engine goes on recording whatever fails up here, and that is what matters: a failure is noted, never fatal.
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) process.on(event, (error: unknown) => daemon.fail('Unexpected', error));
-  const row: MountRow = { tree: plan.tree, mountpoint: plan.mountpoint, store: plan.store.layout.root, pid: process.pid, seq: daemon.journal.stats().lastSeq };
+  const row: MountRow = { tree: plan.tree, mountpoint: plan.mountpoint, store: plan.store.layout.root, pid: process.pid, seq: daemon.journal.stats().lastSeq, interrupted: await interruptedOf(daemon) };
   await announce({ ready: row });
   if (!launched) await tell(row, out);
   await daemon.ended;
@@ -73,4 +76,5 @@ function note(what: string, error: unknown): void {
 async function tell(row: MountRow, out: Output): Promise<void> {
   if (out.json) await out.object(row);
   else await out.line(`${safeForTerminal(row.mountpoint)} is protected: every change to it is kept in ${safeForTerminal(row.store)}`);
+  if (row.interrupted) out.remark(`${describeInterrupted(row.interrupted)}:\n  ${HOW_TO_GO_ON}.`);
 }

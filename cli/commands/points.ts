@@ -11,7 +11,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     for await (const point of client.call('points', { kinds: kind && [kind], since: text(args, 'since'), time_zone })) {
       rows++;
       if (out.json) await out.object(point);
-      else await out.line(`${showTime(point.time)} ${String(point.seq).padStart(9)}  ${[point.phase, point.kind].filter(Boolean).join(' ').padEnd(16)} ${[point.name, point.note && `(${point.note})`].filter(Boolean).join('  ')}`.trimEnd());
+      else await out.line(`${showTime(point.time)} ${String(point.seq).padStart(9)} ${point.pinned ? '*' : ' '} ${[point.phase, point.kind].filter(Boolean).join(' ').padEnd(16)} ${[point.name, point.note && `(${point.note})`].filter(Boolean).join('  ')}`.trimEnd());
     }
     if (rows === 0) out.remark('There is no such point.');
   });

@@ -1,33 +1,49 @@
-/** `rewind rollback`: shows the plan, asks, and makes the tree equal to a past instant. */
+/** `rewind rollback`: shows the plan, asks, and makes the tree equal to a past instant, or goes on with what was interrupted. */
 import { flag, text, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
-import { place, time_zone, withTree, type Tree } from '../ask.js';
-import { showWork } from '../work.js';
+import { time_zone, withTree, type Tree } from '../ask.js';
+import { readParts, readPlanFile, type Asked } from '../parts.js';
+import { agree, agreed, showWork, type Shown } from '../work.js';
 import { RewindError } from '../../lib/errors.js';
-
-/** Entries of a plan that are shown before the question; `--dry-run` shows all. */
-const SHOWN = 20;
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   const typed = (args['PATH'] ?? []) as string[];
+  const named = typed.length > 0 || text(args, 'to') !== undefined;
+  const file = text(args, 'plan');
+  if (flag(args, 'resume')) {
+    if (named || file !== undefined) throw new RewindError('ERR_USAGE', '--resume goes on to where the interrupted rollback went', 'Leave out PATH, --to and --plan, or leave out --resume to begin another rollback.');
+    return await resume(args, out);
+  }
+  if (file !== undefined && named) throw new RewindError('ERR_USAGE', 'A plan file names paths and times itself', 'Leave out PATH and --to, or leave out --plan.');
+  const plan = file === undefined ? null : await readPlanFile(file);
   await withTree(args, typed[0], out, async (tree) => {
-    const paths = await Promise.all(typed.map((path) => place(tree, args, path)));
-    const dry = flag(args, 'dry-run');
-    let to = text(args, 'to')!;
-    let planned_at: number | undefined;
-    if (dry || !flag(args, 'yes')) {
-      const plan = await showWork(tree.client.call('rollback', { paths, to, dry_run: true, time_zone }), out, dry ? Infinity : SHOWN);
-      if (dry || plan.entries === 0) return;
-      // The answer is about the instant that was shown, not about what the words would mean a minute later.
-      to = `#${plan.to}`;
-      planned_at = plan.now;
-      if (!await out.confirm(`Roll back ${scope(paths, tree)} to #${plan.to}?`)) throw new RewindError('ERR_REFUSED', 'Nothing was changed: the answer was No');
-    }
-    await showWork(tree.client.call('rollback', { paths, to, planned_at, time_zone }), out, 0);
+    const asked = plan ?? { ...await readParts(tree, args, typed), to: text(args, 'to') };
+    await rollBack(args, out, tree, asked);
   });
 }
 
-function scope(paths: string[], tree: Tree): string {
-  if (paths.length === 0) return `all of ${tree.found.mountpoint}`;
-  return paths.length === 1 ? paths[0] || 'the root' : `${paths.length} paths`;
+async function rollBack(args: Arguments, out: Output, tree: Tree, asked: Asked): Promise<void> {
+  const force = flag(args, 'force');
+  let call: Asked = asked;
+  if (flag(args, 'dry-run') || !flag(args, 'yes')) {
+    const shown = await agreed(args, out, (plan) => question(plan, tree), (dry_run) => tree.client.call('rollback', { ...asked, dry_run, force, time_zone }));
+    if (!shown) return;
+    // The answer is about the instants that were shown, not about what the words would mean a minute later.
+    call = { paths: [], parts: shown.parts, planned_at: asked.planned_at ?? shown.now };
+  }
+  await showWork(tree.client.call('rollback', { ...call, force, time_zone }), out, 0);
+}
+
+async function resume(args: Arguments, out: Output): Promise<void> {
+  const force = flag(args, 'force');
+  await withTree(args, undefined, out, async ({ client }) => {
+    const planned_at = await agree(args, out, 'Go on with that?', (dry_run) => client.call('resume', { dry_run, force }));
+    if (planned_at !== null) await showWork(client.call('resume', { planned_at, force }), out, 0);
+  });
+}
+
+function question({ parts, to }: Shown, tree: Tree): string {
+  const [only] = parts;
+  if (parts.length !== 1 || !only) return `Roll back ${parts.length} paths${new Set(parts.map((part) => part.to)).size === 1 ? ` to #${to}` : ''}?`;
+  return `Roll back ${only.path === '.' ? `all of ${tree.found.mountpoint}` : only.path} to #${to}?`;
 }

@@ -3,6 +3,7 @@ import { text, type Arguments } from '../command.js';
 import { showBytes, showTime, type Output } from '../output.js';
 import { place, time_zone, withTree } from '../ask.js';
 import { showSummary } from '../summary.js';
+import { describeInterrupted, HOW_TO_GO_ON } from '../work.js';
 import { safeForTerminal } from '../../lib/paths.js';
 import type { StatusRow } from '../../lib/daemon/protocol.js';
 
@@ -43,6 +44,7 @@ function describe(status: StatusRow): string[] {
   const { recovery } = status;
   if (recovery.running > 0) lines.push(row('recovering', `${recovery.running} ${recovery.running === 1 ? 'file' : 'files'}; rewind policy status`));
   for (const { path, note } of recovery.failed) lines.push(row('DAMAGED', `${path}: ${note}; it could not be put back`));
+  if (status.interrupted) lines.push(row('INTERRUPTED', describeInterrupted(status.interrupted)), row('', HOW_TO_GO_ON));
   if (status.failed !== null) lines.push(row('FAILED', `${status.failed}`), row('', 'Nothing is lost: what is not in history is in the journal. See daemon.log in the store.'));
   return lines;
 }

@@ -61,7 +61,15 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
   diff: { describe: 'What differs between two instants', args: { ...zone, ...path, ...patch, from: must('string', TIME), to: must('string', TIME) }, yields: '{ from: InstantRow, to: InstantRow }, then DiffRow' },
   rollback: {
     describe: 'Makes the tree, or these paths, equal to a past instant',
-    args: { ...zone, paths: must('string[]', 'Empty: the whole tree'), to: must('string', TIME), dry_run: dryRun, planned_at: plannedAt }, yields: 'WorkRow',
+    args: {
+      ...zone, paths: must('string[]', 'What goes to `to`; empty: the whole tree'), to: may('string', TIME), parts: may('object[]', 'Paths that go each to a time of its own: `{ path, to }`'),
+      dry_run: dryRun, planned_at: plannedAt, force: may('boolean', 'Also over newer changes, and files that are open for writing'),
+    },
+    yields: 'WorkRow',
+  },
+  resume: {
+    describe: 'Goes on with the operation that was interrupted',
+    args: { dry_run: dryRun, planned_at: plannedAt, force: may('boolean', 'Also over what others changed since it began') }, yields: 'WorkRow',
   },
   restore: {
     describe: 'Copies what was at a path into a directory elsewhere',
@@ -86,12 +94,17 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     args: { ...whose, dry_run: dryRun, require_complete: may('boolean', 'Change nothing unless all can be taken back'), planned_at: plannedAt }, yields: 'WorkRow',
   },
   redo: { describe: 'Does again what the last undo took back', args: { dry_run: dryRun, planned_at: plannedAt }, yields: 'WorkRow' },
+  replay: {
+    describe: 'The tree as of a time, with all later changes but those of the selected',
+    args: { ...whose, since: must('string', TIME), dry_run: dryRun, require_complete: may('boolean', 'Change nothing unless all can be left out'), planned_at: plannedAt }, yields: 'WorkRow',
+  },
   operations: { describe: 'Rollbacks, undos and runs, the newest first', args: {}, yields: 'OperationRow' },
   run_begin: {
     describe: 'A command begins whose changes belong together; it has `session` in its `REWIND_SESSION`',
     args: { argv: must('string[]', 'The command'), name: may('string', 'Usable wherever the session is'), session: must('string', '8 to 32 hexadecimal digits') }, yields: 'PointRow',
   },
   run_end: { describe: 'It has ended: what it changed, as what an undo would change back', args: { session: must('string', 'As it began'), code: must('number', 'Its exit code') }, yields: 'WorkRow' },
+  pin: { describe: 'Keeps the points of an instant whatever is forgotten, or no longer', args: { ...zone, time: must('string', TIME), pinned: must('boolean', 'Whether they are kept') }, yields: 'PointRow' },
   mark: { describe: 'Names this instant', args: { name: must('string', 'Letters, digits and . _ -'), note: may('string', 'A remark') }, yields: 'PointRow' },
   notify: {
     describe: 'These files are consistent now: a point for them',

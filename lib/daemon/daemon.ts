@@ -161,7 +161,7 @@ export class Daemon implements LiveTree, Session {
     const { history, engine, policy, mountpoint } = this;
     const ward: Ward = {
       history, engine, policy, mountpoint, settle: () => this.settle(), walked: () => this.walked(),
-      addPoint: async (note, phase) => { await addMark(this, this, 'recover', '', note, undefined, phase); },
+      addPoint: async (note, phase) => { await addMark(this, this, { kind: 'recover', note, phase }); },
       report: (what, error) => this.options.onFailure?.(what, error),
     };
     this.recoverer = new Recoverer(ward, this.jobs);

@@ -117,18 +117,18 @@ async function* forkKeep(session: Session, args: Methods['fork_keep']['args']): 
   if (args.dry_run || !live) return;
   if (graft.ops.length === 0) return yield { type: 'done', counts: graft.counts, bytes: 0, before: null, after: null };
   if (working.has(session)) throw new RewindError('ERR_BUSY', 'A rollback or another graft is under way', 'Wait for it to end.');
-  working.add(session);
+  working.set(session, null);
   const tree = await native.openTree(live.mountpoint);
   try {
     const scope = paths.length === 0 ? 'all' : paths.map((path) => safeForTerminal(showPath(path))).join(' ').slice(0, 200);
-    const before = await addMark(session, live, 'fork', '', `before: keep ${scope} of ${state.name} (#${state.seq})`);
+    const before = await addMark(session, live, { kind: 'fork', note: `before: keep ${scope} of ${state.name} (#${state.seq})`, pinned: true });
     graft = await plan(before.seq);
     let after = before;
     const failure = yield* following(async (options) => {
       try {
         await applyPlan({ ops: graft.ops, to: before.seq, bytes: graft.bytes }, changes.reader, tree, options);
       } finally {
-        after = await addMark(session, live, 'fork', '', `after: keep ${scope} of ${state.name} (#${state.seq})`);
+        after = await addMark(session, live, { kind: 'fork', note: `after: keep ${scope} of ${state.name} (#${state.seq})` });
       }
     });
     if (failure) throw failure;

@@ -1,6 +1,6 @@
 /** Points that we make: a record of kind `mark` in the journal, like every other change. */
 import type { HistoryReader } from '../history/reader.js';
-import type { PointPhase } from '../history/types.js';
+import type { PointPhase, Seq } from '../history/types.js';
 import type { Journal } from '../native.js';
 import type { PointDraft } from '../states/recorder.js';
 import { RewindError } from '../errors.js';
@@ -21,6 +21,9 @@ export function checkPointName(name: string): void {
   throw new RewindError('ERR_POINT_NAME', `${JSON.stringify(name)} cannot name a point`, 'Use letters, digits and . _ - and nothing that reads as a time, like before-upgrade.');
 }
 
+/** A point of this instant. */
+export interface Mark { kind: PointRow['kind']; name?: string; note: string; detail?: object; phase?: PointPhase; pinned?: boolean }
+
 /** Where points are written, and what tells their times. */
 export interface Points { journal: Journal; history: Pick<HistoryReader, 'timeOf'> }
 
@@ -31,9 +34,15 @@ export async function appendPoint({ journal, history }: Points, { at, ...point }
 }
 
 /** Appends a point, and waits until history shows it. */
-export async function addMark(session: Session, live: LiveTree, kind: PointRow['kind'], name: string, note: string, detail?: object, phase?: PointPhase): Promise<PointRow> {
-  const { seq, timeNs } = await live.journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind, name, note, ...detail && { detail }, ...phase && { phase } })));
+export async function addMark(session: Session, live: LiveTree, { kind, name = '', note, ...more }: Mark): Promise<PointRow> {
+  const { seq, timeNs } = await live.journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind, name, note, ...more })));
   await session.settle();
   const point = (await session.history.points()).find((candidate) => candidate.id === seq);
-  return point ? pointRow(point) : { id: 0, seq, time: formatTimeUtc(timeNs), kind, name, note };
+  return point ? pointRow(point) : { id: 0, seq, time: formatTimeUtc(timeNs), kind, name, note, ...more.pinned && { pinned: true } };
+}
+
+/** Says of a point whether it is kept whatever is forgotten, and waits until history shows it. */
+export async function pinPoint(session: Session, { journal }: LiveTree, pins: Seq, pinned: boolean): Promise<void> {
+  await journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind: 'pin', pins, pinned })));
+  await session.settle();
 }

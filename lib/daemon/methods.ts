@@ -10,7 +10,7 @@ import { blame } from './blame.js';
 import { forkMethods } from './forks.js';
 import { find, grep } from './finding.js';
 import { log } from './log.js';
-import { addMark, checkPointName } from './mark.js';
+import { addMark, checkPointName, pinPoint } from './mark.js';
 import { pathBytes } from '../paths.js';
 import type { MethodName, Methods, RecoveryRow } from './protocol.js';
 import { recover, recoveries } from './recovering.js';
@@ -19,8 +19,9 @@ import type { Caller, Session } from './session.js';
 import { status } from './status.js';
 import { summary } from './summary.js';
 import { begin, cancel, commit, notify, transactions } from './transactions.js';
-import { operations, redo, runBegin, runEnd, undo } from './undo.js';
-import { restore, rollback } from './work.js';
+import { operations, redo, replay, runBegin, runEnd, undo } from './undo.js';
+import { restore } from './restore.js';
+import { resume, rollback } from './rollback.js';
 
 /** A method: what it yields comes as soon as it is known; the signal fires when nobody waits any more. */
 export type Method<M extends MethodName> = (session: Session, args: Methods[M]['args'], signal: AbortSignal, caller: Caller) => AsyncGenerator<Methods[M]['item']>;
@@ -34,10 +35,12 @@ const methods: { [M in MethodName]: Method<M> } = {
   status,
   diff,
   rollback,
+  resume,
   restore,
   ...forkMethods,
   undo,
   redo,
+  replay,
   operations,
   run_begin: runBegin,
   run_end: runEnd,
@@ -93,7 +96,16 @@ const methods: { [M in MethodName]: Method<M> } = {
   async *mark(session, args) {
     const live = session.live ?? notMounted(session, 'A mark names an instant of a mounted tree');
     checkPointName(args.name);
-    yield await addMark(session, live, 'mark', args.name, args.note ?? '');
+    yield await addMark(session, live, { kind: 'mark', name: args.name, note: args.note ?? '' });
+  },
+
+  async *pin(session, args) {
+    const live = session.live ?? notMounted(session, 'Only a mounted tree takes pins');
+    const at = await instantAt(session, args.time, args);
+    const points = (await session.history.points()).filter(({ seq }) => seq === at.seq);
+    if (points.length === 0) throw new RewindError('ERR_POINT_UNKNOWN', `No point is at ${args.time} (#${at.seq})`, '`rewind points` lists them; `rewind mark NAME` makes one of this instant.');
+    for (const { id } of points) await pinPoint(session, live, id, args.pinned);
+    for (const point of await session.history.points()) if (point.seq === at.seq) yield pointRow(point);
   },
 
   notify,

@@ -7,6 +7,7 @@ import type { Capture } from '../policy/file.js';
 import type { Recover } from '../policy/recovery.js';
 import type { BaselineProgress, EngineStats } from '../native.js';
 import type { Marker, PointKind, PointPhase } from '../history/types.js';
+import type { OperationKind } from '../recovery/operations.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
 
 /** A time as a person wrote it, with what is needed to read it as they meant it. */
@@ -138,7 +139,7 @@ export type GrepRow =
 
 export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
 
-export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase }
+export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase; pinned?: boolean }
 
 export interface GapRow { seq: number; time: string; reason: string; detail: Record<string, unknown> }
 
@@ -173,6 +174,8 @@ export interface StatusRow {
   failed: string | null;
   /** Files that are being put back, and those that could not be. */
   recovery: { running: number; failed: RecoveryRow[] };
+  /** The operation that was interrupted and waits to be gone on with or taken back. */
+  interrupted: OperationRow | null;
   /** What is not captured at each write, and why the policy file is not in force if it is not. */
   policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };
 }
@@ -208,6 +211,13 @@ export interface PolicyPathRow { path: string; capture: Capture; rule: PolicyRul
 /** One message of a rollback or restore. */
 export type WorkRow =
   | { type: 'instant'; at: InstantRow }
+  /** A path (`.`: the whole tree) and what it goes back to. */
+  | { type: 'part'; path: string; at: InstantRow }
+  /** The operation that is gone on with. */
+  | { type: 'resumes'; id: number; operation: OperationRow['operation']; note: string }
+  /** In the way: changed by somebody else since the plan was made, or open for writing. */
+  | { type: 'newer'; path: string; by: WriterRow | null }
+  | { type: 'open'; path: string; pid: number; command: string }
   | { type: 'plan'; now: number; to: number; counts: PlanCounts; bytes: number }
   | ({ type: 'entry' } & PlanRow)
   | { type: 'progress'; done_ops: number; total_ops: number; done_bytes: number; total_bytes: number }
@@ -260,7 +270,7 @@ export interface SelectionArgs extends TimeArgs {
 /** An operation of `op log`. */
 export interface OperationRow {
   id: number;
-  operation: 'rollback' | 'undo' | 'redo' | 'run';
+  operation: OperationKind;
   time: string;
   /** seq of the point after it; null: not ended, or interrupted. */
   after: number | null;
@@ -269,6 +279,9 @@ export interface OperationRow {
   session: string | null;
   code: number | null;
   undone: boolean;
+  /** Its daemon died, or some of its steps failed; and the operation that went on with it. */
+  interrupted: boolean;
+  resumed_by: number | null;
 }
 
 /** A transaction over several files. */
@@ -313,7 +326,9 @@ export interface Methods {
   ls: { args: TimeArgs & { path: string; at: string }; item: { at: InstantRow } | ListRow };
   cat: { args: TimeArgs & { path: string; at: string }; item: Buffer };
   diff: { args: TimeArgs & { path: string; from: string; to: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
-  rollback: { args: TimeArgs & { paths: string[]; to: string; dry_run?: boolean; planned_at?: number }; item: WorkRow };
+  /** `to`: of the paths, of all when there are none; `parts`: paths with an instant each. `planned_at`: `now` of the plan that was agreed to. */
+  rollback: { args: TimeArgs & { paths: string[]; to?: string; parts?: { path: string; to: string }[]; dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
+  resume: { args: { dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   restore: { args: TimeArgs & { path: string; at: string; into: string; force?: boolean }; item: WorkRow };
   blame: { args: TimeArgs & { path: string; at: string; bytes?: boolean }; item: { at: InstantRow } | BlameRow };
   grep: {
@@ -324,9 +339,13 @@ export interface Methods {
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
   undo: { args: SelectionArgs & { dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };
   redo: { args: { dry_run?: boolean; planned_at?: number }; item: WorkRow };
+  /** All since `since` but the changes of the selected. */
+  replay: { args: SelectionArgs & { since: string; dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };
   operations: { args: Record<string, never>; item: OperationRow };
   run_begin: { args: { argv: string[]; name?: string; session: string }; item: PointRow };
   run_end: { args: { session: string; code: number }; item: WorkRow };
+  /** The points of that instant. */
+  pin: { args: TimeArgs & { time: string; pinned: boolean }; item: PointRow };
   mark: { args: { name: string; note?: string }; item: PointRow };
   notify: { args: { paths: string[]; name?: string; note?: string }; item: PointRow };
   begin: { args: { paths: string[]; family?: number | 'caller'; note?: string }; item: TransactionRow };

@@ -14,7 +14,7 @@ import type { Methods, RecoveryRow } from './protocol.js';
 import { Hopeless } from './recovery.js';
 import { recoveryRow, S_IFMT } from './rows.js';
 import type { Caller, LiveTree, Session } from './session.js';
-import { operate, ourselves } from './work.js';
+import { goal, operate, ourselves } from './work.js';
 
 export async function* recover(session: Session, args: Methods['recover']['args'], _signal: AbortSignal, caller: Caller): AsyncGenerator<RecoveryRow> {
   const live = session.live ?? notMounted(session, 'A recovery goes through the mounted tree');
@@ -40,7 +40,7 @@ async function goBack(session: Session, live: LiveTree, path: Name[], to: Seq | 
   const now = await session.settle();
   const target = to ?? await targetOf(session, live, path, now);
   if (target === null) return null;
-  for await (const row of operate(session, live, { operation: 'rollback' }, `recover ${safeForTerminal(showPath(path))} to #${target}`, async (at) => (
+  for await (const row of operate(session, live, { operation: 'rollback', ...goal([{ path, to: target }]) }, `recover ${safeForTerminal(showPath(path))} to #${target}`, async (at) => (
     { plan: await planRollback(history, { paths: [path], to: target, now: at, maker: ourselves() }), history }
   ))) void row;
   return target;

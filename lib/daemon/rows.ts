@@ -2,12 +2,13 @@
 import type { Gap, NodeAttr, Point, Writer } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import type { Found } from '../recovery/find.js';
+import type { Operation } from '../recovery/operations.js';
 import type { DiffEntry, PlanEntry, Save, WriteEntry } from '../recovery/types.js';
 import { formatTimeUtc } from '../time/format.js';
 import type { Instant } from '../time/resolve.js';
 import type { Recovery, RecoveryRule } from '../policy/recovery.js';
 import type { Job } from './jobs.js';
-import type { DiffRow, FindRow, GapRow, InstantRow, ListRow, LogRow, PlanRow, PointRow, RecoveryPolicyRow, RecoveryRow, RecoveryRuleRow, WriterRow } from './protocol.js';
+import type { DiffRow, FindRow, GapRow, InstantRow, ListRow, LogRow, OperationRow, PlanRow, PointRow, RecoveryPolicyRow, RecoveryRow, RecoveryRuleRow, WriterRow } from './protocol.js';
 
 export const S_IFMT = 0o170000;
 const TYPES: Record<number, ListRow['type']> = {
@@ -83,8 +84,15 @@ export function planRow(entry: PlanEntry): PlanRow {
 }
 
 export function pointRow(point: Point): PointRow {
-  const { id, seq, kind, phase } = point;
-  return { id, seq, time: formatTimeUtc(point.timeNs), kind, name: safeForTerminal(point.name), note: safeForTerminal(point.note), ...(phase && { phase }) };
+  const { id, seq, kind, phase, pinned } = point;
+  return { id, seq, time: formatTimeUtc(point.timeNs), kind, name: safeForTerminal(point.name), note: safeForTerminal(point.note), ...(phase && { phase }), ...(pinned && { pinned }) };
+}
+
+export function operationRow({ id, kind, timeNs, after, note, name, detail, code, undone, interrupted, resumedBy }: Operation): OperationRow {
+  return {
+    id, operation: kind, time: formatTimeUtc(timeNs), after, note: safeForTerminal(note.replace(/^before: /, '')), name: safeForTerminal(name),
+    session: detail.session ?? null, code, undone, interrupted, resumed_by: resumedBy,
+  };
 }
 
 export function gapRow(gap: Gap): GapRow {

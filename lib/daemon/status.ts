@@ -1,8 +1,16 @@
 /** How the tree, its daemon and its history are. Never waits for the extractor: a tree in trouble must answer, too. */
 import { formatTimeUtc } from '../time/format.js';
-import type { Methods, StatusRow } from './protocol.js';
-import { gapRow, recoveryRow } from './rows.js';
+import { nextResume, operationsOf } from '../recovery/operations.js';
+import type { Methods, OperationRow, StatusRow } from './protocol.js';
+import { gapRow, operationRow, recoveryRow } from './rows.js';
 import type { Session } from './session.js';
+import { working } from './work.js';
+
+/** The operation that waits to be gone on with, or taken back. */
+export async function interruptedOf(session: Session): Promise<OperationRow | null> {
+  const operation = nextResume(operationsOf(await session.history.points(), working.get(session)));
+  return operation && operationRow(operation);
+}
 
 export async function* status(session: Session, _args: Methods['status']['args']): AsyncGenerator<StatusRow> {
   const { history, live, store } = session;
@@ -36,6 +44,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     last_gap: lastGap ? gapRow(lastGap) : null,
     failed: live?.failed()?.message ?? null,
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
+    interrupted: await interruptedOf(session),
     policy: {
       refused: session.policy.refused?.message ?? null,
       excluded: session.policy.policy.rules.filter(({ capture }) => capture !== 'each-write').map(({ pattern, capture, by }) => ({ pattern, capture, by })),

@@ -20,7 +20,7 @@ import type { Methods, PointRow, TransactionRow, WorkRow } from './protocol.js';
 import { planRow } from './rows.js';
 import type { Caller, LiveTree, Session } from './session.js';
 import { conflictError, shown } from './undo.js';
-import { operate, ourselves } from './work.js';
+import { goal, operate, ourselves } from './work.js';
 
 /** What the points of a transaction say of it. Names are their bytes, as in lib/history/types.ts. */
 interface Detail {
@@ -52,7 +52,7 @@ export async function* notify(session: Session, args: Methods['notify']['args'])
   const now = await stateAt(session, 'now', {});
   const paths: Name[][] = [];
   for (const path of args.paths) paths.push((await nodeThen(session.history, path, now)).names);
-  const point = await addMark(session, live, 'notify', args.name ?? '', [named(paths), args.note].filter(Boolean).join(': '), { paths });
+  const point = await addMark(session, live, { kind: 'notify', name: args.name ?? '', note: [named(paths), args.note].filter(Boolean).join(': '), detail: { paths } });
   await live.journal.sync();
   await session.jobs.settle(paths.map((path) => safeForTerminal(showPath(path))));
   yield point;
@@ -66,7 +66,7 @@ export async function* begin(session: Session, args: Methods['begin']['args'], _
   const id = randomBytes(6).toString('hex');
   const note = args.note ?? '';
   const detail: Detail = { transaction: 'begin', id, paths, note, ...family && { family } };
-  await addMark(session, live, 'transaction', '', `begin ${id}: ${[named(paths), note].filter(Boolean).join(': ')}`, detail, 'before');
+  await addMark(session, live, { kind: 'transaction', note: `begin ${id}: ${[named(paths), note].filter(Boolean).join(': ')}`, detail, phase: 'before' });
   yield row(await transactionOf(session, id));
 }
 
@@ -123,7 +123,7 @@ async function* putBack(session: Session, live: LiveTree, transaction: Transacti
   const plan = await planAt(await session.settle());
   for (const entry of plan?.entries ?? []) yield { type: 'entry', ...planRow(entry) };
   if (plan) yield { type: 'plan', now: plan.now, to: plan.to, counts: plan.counts, bytes: plan.bytes };
-  if (!dryRun && plan && plan.ops.length > 0) yield* operate(session, live, { operation: 'rollback' }, what, async (now) => ({ plan: await planAt(now) ?? plan, history }));
+  if (!dryRun && plan && plan.ops.length > 0) yield* operate(session, live, { operation: 'rollback', ...goal(plan.paths.map((path) => ({ path, to: plan.to }))) }, what, async (now) => ({ plan: await planAt(now) ?? plan, history }));
   return 0;
 }
 
@@ -154,7 +154,7 @@ async function placeOf(history: HistoryReader, parent: number | undefined, name:
 
 async function end(session: Session, live: LiveTree, { id, paths, note }: Transaction, how: 'commit' | 'cancel'): Promise<void> {
   const detail: Detail = { transaction: how, id };
-  await addMark(session, live, 'transaction', '', `${how} ${id}: ${[named(paths), note].filter(Boolean).join(': ')}`, detail, 'after');
+  await addMark(session, live, { kind: 'transaction', note: `${how} ${id}: ${[named(paths), note].filter(Boolean).join(': ')}`, detail, phase: 'after' });
 }
 
 async function oneEnd(session: Session, id: string, use: (transaction: Transaction) => Promise<void>): Promise<void> {

@@ -73,9 +73,17 @@ export class Tree {
     return this.client.call('rollback', { paths, to, dry_run: true, time_zone: this.timeZone });
   }
 
-  /** Does it, and says how far it is. @throws ERR_NOT_MOUNTED, ERR_PARTLY_DONE */
-  rollback(to: string, paths: string[] = []): AsyncGenerator<WorkRow> {
-    return this.client.call('rollback', { paths, to, time_zone: this.timeZone });
+  /**
+   * Does it, and says how far it is. `force`: also where a program has a file open for writing.
+   * @throws ERR_NOT_MOUNTED, ERR_NEWER_CHANGES, ERR_PARTLY_DONE
+   */
+  rollback(to: string, paths: string[] = [], force = false): AsyncGenerator<WorkRow> {
+    return this.client.call('rollback', { paths, to, force, time_zone: this.timeZone });
+  }
+
+  /** Goes on with the operation that was interrupted. `force`: also over what others changed since. @throws ERR_NOT_INTERRUPTED, ERR_NEWER_CHANGES, ERR_PARTLY_DONE */
+  resume(force = false): AsyncGenerator<WorkRow> {
+    return this.client.call('resume', { force });
   }
 
   /** Copies what was at a path into a directory elsewhere. @throws ERR_EXISTS, ERR_NOT_THEN */

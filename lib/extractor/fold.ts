@@ -155,6 +155,8 @@ function point(state: FoldState, record: Record, kind: string): void {
     ...(text('boot_id') === '' ? {} : { boot: text('boot_id') }),
     // A mark may name an instant of before: that something had begun is known only when it is seen.
     ...(typeof info['at'] === 'number' && info['at'] < record.seq ? { seq: info['at'], timeNs: text('at_time') } : {}),
+    ...(typeof info['pins'] === 'number' ? { pins: info['pins'] } : {}),
+    ...(info['pinned'] === true ? { pinned: true } : {}),
     ...(typeof info['detail'] === 'object' ? { detail: info['detail'] } : {}),
   };
   state.sink.put('points', u64Key(record.seq), Buffer.from(JSON.stringify(value)));

@@ -3,10 +3,10 @@
  * What compares and copies objects of history so does it with those of a fork.
  */
 import { lstat, open, readlink } from 'node:fs/promises';
-import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import { native } from '../native.js';
 import { Remembered } from '../recovery/remembered.js';
+import type { ByteRange } from '../recovery/types.js';
 
 /** What overlayfs keeps for itself. */
 const OVERLAY = 'trusted.overlay.';
@@ -26,10 +26,6 @@ export interface UpperObject {
 
 export class ForkReader extends Remembered {
   private readonly objects = new Map<NodeId, UpperObject>();
-
-  constructor(private readonly base: HistoryReader) {
-    super(base);
-  }
 
   /** Looks at an object of the upper layer. */
   async add(file: Buffer): Promise<UpperObject> {
@@ -56,7 +52,7 @@ export class ForkReader extends Remembered {
     return this.objects.get(node)?.xattrs ?? await super.xattrs(node, seq);
   }
 
-  override read: HistoryReader['read'] = async (node, offset, length, seq, size) => {
+  override async read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer> {
     const object = this.objects.get(node);
     if (!object) return await this.base.read(node, offset, length, seq, size);
     const file = await open(object.file);
@@ -66,17 +62,17 @@ export class ForkReader extends Remembered {
     } finally {
       await file.close();
     }
-  };
+  }
 
-  override dataRanges: HistoryReader['dataRanges'] = async (node, seq) => {
+  override async dataRanges(node: NodeId, seq: Seq): Promise<ByteRange[]> {
     const object = this.objects.get(node);
     return object ? [{ offset: 0, length: object.attr.size }] : await this.base.dataRanges(node, seq);
-  };
+  }
 
-  override readlink: HistoryReader['readlink'] = async (node, seq) => {
+  override async readlink(node: NodeId, seq: Seq): Promise<Buffer> {
     const object = this.objects.get(node);
     return object ? await readlink(object.file, 'buffer') : await this.base.readlink(node, seq);
-  };
+  }
 }
 
 /** A dev_t of the C library as (major << 32) | minor. */

@@ -90,12 +90,14 @@ export class TimelineReader {
 
   async points(): Promise<Point[]> {
     const points: Point[] = [];
+    const pins = new Map<Seq, boolean>();
     for await (const { key, value } of this.rocks.scan('points', {})) {
       const id = getU64(key, 0);
-      const { timeNs, seq = id, ...raw } = parse(value, `point ${id}`) as unknown as Omit<Point, 'id' | 'seq' | 'timeNs'> & { seq?: Seq; timeNs: string };
-      points.push({ id, seq, timeNs: BigInt(timeNs), ...raw });
+      const { timeNs, seq = id, pins: pinsPoint, ...raw } = parse(value, `point ${id}`) as unknown as Omit<Point, 'id' | 'seq' | 'timeNs'> & { seq?: Seq; timeNs: string; pins?: Seq };
+      if (pinsPoint === undefined) points.push({ id, seq, timeNs: BigInt(timeNs), ...raw });
+      else pins.set(pinsPoint, raw.pinned === true);
     }
-    return points;
+    return points.map((point) => (pins.has(point.id) ? { ...point, pinned: pins.get(point.id) } : point));
   }
 
   async gaps(): Promise<Gap[]> {

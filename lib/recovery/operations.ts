@@ -2,11 +2,13 @@
  * Operations: what rewindfs itself, or a command under `rewind run`, did to the tree as a whole. Nothing is kept of them
  * but the two points that frame each (their `detail`), so the log of operations is a function of history (I4). As in jj
  * they are sequential: `undo` takes back the newest that stands, `redo` the newest undo, and whatever is done anew ends
- * what could be redone.
+ * what could be redone. One that was interrupted (its daemon died, some of its steps failed) stands as any other until it
+ * is gone on with, which makes the two one.
  */
 import type { Point, Seq } from '../history/types.js';
+import type { Selection } from './undo/select.js';
 
-export type OperationKind = 'rollback' | 'undo' | 'redo' | 'run';
+export type OperationKind = 'rollback' | 'undo' | 'redo' | 'replay' | 'restore' | 'run';
 
 /** What the points of an operation say of it. */
 export interface OperationDetail {
@@ -20,12 +22,22 @@ export interface OperationDetail {
   takesBack?: Seq;
   /** Writers whose changes it took back or put again. */
   writers?: Seq[];
+  /** What a rollback goes to: paths with their names joined by `/`, bytes as latin1. */
+  parts?: { path: string; to: Seq }[];
+  /** Whose changes an undo takes back. */
+  selection?: Selection;
+  /** Nothing that it concerns changed only before this seq. */
+  since?: Seq;
+  /** An interrupted operation that it goes on with. */
+  resumes?: Seq;
+  /** Of one that has ended: not all of it was done. */
+  partly?: boolean;
   /** Of a run. */
   session?: string;
   argv?: string[];
   /** Of a run that has ended. */
   code?: number;
-  /** Of a run that has ended: it changed nothing, so that there is nothing to take back. */
+  /** Of one that has ended: it changed nothing, so that there is nothing to take back. */
   empty?: boolean;
 }
 
@@ -33,8 +45,14 @@ export interface Operation {
   /** seq of the point before it. */
   id: Seq;
   kind: OperationKind;
-  /** null: it has not ended, or was interrupted. */
+  /** null: it has not ended, or its daemon died. */
   after: Seq | null;
+  /** The mount at which its daemon was found dead; null when it was not. */
+  foundDead: Seq | null;
+  /** Not all of it was done. */
+  interrupted: boolean;
+  /** The operation that went on with it. */
+  resumedBy: Seq | null;
   timeNs: bigint;
   note: string;
   name: string;
@@ -51,22 +69,31 @@ function detailOf({ detail }: Point): OperationDetail | null {
   return detail && typeof detail['operation'] === 'string' && typeof detail['phase'] === 'string' ? detail as unknown as OperationDetail : null;
 }
 
-/** Oldest first. */
-export function operationsOf(points: readonly Point[]): Operation[] {
+/** Oldest first. `running`: the one that is under way in this process. */
+export function operationsOf(points: readonly Point[], running: Seq | null = null): Operation[] {
   const operations = new Map<Seq, Operation>();
   for (const point of [...points].sort((a, b) => a.seq - b.seq)) {
     const detail = detailOf(point);
+    if (point.kind === 'mount') for (const operation of operations.values()) if (operation.after === null) operation.foundDead ??= point.seq;
     if (!detail) continue;
     if (detail.phase === 'before') {
-      operations.set(point.seq, { id: point.seq, kind: detail.operation, after: null, timeNs: point.timeNs, note: point.note, name: point.name, detail, code: null, undone: false, empty: false });
+      const { id, ...rest } = { id: point.seq, kind: detail.operation, timeNs: point.timeNs, note: point.note, name: point.name, detail };
+      operations.set(id, { id, ...rest, after: null, foundDead: null, interrupted: detail.operation !== 'run' && id !== running, resumedBy: null, code: null, undone: false, empty: false });
       continue;
     }
     const operation = operations.get(detail.of ?? -1);
-    if (operation) Object.assign(operation, { after: point.seq, code: detail.code ?? null, empty: detail.empty === true });
+    if (operation) Object.assign(operation, { after: point.seq, code: detail.code ?? null, empty: detail.empty === true, interrupted: detail.partly === true });
   }
   const all = [...operations.values()];
+  for (const { id, detail } of all) if (detail.resumes !== undefined) Object.assign(operations.get(detail.resumes) ?? {}, { resumedBy: id });
   for (const id of stacks(all).undone) (operations.get(id) as Operation).undone = true;
   return all;
+}
+
+/** The interrupted operation that can be gone on with: nothing else was done since, and it was not taken back. */
+export function nextResume(operations: readonly Operation[]): Operation | null {
+  const last = operations.filter(({ kind }) => kind !== 'run').at(-1);
+  return last?.interrupted && !last.undone ? last : null;
 }
 
 /** Which operations an undo takes back, and which a redo: the newest is the last of each. */
@@ -75,8 +102,12 @@ function stacks(operations: readonly Operation[]): { standing: Seq[]; redoable: 
   const redoable: Seq[] = [];
   const undone = new Set<Seq>();
   const taken = new Map<Seq, Seq>();
-  for (const { id, empty, detail: { operation, takesBack } } of operations) {
-    if (operation === 'undo' && takesBack !== undefined) {
+  for (const { id, empty, interrupted, detail: { operation, takesBack, resumes } } of operations) {
+    if (resumes !== undefined) remove(standing, resumes);
+    if (interrupted) {
+      // What it did so far is to be taken back before anything else.
+      standing.push(id);
+    } else if (operation === 'undo' && takesBack !== undefined) {
       remove(standing, takesBack);
       undone.add(takesBack);
       taken.set(id, takesBack);

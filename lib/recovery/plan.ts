@@ -13,12 +13,13 @@ import { touchedBetween } from './places.js';
 import { Remembered } from './remembered.js';
 import { changedAttributes, type Owner } from './plan/attributes.js';
 import { Gathering } from './plan/gather.js';
+import { Composed } from './plan/composed.js';
 import { changedContent, directoryAttributes, joinPath } from './plan/objects.js';
 import { Placer } from './plan/placer.js';
 import { Scope } from './plan/scope.js';
 import { leaveUncaptured, NEVER_CAPTURED } from './plan/uncaptured.js';
 import type { Instants, Thing } from './plan/things.js';
-import type { DiffWhat, Plan, PlanCounts, PlanEntry, PlanOp } from './types.js';
+import type { DiffWhat, Part, Plan, PlanCounts, PlanEntry, PlanOp } from './types.js';
 
 /** What a rollback shall do. */
 export interface RollbackOptions {
@@ -30,6 +31,8 @@ export interface RollbackOptions {
   now: Seq;
   /** Who will apply the plan: what belongs to them from birth is not given to them again. */
   maker?: Owner;
+  /** Permission bits that directories outside of `paths` get back: an interrupted rollback had lent them others. */
+  lent?: ReadonlyMap<NodeId, number>;
 }
 
 interface Draft {
@@ -37,6 +40,7 @@ interface Draft {
   scope: Scope;
   gathering: Gathering;
   placer: Placer;
+  lentBefore: ReadonlyMap<NodeId, number>;
   ops: PlanOp[];
   bytes: number;
   entries: Map<string, PlanEntry>;
@@ -60,7 +64,7 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
   await gathering.run(touched);
   const left = await leaveUncaptured(gathering.placements, gathering.vacancies, instants);
   const placer = new Placer(instants, (node) => gathering.liveThing(node), (thing) => scope.slots(thing.node, 'now'), gathering.vacancies);
-  const draft: Draft = { instants, scope, gathering, placer, ops: [], bytes: 0, entries: new Map(), unchanged: 0 };
+  const draft: Draft = { instants, scope, gathering, placer, lentBefore: options.lent ?? new Map(), ops: [], bytes: 0, entries: new Map(), unchanged: 0 };
   await nameEntries(draft);
   const lent = await lendModes(draft);
   await placer.run(gathering.placements);
@@ -69,6 +73,30 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
   await keptObjects(draft, touched.nodes, lent);
   const entries = [...draft.entries.values(), ...left].sort((a, b) => (showPath(a.path) < showPath(b.path) ? -1 : 1));
   return { now: options.now, to: options.to, paths: options.paths, ops: draft.ops, entries, counts: countsOf(entries, draft.unchanged), bytes: draft.bytes };
+}
+
+/** A plan, and what its content is read from. */
+export interface Planned {
+  plan: Plan;
+  history: HistoryReader;
+}
+
+/**
+ * As planRollback, for paths that go each to an instant of its own: one plan to the tree that they compose.
+ * @throws also ERR_NEVER_EXISTED for a path inside another one
+ */
+export async function planParts(history: HistoryReader, parts: readonly Part[], options: Omit<RollbackOptions, 'paths' | 'to'>): Promise<Planned> {
+  const { now } = options;
+  const [{ to }] = parts as [Part];
+  const paths = parts.some(({ path }) => path.length === 0) ? [] : parts.map(({ path }) => path);
+  for (const part of parts) {
+    const gone = await history.resolve(part.path, part.to) === null && await history.resolve(part.path, now) === null;
+    const never = gone ? await neverExisted(history, part.path) : null;
+    if (never) throw never;
+  }
+  if (parts.every((part) => part.to === to)) return { plan: await planRollback(history, { ...options, paths, to }), history };
+  const composed = await Composed.of(history, parts, now);
+  return { plan: await planRollback(composed, { ...options, paths, to: composed.target }), history: composed };
 }
 
 /** What happens to names, told with the paths of then (and of now for what goes). */
@@ -126,12 +154,12 @@ async function keptObjects(draft: Draft, touched: Set<NodeId>, lent: Set<NodeId>
   }
   const stirred = new Set([...placer.stirred].filter((thing) => thing.live).map((thing) => thing.node));
   const { twins } = gathering;
-  for (const node of new Set([...touched, ...stirred, ...lent, ...twins.then.keys()])) {
+  for (const node of new Set([...touched, ...stirred, ...lent, ...draft.lentBefore.keys(), ...twins.then.keys()])) {
     if (await twins.stays(node)) await keptObject(draft, node, stirred.has(node), lent.has(node), directories);
-    else if (lent.has(node) && !(await scope.has(node, 'now'))) {
+    else if ((lent.has(node) || draft.lentBefore.has(node)) && !(await scope.has(node, 'now'))) {
       const thing = await gathering.liveThing(node);
       const path = await placer.pathOf(thing);
-      directories.push({ path, ops: [{ op: 'chmod', path, mode: thing.attr.mode & 0o7777 }] });
+      directories.push({ path, ops: [{ op: 'chmod', path, mode: draft.lentBefore.get(node) ?? thing.attr.mode & 0o7777 }] });
     }
   }
   const depth = (path: string): number => (path === '' ? 0 : path.split('/').length);

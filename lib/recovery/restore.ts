@@ -9,7 +9,7 @@ import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import type { TreeWriter } from '../native.js';
 import { safeForTerminal, showName, showPath } from '../paths.js';
-import { applyPlan, type ApplyOptions } from './apply.js';
+import { applyPlan, type ApplyOptions, type Steps } from './apply.js';
 import { hasNoContent, isDir } from './compare.js';
 import { neverExisted } from './nearest.js';
 import { directoryAttributes, joinPath, makeObject } from './plan/objects.js';
@@ -41,7 +41,19 @@ interface Item {
  * @throws ERR_NEVER_EXISTED, ERR_NOT_THEN, ERR_EXISTS naming what is in the way, ERR_PARTLY_DONE.
  */
 export async function restoreInto(history: HistoryReader, options: RestoreOptions): Promise<ApplyProgress> {
-  const { path, at, dest } = options;
+  const { dest } = options;
+  const steps = await planRestore(history, options);
+  await mkdir(dest, { recursive: true });
+  const tree = await options.openTree(dest);
+  try {
+    return await applyPlan(steps, history, tree, options);
+  } finally {
+    tree.close();
+  }
+}
+
+/** The steps alone; nothing is changed. @throws as restoreInto, but ERR_PARTLY_DONE */
+export async function planRestore(history: HistoryReader, { path, at, dest, force, onSkip }: Omit<RestoreOptions, 'openTree'>): Promise<Steps & { objects: number }> {
   const node = await history.resolve(path, at);
   if (node === null) {
     throw await neverExisted(history, path) ?? new RewindError('ERR_NOT_THEN', `${safeForTerminal(showPath(path))} did not exist at #${at}`, '`rewind log` shows when it did');
@@ -49,20 +61,16 @@ export async function restoreInto(history: HistoryReader, options: RestoreOption
   const attr = await history.attr(node, at);
   if (!attr) throw new RewindError('ERR_HISTORY_CORRUPT', `history has no attributes of ${safeForTerminal(showPath(path))} at #${at}`, 'check the store');
   if (hasNoContent(attr)) throw new RewindError('ERR_NOT_CAPTURED', `the content that ${safeForTerminal(showPath(path))} had at #${at} was not captured`, '`rewind policy check PATH` says which rule left it out');
-  await mkdir(dest, { recursive: true });
-  const builder = new Builder(history, at, dest, options.force === true, options.onSkip);
+  const builder = new Builder(history, at, dest, force === true, onSkip);
   await builder.build({ node, path: path.at(-1) ?? '', attr });
-  const tree = await options.openTree(dest);
-  try {
-    return await applyPlan({ ops: builder.ops, to: at, bytes: builder.bytes }, history, tree, options);
-  } finally {
-    tree.close();
-  }
+  return { ops: builder.ops, to: at, bytes: builder.bytes, objects: builder.objects };
 }
 
 class Builder {
   readonly ops: PlanOp[] = [];
   bytes = 0;
+  /** Names that come, or are replaced. */
+  objects = 0;
   private readonly made = new Map<NodeId, string>();
 
   constructor(private readonly history: HistoryReader, private readonly at: Seq, private readonly dest: string, private readonly force: boolean, private readonly onSkip?: (path: Name[]) => void) {}
@@ -77,6 +85,7 @@ class Builder {
         continue;
       }
       const there = below && await this.there(item);
+      if (there !== 'directory' && item.path !== '') this.objects++;
       const made = this.made.get(item.node);
       if (made !== undefined) {
         this.ops.push({ op: 'link', path: item.path, from: made });
@@ -111,6 +120,7 @@ class Builder {
     const refuse = (why: string): never => {
       throw new RewindError('ERR_EXISTS', `${safeForTerminal(`${this.dest}/${item.path.split('/').map(showName).join('/')}`)} ${why}`, 'restore into another directory, or use --force');
     };
+    if (item.path === '' && !stat.isDirectory()) refuse('is not a directory');
     if (item.path === '') return (await readdir(this.dest)).length === 0 || this.force ? 'directory' : refuse('is not empty');
     if (!this.force) return refuse('exists already');
     if (stat.isDirectory()) return isDir(item.attr) ? 'directory' : refuse('is a directory, and a file should take its name');

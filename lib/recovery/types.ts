@@ -101,6 +101,12 @@ export interface DiffOptions {
   times?: boolean;
 }
 
+/** A path, with all below it, and the instant that it shall be as at. */
+export interface Part {
+  path: Name[];
+  to: Seq;
+}
+
 /** A stretch of a file, in bytes. */
 export interface ByteRange {
   offset: number;

@@ -136,7 +136,7 @@ test('a rollback to where the tree is changes nothing', (t) => scoped(async (sco
   fs.writeFileSync(path.join(tree.tree, 'f'), 'f');
   const { seq } = await tree.settled();
   const rows = lines(await tree.rewind('rollback', '--to', `#${seq}`, '--yes', '--json'));
-  t.deepEqual(rows.map(({ type }) => type), ['instant', 'plan', 'done']);
+  t.deepEqual(rows.map(({ type }) => type), ['instant', 'part', 'plan', 'done']);
   t.is((await tree.status()).seq, seq);
 }));
 

@@ -115,6 +115,43 @@ test('a later change of somebody else is kept, what depends on the undone is a c
   t.is(fs.readlinkSync(place('link')), 'src/a');
 }));
 
+test('a file that is saved as a new one stays one file: what others saved before and after is kept, line by line', (t) => scoped(async (scope) => {
+  const { tree } = await project(scope);
+  const file = path.join(tree.tree, 'src/a');
+  const lines = (): string[] => fs.readFileSync(file, 'utf8').split('\n');
+  const good = Array.from({ length: 1000 }, (_, i) => String(i + 1));
+  const bad = 'sed -i "s/^500$/bad/" src/a';
+  const inPlace = 'printf bad | dd of=src/a bs=1 seek=$((`head -n 499 src/a | wc -c`)) conv=notrunc status=none';
+  for (const [what, first, later, expected] of [
+    ['they wrote on in the file that was saved', bad, 'echo end >> src/a', [...good, 'end', '']],
+    ['they saved it by rename, too', bad, 'perl -pe "s/^7$/seven/" src/a > src/new; mv src/new src/a', [...good.map((line) => (line === '7' ? 'seven' : line)), '']],
+    ['they saved by rename what was changed in place', inPlace, 'perl -pe "s/^7$/seven/" src/a > src/new; mv src/new src/a', [...good.map((line) => (line === '7' ? 'seven' : line)), '']],
+    ['an editor kept a backup', inPlace, 'exec perl -e \'rename "src/a","src/a~"; open I,"src/a~"; open O,">src/a"; while(<I>){s/^7$/seven/;print O} close O; unlink "src/a~"\'', [...good.map((line) => (line === '7' ? 'seven' : line)), '']],
+    ['saves of both, in turns', bad, 'perl -pe "s/^7$/seven/" src/a > src/new; mv src/new src/a; sed -i "s/^900$/worse/" src/a; echo end >> src/a', [...good.map((line) => (line === '7' ? 'seven' : line)), 'end', '']],
+  ] as const) {
+    fs.writeFileSync(file, `${good.join('\n')}\n`);
+    const { seq } = await tree.status();
+    await shell(first, { cwd: tree.tree });
+    await shell(later, { cwd: tree.tree });
+    const undone = await inTree(tree, ['undo', '--exe', first === bad ? 'sed' : 'dd', '--since', `#${seq}`, '--yes']);
+    t.is(undone.code, 0, `${what}: ${undone.stdout}${undone.stderr}`);
+    t.deepEqual(lines(), expected, what);
+  }
+  fs.writeFileSync(file, `${good.join('\n')}\n`);
+  const { seq } = await tree.status();
+  await shell(`${bad}; perl -pe "s/^bad$/bad indeed/" src/a > src/new; mv src/new src/a`, { cwd: tree.tree });
+  const conflict = await inTree(tree, ['undo', '--exe', 'sed', '--since', `#${seq}`, '--yes']);
+  t.is(conflict.code, 0, 'nothing of it is left');
+  t.is(lines()[499], 'bad indeed');
+  fs.writeFileSync(file, `${good.join('\n')}\n`);
+  const again = (await tree.status()).seq;
+  await shell('sed -i "s/^500$/bad/; s/^501$/worse/" src/a; perl -pe "s/^bad$/bad indeed/" src/a > src/new; mv src/new src/a', { cwd: tree.tree });
+  const stays = await inTree(tree, ['undo', '--exe', 'sed', '--since', `#${again}`, '--yes']);
+  t.is(stays.code, 3, stays.stdout);
+  t.regex(stays.stdout, /keeps +src\/a .*\[\d+\]/);
+  t.deepEqual(lines().slice(499, 501), ['bad indeed', 'worse']);
+}));
+
 test('bad input is said exactly', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   for (const [args, code, words] of [

@@ -18,6 +18,9 @@ function ownerIn(parent: Thing, maker: Owner | null): Owner | null {
 
 const S_ISGID = 0o2000;
 
+/** Names of objects that are to take a name, or to make room for one: gone when a plan is done. */
+export const TEMPORARY = /^\.rewind-\d+-\d+$/;
+
 /** How many moves may wait for each other before one of them goes by a temporary name. */
 const MAX_WAITING = 200;
 

@@ -3,11 +3,9 @@
  * wrote, or what was there before; where they built on what the selected ones wrote (they wrote over it, or after it),
  * text is merged line by line, and what neither way is safe is a conflict.
  */
-import { RewindError } from '../../errors.js';
 import type { HistoryReader } from '../../history/reader.js';
 import type { Change, NodeAttr, NodeId, Seq } from '../../history/types.js';
-import { isBinary } from '../textdiff.js';
-import { linesOf, mergeLines } from './merge.js';
+import { mergeRuns, runsOf } from './text.js';
 
 /** A change of an object, and whether a selected writer made it. */
 export interface Step {
@@ -19,9 +17,10 @@ export interface Step {
 const WRITE = 24;
 const TRUNCATE = 25;
 const FALLOCATE = 26;
-/** Larger text is not merged. */
-const MAX_TEXT_BYTES = 1 << 20;
-const BY_RANGES = 'somebody else built on what was written';
+/** What a mount found changed: the size, and blocks. */
+const BASE_NODE = 40;
+const BASE_DATA = 43;
+export const BUILT_ON = 'somebody else built on what was written';
 
 /** Bytes [from, to) are as they were at seq; null: zero. Everything else is as it is now. */
 export interface Piece {
@@ -38,7 +37,10 @@ export type ContentResult =
   | { content: Content | null; kept: boolean; conflict: null }
   | { conflict: string; by: Change };
 
-export const changesContent = ({ kind }: Change): boolean => kind === WRITE || kind === TRUNCATE || kind === FALLOCATE;
+export const changesContent = ({ kind }: Change): boolean => kind === WRITE || kind === TRUNCATE || kind === FALLOCATE || kind === BASE_NODE || kind === BASE_DATA;
+
+/** The size that a change of the size alone gives; null for any other change. */
+const newSize = ({ kind, length, size }: Change): number | null => (kind === TRUNCATE ? length : kind === BASE_NODE ? size : null);
 
 /** Ranges that differ from now, kept disjoint and ascending. */
 class Pieces {
@@ -84,11 +86,11 @@ export async function contentWithout(history: HistoryReader, node: NodeId, steps
   const follow = await followRanges(history, node, relevant.slice(start), before);
   if (!follow.overlapped && !follow.entangled) return { content: contentOf(follow), kept: false, conflict: null };
   const by = (follow.entangled ?? follow.overlapped) as Change;
-  const merged = await mergeText(history, node, relevant.slice(start), source, before);
-  if (merged.kind === 'merged') return { content: merged.content, kept: true, conflict: null };
+  const merged = await mergeRuns(history, { node, seq: source }, runsOf(relevant.slice(start).map((step) => ({ ...step, node }))));
+  if (merged.kind === 'merged') return { content: merged.same ? null : { size: merged.text.length, pieces: null, literal: merged.text }, kept: true, conflict: null };
   if (merged.kind === 'binary' && !follow.entangled) return { content: contentOf(follow), kept: true, conflict: null };
   if (merged.kind === 'superseded' && follow.pieces.length === 0 && !follow.entangled) return { content: null, kept: true, conflict: null };
-  return { conflict: BY_RANGES, by };
+  return { conflict: BUILT_ON, by };
 }
 
 interface Followed {
@@ -122,10 +124,11 @@ async function followRanges(history: HistoryReader, node: NodeId, steps: readonl
       pieces.differ(from, to, runBefore, state.realSize);
     } else {
       runBefore = null;
-      if (change.kind !== TRUNCATE && pieces.overlaps(from, to)) state.overlapped ??= change;
+      const cut = newSize(change);
+      if (cut === null && pieces.overlaps(from, to)) state.overlapped ??= change;
       grow(state, change, to);
       // What is cut off is gone from both; what is added by growing is zero in both, beyond what either had.
-      if (change.kind === TRUNCATE) pieces.same(change.length, Infinity);
+      if (cut !== null) pieces.same(cut, Infinity);
       else pieces.same(from, to);
     }
     state.realSize = change.size;
@@ -137,8 +140,9 @@ async function followRanges(history: HistoryReader, node: NodeId, steps: readonl
 /** The size that a file gets by a change of somebody else. */
 function grow(state: Followed, change: Change, to: number): void {
   const sizesDiffer = state.size !== state.realSize;
-  if (change.kind === TRUNCATE) {
-    state.size = change.length;
+  const cut = newSize(change);
+  if (cut !== null) {
+    state.size = cut;
     return;
   }
   // Where it appended, or wrote beyond what would be there without them. (What moves all that follows does so, too.)
@@ -147,50 +151,7 @@ function grow(state: Followed, change: Change, to: number): void {
 }
 
 function extentOf(change: Change, size: number): [number, number] {
-  if (change.kind === TRUNCATE) return [Math.min(change.length, size), Math.max(change.length, size)];
+  const cut = newSize(change);
+  if (cut !== null) return [Math.min(cut, size), Math.max(cut, size)];
   return [change.offset, change.offset + change.length];
 }
-
-type Merge = { kind: 'merged'; content: Content | null } | { kind: 'conflict' | 'binary' | 'superseded' };
-
-/** The same by lines: every run of changes of others is a patch, carried over to the text without the selected writers. */
-async function mergeText(history: HistoryReader, node: NodeId, steps: readonly Step[], startSeq: Seq, before: NodeAttr): Promise<Merge> {
-  const read = async (seq: Seq): Promise<Buffer | null> => {
-    const attr = seq === startSeq ? before : await history.attr(node, seq);
-    if (!attr || attr.size > MAX_TEXT_BYTES) return null;
-    try {
-      const bytes = await history.read(node, 0, attr.size, seq);
-      return isBinary(bytes) ? null : bytes;
-    } catch (error) {
-      if (error instanceof RewindError && error.code === 'ERR_NOT_CAPTURED') return null;
-      throw error;
-    }
-  };
-  const start = await read(startSeq);
-  if (!start) return { kind: 'binary' };
-  let text = linesOf(start);
-  const written = new Set<string>();
-  let last = start;
-  for (let i = 0; i < steps.length;) {
-    const { mine } = steps[i]!;
-    let end = i;
-    while (end + 1 < steps.length && steps[end + 1]!.mine === mine) end++;
-    const after = await read(steps[end]!.change.seq);
-    if (!after) return { kind: 'binary' };
-    const [old, fresh] = [linesOf(last), linesOf(after)];
-    if (mine) {
-      const had = new Set(old);
-      for (const line of fresh) if (!had.has(line) && line.trim() !== '') written.add(line);
-    } else {
-      const merged = mergeLines(old, text, fresh);
-      if (!merged) return { kind: survives(written, linesOf(await read(steps.at(-1)!.change.seq) ?? after)) ? 'conflict' : 'superseded' };
-      text = merged;
-    }
-    last = after;
-    i = end + 1;
-  }
-  const literal = Buffer.from(text.join(''), 'latin1');
-  return { kind: 'merged', content: literal.equals(last) ? null : { size: literal.length, pieces: null, literal } };
-}
-
-const survives = (written: ReadonlySet<string>, now: readonly string[]): boolean => now.some((line) => written.has(line));

@@ -12,9 +12,10 @@ import { slotKey } from '../places.js';
 import type { Owner } from '../plan/attributes.js';
 import type { Plan } from '../types.js';
 import { attributesWithout, xattrsWithout } from './attributes.js';
-import { contentWithout, type Step } from './content.js';
+import { BUILT_ON, contentWithout, type Step } from './content.js';
 import { effectsOf, Names, type NameConflict } from './names.js';
 import type { Selected } from './select.js';
+import { Successions } from './succession.js';
 import { Without, type Difference } from './without.js';
 
 /** Something that is left as it is, because taking it back is not safe. */
@@ -45,6 +46,8 @@ export interface UndoPlan {
   history: HistoryReader;
   conflicts: Conflict[];
   coverage: Coverage;
+  /** Nothing that it is about was changed by the selected before this seq. */
+  first: Seq;
   /** Selected writers that changed something. */
   writers: Writer[];
 }
@@ -59,13 +62,15 @@ interface Trace {
 }
 
 /** One pass over the timeline: what the selected did, and what others did afterwards to the same. */
-async function follow(history: HistoryReader, selected: Selected, now: Seq): Promise<{ names: Names; traces: Map<NodeId, Trace>; writers: Set<Seq>; changes: number; unknown: number }> {
+async function follow(history: HistoryReader, selected: Selected, now: Seq): Promise<{ names: Names; lines: Successions; traces: Map<NodeId, Trace>; writers: Set<Seq>; changes: number; unknown: number }> {
   const names = new Names(history, now);
+  const lines = new Successions(history, now);
   const traces = new Map<NodeId, Trace>();
   const writers = new Set<Seq>();
   let [changes, unknown] = [0, 0];
   for await (const change of history.changes(selected.after, now)) {
     const mine = selected.has(change);
+    lines.see(change, mine);
     if (mine) {
       changes++;
       writers.add(change.writer);
@@ -85,19 +90,28 @@ async function follow(history: HistoryReader, selected: Selected, now: Seq): Pro
       }
     }
   }
-  return { names, traces, writers, changes, unknown };
+  return { names, lines, traces, writers, changes, unknown };
 }
 
 /** `now`: the instant that the tree is at; `maker`: who will apply the plan. */
 export async function planUndo(history: HistoryReader, selected: Selected, options: { now: Seq; maker?: Owner }): Promise<UndoPlan> {
   const { now, maker } = options;
-  const { names, traces, writers, changes, unknown } = await follow(history, selected, now);
-  const nameConflicts = await names.settle((node, after) => traces.get(node)?.others.find(({ seq }) => seq > after) ?? null);
+  const { names, lines, traces, writers, changes, unknown } = await follow(history, selected, now);
+  await lines.merge();
+  const nameConflicts = await names.settle((node, after) => traces.get(node)?.others.find((change) => change.seq > after && !lines.has(change)) ?? null);
   const differences = new Map<NodeId, Difference>();
   const conflicts: Conflict[] = [];
   const stuck = new Set(names.left().map(({ parent }) => parent));
+  const followed = new Set<NodeId>();
   let kept = 0;
+  for await (const result of lines.results(names)) {
+    kept++;
+    followed.add(result.node);
+    if (result.conflict) conflicts.push({ path: await pathOf(history, result.node, now, result.conflict.seq), reason: BUILT_ON, by: await history.writer(result.conflict.writer) });
+    else differences.set(result.node, { attr: result.attr, xattrs: null, content: { size: result.text.length, pieces: null, literal: result.text }, since: result.since });
+  }
   for (const [node, { steps }] of traces) {
+    if (followed.has(node)) continue;
     const result = await differenceOf(history, names, node, steps, stuck.has(node));
     kept += result.kept ? 1 : 0;
     if (result.conflict) {
@@ -113,12 +127,12 @@ export async function planUndo(history: HistoryReader, selected: Selected, optio
   const gaps = (await history.gaps()).filter(({ seq }) => seq > selected.after && seq <= now && changes > 0 && seq >= firstSeq(traces)).length;
   const takenBack = plan.counts.restored + plan.counts.updated + plan.counts.deleted;
   return {
-    plan, history: without, conflicts, writers: selected.writers.filter(({ id }) => writers.has(id)),
+    plan, history: without, conflicts, first: firstSeq(traces), writers: selected.writers.filter(({ id }) => writers.has(id)),
     coverage: { changes, objects: traces.size, takenBack, kept, conflicting: conflicts.length, gaps: gaps + plan.counts.skipped + unknown },
   };
 }
 
-const firstSeq = (traces: ReadonlyMap<NodeId, Trace>): Seq => Math.min(...[...traces.values()].map(({ steps }) => steps[0]!.change.seq));
+const firstSeq = (traces: ReadonlyMap<NodeId, Trace>): Seq => [...traces.values()].reduce((first, { steps }) => Math.min(first, steps[0]!.change.seq), Infinity);
 
 interface Found {
   difference: Difference;

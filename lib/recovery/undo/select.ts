@@ -5,9 +5,11 @@
  */
 import { RewindError } from '../../errors.js';
 import type { HistoryReader } from '../../history/reader.js';
-import type { Change, Seq, Writer } from '../../history/types.js';
+import type { Change, NodeId, Seq, Writer } from '../../history/types.js';
 import { safeForTerminal } from '../../paths.js';
 import { operationsOf, type Operation } from '../operations.js';
+import { slotKey, touchedBetween } from '../places.js';
+import { TEMPORARY } from '../plan/placer.js';
 
 /** All that is given must hold. */
 export interface Selection {
@@ -46,7 +48,7 @@ export async function select(history: HistoryReader, selection: Selection): Prom
   const operations = operationsOf(await history.points());
   const everyone: Writer[] = [];
   for await (const writer of history.allWriters()) everyone.push(writer);
-  if (selection.operation !== undefined) return withReversals(operations, everyone, selection.operation);
+  if (selection.operation !== undefined) return withReversals(history, operations, everyone, selection.operation);
   const after = selection.since ?? 0;
   const until = selection.until ?? Infinity;
   const session = selection.session === undefined ? null : sessionOf(operations, everyone, selection.session);
@@ -61,30 +63,58 @@ export async function select(history: HistoryReader, selection: Selection): Prom
   if (writers.length === 0) throw new RewindError('ERR_WRITER_UNKNOWN', `Nobody who is ${describe(selection)} ever changed this tree`, '`rewind log` shows who changed what.');
   const ids = new Set(writers.map(({ id }) => id));
   const undos = operations.filter(({ detail }) => detail.writers !== undefined && detail.writers.length > 0 && detail.writers.every((id) => ids.has(id)));
-  const own = undos.map((operation) => ofOperation(operations, everyone, operation.id));
+  const own = await Promise.all(undos.map((operation) => ofOperation(history, operations, everyone, operation.id)));
   return {
     writers, after,
     has: (change) => (ids.has(change.writer) && change.seq > after && change.seq <= until) || own.some((one) => one.has(change)),
   };
 }
 
-/** An operation, and what took it back and put it again since: all of it together is what it amounts to now. */
-function withReversals(operations: readonly Operation[], everyone: readonly Writer[], id: Seq): Selected {
+/**
+ * An operation with the interrupted ones that it went on with, and what took it back and put it again since: all of it
+ * together is what it amounts to now.
+ */
+async function withReversals(history: HistoryReader, operations: readonly Operation[], everyone: readonly Writer[], id: Seq): Promise<Selected> {
   const chain = [id];
-  for (const { id: later, detail } of operations) if (detail.takesBack !== undefined && chain.includes(detail.takesBack)) chain.push(later);
-  const all = chain.map((one) => ofOperation(operations, everyone, one));
-  return { writers: [...new Set(all.flatMap(({ writers }) => writers))], after: id, has: (change) => all.some((one) => one.has(change)) };
+  for (let first = operations.find((one) => one.id === id); first?.detail.resumes !== undefined;) {
+    const { resumes } = first.detail;
+    chain.unshift(resumes);
+    first = operations.find((one) => one.id === resumes);
+  }
+  for (const { id: later, detail } of operations) if (detail.takesBack !== undefined && chain.includes(detail.takesBack) && !chain.includes(later)) chain.push(later);
+  const all = await Promise.all(chain.map((one) => ofOperation(history, operations, everyone, one)));
+  return { writers: [...new Set(all.flatMap(({ writers }) => writers))], after: Math.min(...chain), has: (change) => all.some((one) => one.has(change)) };
 }
 
 /** Changes of the process that carried an operation out, while it did. */
-function ofOperation(operations: readonly Operation[], everyone: readonly Writer[], id: Seq): Selected {
+async function ofOperation(history: HistoryReader, operations: readonly Operation[], everyone: readonly Writer[], id: Seq): Promise<Selected> {
   const operation = operations.find((one) => one.id === id) as Operation;
-  const { detail, after } = operation;
+  const { detail, after, foundDead } = operation;
   const writers = detail.operation === 'run' ? ofSession(everyone, detail.session as string) : everyone.filter((writer) => idOf(writer) === detail.applier);
   const ids = new Set(writers.map((writer) => writer.id));
-  // One that was interrupted ends where its process made its last change.
-  const end = detail.operation === 'run' ? Infinity : after ?? operations.find((one) => one.id > id && one.detail.applier === detail.applier)?.id ?? Infinity;
-  return { writers, after: id, has: (change) => ids.has(change.writer) && change.seq > id && change.seq <= end };
+  // One that did not come to its end ends where its process made its last change.
+  const end = detail.operation === 'run' ? Infinity : after ?? foundDead ?? operations.find((one) => one.id > id && one.detail.applier === detail.applier)?.id ?? Infinity;
+  const unrecorded = operation.kind === 'run' || after !== null || foundDead === null ? null : await lastStep(history, operation, foundDead, ids);
+  return { writers, after: id, has: (change) => (ids.has(change.writer) && change.seq > id && change.seq <= end) || unrecorded?.(change) === true };
+}
+
+/**
+ * A daemon that is killed between a step and the record of it leaves a change that the next mount finds. It is the
+ * operation's own when it concerns what the operation was about.
+ */
+async function lastStep(history: HistoryReader, { id, detail }: Operation, mount: Seq, ids: ReadonlySet<Seq>): Promise<(change: Change) => boolean> {
+  const { nodes, slots } = await touchedBetween(history, detail.since ?? id, id);
+  const made = new Set<NodeId>();
+  for await (const change of history.changes(id, mount)) {
+    if (!ids.has(change.writer)) continue;
+    for (const node of [change.node, change.target]) if (node !== undefined) nodes.add(node);
+    if (change.marker === 'create') made.add(change.node);
+  }
+  return ({ unmounted, seq, marker, node, parent, name }) => {
+    if (!unmounted || seq !== mount) return false;
+    if (marker === 'modify' || parent === undefined || name === undefined) return nodes.has(node);
+    return slots.has(slotKey(parent, name)) || made.has(parent) || made.has(node) || (nodes.has(parent) && TEMPORARY.test(name));
+  };
 }
 
 function oneProcess(writers: readonly Writer[], pid: number): Writer[] {

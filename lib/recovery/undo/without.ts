@@ -7,6 +7,7 @@ import type { HistoryReader } from '../../history/reader.js';
 import { ROOT, type Change, type Name, type NameEntry, type NodeAttr, type NodeId, type Seq } from '../../history/types.js';
 import { BLOCK_BYTES } from '../../history/values.js';
 import type { ByteRange } from '../types.js';
+import { Through } from '../through.js';
 import type { Content } from './content.js';
 import type { Names } from './names.js';
 
@@ -19,15 +20,16 @@ export interface Difference {
   since: Seq;
 }
 
-export class Without implements HistoryReader {
+export class Without extends Through {
   readonly target: Seq;
 
   constructor(
-    private readonly base: HistoryReader,
+    base: HistoryReader,
     private readonly now: Seq,
     private readonly names: Names,
     private readonly differences: ReadonlyMap<NodeId, Difference>,
   ) {
+    super(base);
     this.target = now + 1;
   }
 
@@ -35,17 +37,17 @@ export class Without implements HistoryReader {
     return seq === this.target;
   }
 
-  async lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> {
+  override async lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> {
     return this.is(seq) ? this.names.lookup(parent, name) : this.base.lookup(parent, name, seq);
   }
-  async list(node: NodeId, seq: Seq): Promise<NameEntry[]> {
+  override async list(node: NodeId, seq: Seq): Promise<NameEntry[]> {
     return this.is(seq) ? this.names.list(node) : this.base.list(node, seq);
   }
-  async linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]> {
+  override async linksOf(node: NodeId, seq: Seq): Promise<{ parent: NodeId; name: Name }[]> {
     return this.is(seq) ? this.names.linksOf(node) : this.base.linksOf(node, seq);
   }
 
-  async attr(node: NodeId, seq: Seq): Promise<NodeAttr | null> {
+  override async attr(node: NodeId, seq: Seq): Promise<NodeAttr | null> {
     if (!this.is(seq)) return this.base.attr(node, seq);
     const different = this.differences.get(node);
     const attr = different?.attr ?? await this.base.attr(node, this.now);
@@ -54,17 +56,17 @@ export class Without implements HistoryReader {
     const isDirectory = (attr.mode & 0o170000) === 0o040000;
     return { ...attr, nlink: isDirectory && links > 0 ? Math.max(2, attr.nlink) : links };
   }
-  attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> {
+  override attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> {
     return this.is(seq) ? Promise.all(nodes.map((node) => this.attr(node, seq))) : this.base.attrs(nodes, seq);
   }
-  async xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> {
+  override async xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> {
     return this.is(seq) ? this.differences.get(node)?.xattrs ?? this.base.xattrs(node, this.now) : this.base.xattrs(node, seq);
   }
-  xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> {
+  override xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> {
     return this.is(seq) ? Promise.all(nodes.map((node) => this.xattrs(node, seq))) : this.base.xattrsOfAll(nodes, seq);
   }
 
-  async read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer> {
+  override async read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer> {
     const content = this.is(seq) ? this.differences.get(node)?.content : null;
     if (!this.is(seq)) return this.base.read(node, offset, length, seq, size);
     if (!content) return this.base.read(node, offset, length, this.now, size);
@@ -83,7 +85,7 @@ export class Without implements HistoryReader {
     await lay(at, end, this.now);
     return out;
   }
-  async dataRanges(node: NodeId, seq: Seq): Promise<ByteRange[]> {
+  override async dataRanges(node: NodeId, seq: Seq): Promise<ByteRange[]> {
     if (!this.is(seq)) return this.base.dataRanges(node, seq);
     const different = this.differences.get(node);
     if (!different?.content) return this.base.dataRanges(node, this.now);
@@ -92,7 +94,7 @@ export class Without implements HistoryReader {
     const [now, before] = await Promise.all([this.base.dataRanges(node, this.now), this.base.dataRanges(node, different.since)]);
     return wholeBlocks([...now, ...before], size);
   }
-  async changedRanges(node: NodeId, from: Seq, to: Seq): Promise<ByteRange[]> {
+  override async changedRanges(node: NodeId, from: Seq, to: Seq): Promise<ByteRange[]> {
     if (!this.is(from) && !this.is(to)) return this.base.changedRanges(node, from, to);
     const content = this.differences.get(node)?.content;
     const size = (await this.base.attr(node, this.now))?.size ?? 0;
@@ -102,14 +104,14 @@ export class Without implements HistoryReader {
     const pieces = content.pieces.map((piece) => ({ offset: piece.from, length: piece.to - piece.from }));
     return wholeBlocks([...pieces, { offset: Math.min(size, content.size), length: Math.abs(size - content.size) }], end);
   }
-  readlink(node: NodeId, seq: Seq): Promise<Buffer> {
+  override readlink(node: NodeId, seq: Seq): Promise<Buffer> {
     return this.base.readlink(node, this.is(seq) ? this.now : seq);
   }
 
-  async resolve(path: Name[], seq: Seq): Promise<NodeId | null> {
+  override async resolve(path: Name[], seq: Seq): Promise<NodeId | null> {
     return walkPath(path, (node, name) => this.lookup(node, name, seq));
   }
-  async pathOf(node: NodeId, seq: Seq): Promise<Name[] | null> {
+  override async pathOf(node: NodeId, seq: Seq): Promise<Name[] | null> {
     if (!this.is(seq)) return this.base.pathOf(node, seq);
     const path: Name[] = [];
     for (let above = node; above !== ROOT;) {
@@ -122,7 +124,7 @@ export class Without implements HistoryReader {
   }
 
   /** What differs between now and the target, as if it had been changed in between. */
-  async *changes(after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncGenerator<Change> {
+  override async *changes(after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncGenerator<Change> {
     if (upTo !== this.target) {
       yield* this.base.changes(after, upTo, options);
       return;
@@ -134,22 +136,10 @@ export class Without implements HistoryReader {
     }
     for (const node of this.differences.keys()) yield { ...common, marker: 'modify', node };
   }
-  nodeChanges: HistoryReader['nodeChanges'] = (...args) => this.base.nodeChanges(...args);
-  watermark: HistoryReader['watermark'] = () => this.target;
-  range: HistoryReader['range'] = () => this.base.range();
-  seqAt: HistoryReader['seqAt'] = (...args) => this.base.seqAt(...args);
-  timeOf: HistoryReader['timeOf'] = (seq) => this.base.timeOf(this.is(seq) ? this.now : seq);
-  timesOf: HistoryReader['timesOf'] = (seqs) => this.base.timesOf(seqs.map((seq) => (this.is(seq) ? this.now : seq)));
-  attrsAt: HistoryReader['attrsAt'] = (wanted) => Promise.all(wanted.map(({ node, seq }) => this.attr(node, seq)));
-  everyLink: HistoryReader['everyLink'] = (...args) => this.base.everyLink(...args);
-  sweepNames: HistoryReader['sweepNames'] = () => this.base.sweepNames();
-  sweepBirths: HistoryReader['sweepBirths'] = () => this.base.sweepBirths();
-  nameHistory: HistoryReader['nameHistory'] = (...args) => this.base.nameHistory(...args);
-  namesEver: HistoryReader['namesEver'] = (...args) => this.base.namesEver(...args);
-  writer: HistoryReader['writer'] = (...args) => this.base.writer(...args);
-  allWriters: HistoryReader['allWriters'] = () => this.base.allWriters();
-  points: HistoryReader['points'] = () => this.base.points();
-  gaps: HistoryReader['gaps'] = () => this.base.gaps();
+  override watermark(): Seq { return this.target; }
+  override timeOf(seq: Seq): Promise<bigint | null> { return this.base.timeOf(this.is(seq) ? this.now : seq); }
+  override timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]> { return this.base.timesOf(seqs.map((seq) => (this.is(seq) ? this.now : seq))); }
+  override attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]): Promise<(NodeAttr | null)[]> { return Promise.all(wanted.map(({ node, seq }) => this.attr(node, seq))); }
 }
 
 /** Ranges in whole blocks, ascending, none twice, cut at the end. */

@@ -185,7 +185,8 @@ export class Oracle {
 
   private async rollBack(copy: { step: number; seq: number; directory: string }): Promise<void> {
     this.last = `rollback to #${copy.seq}, step ${copy.step}`;
-    await this.mounted.rewind('rollback', '--to', `#${copy.seq}`, '--yes');
+    // The drivers keep files open.
+    await this.mounted.rewind('rollback', '--to', `#${copy.seq}`, '--yes', '--force');
     const wrong = await rsyncDifferences(copy.directory, this.mounted.tree);
     if (wrong !== '') throw new Error(`rsync finds differences:\n${wrong}`);
   }

@@ -1,0 +1,115 @@
+/**
+ * What stands in the way of a plan that was agreed to: changes that others made in its scope since, and files of it that a
+ * program has open for writing, who would go on to write into what was put back.
+ */
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { RewindError } from '../errors.js';
+import type { Change, Name, Seq, Writer } from '../history/types.js';
+import { safeForTerminal, showPath } from '../paths.js';
+import { isUnder } from '../recovery/places.js';
+import type { Part, Plan } from '../recovery/types.js';
+import type { Selected } from '../recovery/undo/select.js';
+import type { WorkRow } from './protocol.js';
+import { writerRow } from './rows.js';
+import type { LiveTree, Session } from './session.js';
+
+/** Paths that a refusal names. */
+const NAMED = 3;
+/** open(2). */
+const O_ACCMODE = 3;
+
+/** What a plan is about. */
+export interface Agreement {
+  parts: readonly Part[];
+  /** What changed after this seq was not agreed to. */
+  since: Seq;
+  /** Changes that are the operation's own. */
+  own: Selected | null;
+  dry_run?: boolean;
+  force?: boolean;
+}
+
+/** Tells what stands in the way; unless it is a dry run, or `force`, that ends it. @throws ERR_NEWER_CHANGES */
+export async function* checkUntouched(session: Session, live: LiveTree | null, plan: Plan, agreed: Agreement): AsyncGenerator<WorkRow> {
+  const newer = await newerChanges(session, agreed, plan.now);
+  const open = live ? await openForWriting(live.mountpoint, plan) : [];
+  for (const [path, by] of newer) yield { type: 'newer', path, by: by && writerRow(by) };
+  for (const one of open) yield { type: 'open', ...one };
+  if (agreed.force || agreed.dry_run) return;
+  if (newer.size > 0) {
+    throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: since the plan was made others changed ${named([...newer.keys()])}`, 'Run the command again to see the new plan, or go over their changes with --force: history keeps them.');
+  }
+  if (open.length > 0) {
+    const users = [...new Set(open.map(({ command, pid }) => `${command}[${pid}]`))];
+    throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: ${named([...new Set(open.map(({ path }) => path))])} ${open.length === 1 ? 'is' : 'are'} open for writing by ${named(users)}`, 'Let the program close the file, or go on with --force: what it writes later goes into what was put back.');
+  }
+}
+
+const named = (texts: string[]): string => texts.slice(0, NAMED).join(', ') + (texts.length > NAMED ? ` and ${texts.length - NAMED} more` : '');
+
+/** Paths in the scope that others changed, and who was the last. */
+async function newerChanges({ history }: Session, { parts, since, own }: Agreement, now: Seq): Promise<Map<string, Writer | null>> {
+  const found = new Map<string, Writer | null>();
+  if (since >= now) return found;
+  const inScope = (path: Name[] | null): path is Name[] => path !== null && parts.some((part) => isUnder(path, part.path));
+  const slot = async (parent: number | undefined, name: Name | undefined, seq: Seq): Promise<Name[] | null> => {
+    const above = parent === undefined || name === undefined || name === '' ? null : await history.pathOf(parent, seq);
+    return above && [...above, name as Name];
+  };
+  for await (const change of history.changes(since, now)) {
+    if (own?.has(change)) continue;
+    for (const path of await pathsOf(change)) if (inScope(path)) found.set(safeForTerminal(showPath(path)), await history.writer(change.writer));
+  }
+  return found;
+
+  async function pathsOf({ marker, node, parent, name, parent2, name2, seq }: Change): Promise<(Name[] | null)[]> {
+    if (marker === 'modify') return [await history.pathOf(node, seq)];
+    return Promise.all([slot(parent, name, seq), slot(parent2, name2, seq)]);
+  }
+}
+
+/** Files that the plan changes and that a process has open for writing, or mapped so; of processes that we may look into. */
+async function openForWriting(mountpoint: string, plan: Plan): Promise<{ path: string; pid: number; command: string }[]> {
+  const changed = changedPaths(plan);
+  if (changed.size === 0) return [];
+  const prefix = `${Buffer.from(mountpoint).toString('latin1')}/`;
+  const found: { path: string; pid: number; command: string }[] = [];
+  for (const pid of await readdir('/proc')) {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
+    for (const file of await writableFiles(pid)) {
+      if (!file.startsWith(prefix)) continue;
+      const path = file.slice(prefix.length);
+      if (!changed.has(path)) continue;
+      const command = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '?')).trim();
+      found.push({ path: safeForTerminal(showPath(path.split('/'))), pid: Number(pid), command: safeForTerminal(command) });
+    }
+  }
+  return found;
+}
+
+/** Where what the plan changes lies now: its entries tell where it will lie. */
+function changedPaths({ entries }: Plan): Set<string> {
+  const moved = new Map(entries.flatMap(({ from, path }) => (from ? [[path.join('/'), from.join('/')]] : [])));
+  const nowAt = (path: string): string => {
+    for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const from = moved.get(path.slice(0, end));
+      if (from !== undefined) return from + path.slice(end);
+    }
+    return path;
+  };
+  return new Set(entries.filter(({ action }) => action !== 'skip').map(({ action, path }) => (action === 'delete' ? path.join('/') : nowAt(path.join('/')))));
+}
+
+/** Paths, one char a byte; one that has no name any more ends with ` (deleted)`. */
+async function writableFiles(pid: string): Promise<Set<string>> {
+  const files = new Set<string>();
+  for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
+    const target = await readlink(`/proc/${pid}/fd/${fd}`, { encoding: 'latin1' }).catch(() => '');
+    if (!target.startsWith('/')) continue;
+    const flags = /^flags:\s+([0-7]+)/m.exec(await readFile(`/proc/${pid}/fdinfo/${fd}`, 'latin1').catch(() => ''))?.[1];
+    if (flags !== undefined && (parseInt(flags, 8) & O_ACCMODE) !== 0) files.add(target);
+  }
+  const maps = await readFile(`/proc/${pid}/maps`, 'latin1').catch(() => '');
+  for (const [, target] of maps.matchAll(/^\S+ .w.s \S+ \S+ \S+ +(\/.*)$/gm)) files.add(target as string);
+  return files;
+}
