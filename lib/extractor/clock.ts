@@ -6,7 +6,7 @@ import type { Sink } from './state.js';
 
 /** Records in one run, and the time that its u32 differences can span. */
 const MAX_RUN = 256;
-const MAX_SPAN_NS = 0xffff_ffffn;
+const MAX_SPAN_NS = 0xffff_ffff;
 
 export function foldClock(sink: Sink, records: Record[]): void {
   let first = records[0];
@@ -17,13 +17,14 @@ export function foldClock(sink: Sink, records: Record[]): void {
     sink.put('clock', clockKey(first.timeNs, first.seq), Buffer.alloc(0));
   };
   for (const record of records) {
-    const span = record.timeNs - first!.timeNs;
+    let span = Number(record.timeNs - first!.timeNs);
     if (deltas.length >= MAX_RUN || span > MAX_SPAN_NS) {
       end();
       first = record;
       deltas = [];
+      span = 0;
     }
-    deltas.push(Number(record.timeNs - first!.timeNs));
+    deltas.push(span);
   }
   end();
 }

@@ -1,7 +1,7 @@
 /** Mutations that several kinds of record share: names in both directions, the timeline, gaps. */
-import { linkKey, nameKey, pairKey, tripleKey, u64Key } from '../history/keys.js';
+import { linkKey, nameKey, pairKey, u64Key } from '../history/keys.js';
 import type { Change, Marker, Name, NodeId, Seq } from '../history/types.js';
-import { encodeChange, TOMBSTONE } from '../history/values.js';
+import { TOMBSTONE } from '../history/values.js';
 import { Flag, type Record } from './record.js';
 import type { Bound, FoldState } from './state.js';
 
@@ -25,18 +25,23 @@ export function linkOff(state: FoldState, parent: NodeId, name: Name, node: Node
   state.sink.put('links', linkKey(node, parent, name, seq), TOMBSTONE);
 }
 
+/** What most changes have: no name. */
+const NO_MORE: Partial<Change> = {};
+
 /** An entry of the timeline, found from every node that it concerns. */
-export function noteChange(state: FoldState, record: Record, marker: Marker, bound: Bound, more: Partial<Change> = {}): void {
+export function noteChange(state: FoldState, record: Record, marker: Marker, bound: Bound, more: Partial<Change> = NO_MORE): void {
   const change: Change = {
     seq: record.seq, record: record.seq, timeNs: record.timeNs, kind: record.kind, marker, node: bound.node,
     offset: record.offset, length: record.length, size: Math.max(bound.size, 0), writer: record.writer, save: record.save,
-    writeback: (record.flags & Flag.Writeback) !== 0, unmounted: false, ...more,
+    writeback: (record.flags & Flag.Writeback) !== 0, unmounted: false,
   };
+  const nodes = [change.node];
+  if (more !== NO_MORE) {
+    Object.assign(change, more);
+    for (const node of [change.parent, change.parent2, change.target]) if (node !== undefined && !nodes.includes(node)) nodes.push(node);
+  }
   state.changes.push(change);
-  state.sink.put('changes', pairKey(change.seq, change.record), encodeChange(change));
-  const nodes = new Set([change.node]);
-  for (const node of [change.parent, change.parent2, change.target]) if (node !== undefined) nodes.add(node);
-  for (const node of nodes) state.sink.put('nodechanges', tripleKey(node, change.seq, change.record), TOMBSTONE);
+  state.runs.change(change, nodes);
 }
 
 /** A gap (invariant I10), dated to `seq`; `record` tells several of one instant apart. */
@@ -44,4 +49,3 @@ export function noteGap(state: FoldState, seq: Seq, record: Seq, timeNs: bigint,
   const { reason, ...detail } = info;
   state.sink.put('gaps', pairKey(seq, record), Buffer.from(JSON.stringify({ timeNs: timeNs.toString(), reason: String(reason ?? 'unknown'), detail })));
 }
-

@@ -5,13 +5,15 @@
  * change of the timeline, found while unmounted, and the session has one gap for all of it (invariant I10).
  */
 import { RewindError } from '../errors.js';
+import { encodeFull } from '../history/blocks.js';
 import { blockKey, nameKey } from '../history/keys.js';
 import { ROOT, type Change, type NodeId } from '../history/types.js';
-import { attrSize, BLOCK_BYTES, encodeBlock, isUncaptured, TOMBSTONE } from '../history/values.js';
+import { attrSize, BLOCK_BYTES, isUncaptured, TOMBSTONE } from '../history/values.js';
 import { linkOff, nameOff, nameOn, noteChange, noteGap, PRESENT } from './emit.js';
-import { cut, dataOf, foldLinkTarget, NO_END } from './fold-data.js';
+import { cut, foldLinkTarget, NO_END, storePiece } from './fold-data.js';
+import { blockId, nameId } from './ids.js';
 import { btimeAt, decodeBaseNode, Flag, Kind, sizeAt, typeAt, type Record } from './record.js';
-import { blockId, nameId, type Bound, type FoldState } from './state.js';
+import type { Bound, FoldState } from './state.js';
 
 const DIRECTORY = 0o040000;
 
@@ -134,19 +136,18 @@ function foldBaseAbsent(state: FoldState, record: Record): void {
 function foldBaseData(state: FoldState, record: Record): void {
   const { mount } = state.meta;
   const bound = state.bound(record.ino);
-  const pieces = state.looked.pieces.get(record.seq) ?? [];
   if (record.payloadBytes === 0 && record.length > 0 && mount !== state.meta.first) {
     cutBase(state, bound.node, record.offset, record.offset + record.length);
   }
-  for (const piece of pieces) {
+  for (const piece of record.pieces) {
     if (piece.offset !== 0) throw new RewindError('ERR_JOURNAL_CORRUPT', `journal record ${record.seq} (base-data) starts at ${record.offset}, which is no multiple of ${BLOCK_BYTES}`, 'The journal was written by another version.');
     const id = blockId(bound.node, piece.block);
     if (state.looked.blocks.has(id) || !first(state, `block ${id}`)) continue;
-    const data = dataOf(state, piece);
-    state.sink.put('blocks', blockKey(bound.node, piece.block, mount), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: piece.length, data }));
+    storePiece(state, piece);
+    state.sink.put('blocks', blockKey(bound.node, piece.block, mount), encodeFull(piece));
     state.images.drop(bound.node);
     const head = state.heads.get(id);
-    if (head !== undefined && head.seq <= mount) state.heads.set(id, { seq: mount, depth: 0, chainBytes: 0 });
+    if (head !== undefined && head.seq <= mount) state.heads.set(id, { seq: mount, depth: 0, chainBytes: 0, run: null });
   }
   if (record.flags & Flag.Unmounted) changed(state, record, 'modify', bound);
 }

@@ -4,18 +4,23 @@
  * reads as zero within its range. Equal content is stored once (found by XXH64, confirmed by its bytes). A chain of
  * patches is bounded: chains.ts replaces the newest entry of one that has grown too long by a full one.
  */
+import { encodeFull, type Patch } from '../history/blocks.js';
 import { blockKey, cutKey, u64Key } from '../history/keys.js';
 import type { NodeId, Seq } from '../history/types.js';
-import { BLOCK_BYTES, CONTENT_HEAD, encodeBlock, INLINE_BYTES, type BlockEntry } from '../history/values.js';
-import { hashOf } from './pieces.js';
+import { BLOCK_BYTES, CONTENT_HEAD, INLINE_BYTES } from '../history/values.js';
+import { blockId, type BlockId } from './ids.js';
+import { bytesOf, hashOf, type Piece } from './pieces.js';
 import type { Record } from './record.js';
-import { blockId, type Bound, type FoldState, type Piece } from './state.js';
+import { roomFor } from './runs.js';
+import type { Bound, FoldState } from './state.js';
 
 /** End of a cut that has none: up to the end of the file, however long it becomes. */
 export const NO_END = Number.MAX_SAFE_INTEGER;
-/** A longer chain of patches than this, in number or in bytes, is replaced by a full entry. */
+/** A longer chain of patches than this, in look-ups or in bytes, is replaced by a full entry. */
 export const MAX_CHAIN = 64;
 export const MAX_CHAIN_BYTES = 2 * BLOCK_BYTES;
+/** What a patch counts for beside its bytes. */
+const PATCH_BYTES = 8;
 /** Up to this many blocks, zeroing a range gives every block an entry; above, one cut covers all. */
 const MAX_ZEROED_BLOCKS = 256;
 
@@ -25,7 +30,7 @@ const NOTHING = Buffer.alloc(0);
 const Mode = { Punch: 2, Collapse: 8, Zero: 16, Insert: 32 } as const;
 
 export function foldWrite(state: FoldState, record: Record, bound: Bound): void {
-  for (const piece of state.looked.pieces.get(record.seq) ?? []) putPiece(state, record, bound, piece);
+  for (const piece of record.pieces) putPiece(state, record, bound, piece);
   if (record.attrAt === 0 && bound.size >= 0) bound.size = Math.max(bound.size, record.offset + record.payloadBytes);
 }
 
@@ -46,8 +51,7 @@ export const movesContent = (mode: number): boolean => (mode & (Mode.Collapse | 
 
 /** A symlink's target is its content. */
 export function foldLinkTarget(state: FoldState, bound: Bound, target: Buffer, seq: Seq): void {
-  const data = target.length <= INLINE_BYTES ? target : { content: storeContent(state, target, 0n) };
-  state.sink.put('blocks', blockKey(bound.node, 0, seq), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length: target.length, data }));
+  putFull(state, bound.node, 0, kept(state, target, 0n, seq));
 }
 
 /** From seq on, what was in [from, to) before reads as zero. */
@@ -56,18 +60,24 @@ export function cut(state: FoldState, node: NodeId, from: number, to: number, se
   state.images.zero(node, from, to);
 }
 
-/** Where a piece's bytes are kept. */
-export function dataOf(state: FoldState, piece: Piece): BlockEntry['data'] {
-  if (piece.zero) return null;
-  const { bytes } = piece;
-  if (piece.length <= INLINE_BYTES) return bytes;
-  if (piece.hash === undefined) return { content: storeContent(state, bytes, 0n) };
+/** Bytes longer than an entry holds are stored as content, once for equal ones; `piece.content` says where. */
+export function storePiece(state: FoldState, piece: Piece): void {
+  if (!isStored(piece)) return;
+  const bytes = bytesOf(piece);
+  if (piece.hash === null) {
+    piece.content = storeContent(state, bytes, 0n);
+    return;
+  }
   const known = state.content(piece.hash);
-  if (known !== undefined && known.bytes.equals(bytes)) return { content: known.id };
-  const id = storeContent(state, bytes, piece.hash);
-  state.fresh.set(piece.hash, { id, bytes });
-  return { content: id };
+  if (known !== undefined && known.bytes.equals(bytes)) {
+    piece.content = known.id;
+    return;
+  }
+  piece.content = storeContent(state, bytes, piece.hash);
+  state.fresh.set(piece.hash, { id: piece.content, bytes });
 }
+
+const isStored = ({ zero, length }: Piece): boolean => !zero && length > INLINE_BYTES;
 
 /** New content; with a hash (not 0) it can be found again. */
 export function storeContent(state: FoldState, bytes: Buffer, hash: bigint): number {
@@ -90,50 +100,62 @@ function putPiece(state: FoldState, record: Record, bound: Bound, piece: Piece):
   // What reaches the end of the file as it was before leaves nothing of the block to be seen.
   const whole = piece.offset === 0 && (piece.length === BLOCK_BYTES || (bound.size >= 0 && end >= bound.size));
   if (whole) {
-    putFull(state, bound.node, piece.block, record.seq, piece.length, dataOf(state, piece));
-    if (hot) state.images.set(id, bound.node, piece.block, piece.zero ? null : piece.bytes);
+    storePiece(state, piece);
+    putFull(state, bound.node, piece.block, piece);
+    if (hot) state.images.set(id, bound.node, piece.block, piece.zero ? null : bytesOf(piece));
     return;
   }
   // Beyond the end as it was before nothing is to be seen: no chain there.
   if (bound.size >= 0 && start >= bound.size) {
-    state.heads.set(id, { seq: record.seq, depth: 0, chainBytes: 0 });
+    state.heads.set(id, { seq: record.seq, depth: 0, chainBytes: 0, run: null });
     if (hot) state.images.set(id, bound.node, piece.block, null);
   }
-  putPatch(state, bound.node, piece, record.seq);
+  putPatch(state, bound.node, id, piece);
 }
 
-function putFull(state: FoldState, node: NodeId, block: number, seq: Seq, length: number, data: BlockEntry['data']): void {
-  state.sink.put('blocks', blockKey(node, block, seq), encodeBlock({ kind: 'full', depth: 0, chainBytes: 0, offset: 0, length, data }));
-  state.heads.set(blockId(node, block), { seq, depth: 0, chainBytes: 0 });
+/** All of a block; what was before counts no more. */
+export function putFull(state: FoldState, node: NodeId, block: number, patch: Patch): void {
+  state.sink.put('blocks', blockKey(node, block, patch.seq), encodeFull(patch));
+  state.heads.set(blockId(node, block), { seq: patch.seq, depth: 0, chainBytes: 0, run: null });
 }
 
-function putPatch(state: FoldState, node: NodeId, piece: Piece, seq: Seq): void {
-  const id = blockId(node, piece.block);
-  const head = state.heads.get(id);
-  const depth = (head?.depth ?? 0) + 1;
-  const chainBytes = (head?.chainBytes ?? 0) + piece.length;
+function putPatch(state: FoldState, node: NodeId, id: BlockId, piece: Piece): void {
+  let head = state.heads.get(id);
+  if (head === undefined) state.heads.set(id, head = { seq: 0, depth: 0, chainBytes: 0, run: null });
+  const stored = isStored(piece);
+  const run = roomFor(head, stored || piece.zero ? 0 : piece.length);
+  const depth = head.depth + (run === null ? 1 : 0) + (stored ? 1 : 0);
+  const chainBytes = head.chainBytes + piece.length + PATCH_BYTES;
   const tooLong = depth >= MAX_CHAIN || chainBytes > MAX_CHAIN_BYTES;
-  state.images.patch(id, piece.offset, piece.length, piece.zero ? null : piece.bytes);
+  state.images.patch(id, piece);
   const image = tooLong ? state.images.get(id) : undefined;
   if (image !== undefined) {
-    const bytes = trimZeroes(image);
-    putFull(state, node, piece.block, seq, bytes.length, keep(state, bytes));
+    putFull(state, node, piece.block, wholeBlock(state, image, piece.seq));
     return;
   }
-  const entry = { kind: 'patch' as const, depth, chainBytes, offset: piece.offset, length: piece.length, data: dataOf(state, piece) };
-  state.sink.put('blocks', blockKey(node, piece.block, seq), encodeBlock(entry));
-  state.heads.set(id, { seq, depth, chainBytes });
+  storePiece(state, piece);
+  head.seq = piece.seq;
+  head.depth = depth;
+  head.chainBytes = chainBytes;
+  state.runs.patch(head, run, node, piece);
   if (tooLong) state.overlong.set(id, { node, block: piece.block });
 }
 
-/** Where the bytes of a block made here are kept. */
-export function keep(state: FoldState, bytes: Buffer): BlockEntry['data'] {
-  if (bytes.length === 0) return null;
-  return bytes.length <= INLINE_BYTES ? Buffer.from(bytes) : { content: storeContent(state, bytes, hashOf(bytes)) };
+/** A block made here, as an entry holds it: without the zeroes at its end. */
+export function wholeBlock(state: FoldState, block: Buffer, seq: Seq): Patch {
+  const bytes = trimZeroes(block);
+  return kept(state, bytes, bytes.length <= INLINE_BYTES ? 0n : hashOf(bytes), seq);
 }
 
-/** A block without the zeroes at its end, which a full entry need not hold. */
-export function trimZeroes(block: Buffer): Buffer {
+/** These bytes from the start of a block on, here or as content. */
+function kept(state: FoldState, bytes: Buffer, hash: bigint, seq: Seq): Patch {
+  const { length } = bytes;
+  const patch: Patch = { seq, offset: 0, length, zero: length === 0, content: 0, bytes, at: 0 };
+  if (length > INLINE_BYTES) patch.content = storeContent(state, bytes, hash);
+  return patch;
+}
+
+function trimZeroes(block: Buffer): Buffer {
   let length = block.length;
   while (length > 0 && block[length - 1] === 0) length--;
   return block.subarray(0, length);
@@ -152,11 +174,12 @@ function zeroRange(state: FoldState, bound: Bound, from: number, to: number, seq
     const start = block * BLOCK_BYTES;
     const offset = Math.max(from - start, 0);
     const length = Math.min(end - start, BLOCK_BYTES) - offset;
+    const piece: Piece = { seq, block, offset, length, zero: true, content: 0, bytes: NOTHING, at: 0, hash: null };
     if (length === BLOCK_BYTES) {
-      putFull(state, bound.node, block, seq, length, null);
+      putFull(state, bound.node, block, piece);
       state.images.zero(bound.node, start, start + BLOCK_BYTES);
     } else {
-      putPatch(state, bound.node, { block, offset, length, bytes: NOTHING, zero: true }, seq);
+      putPatch(state, bound.node, blockId(bound.node, block), piece);
     }
   }
 }

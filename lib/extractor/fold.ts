@@ -60,7 +60,7 @@ function foldObject(state: FoldState, record: Record, effect: (state: FoldState,
   state.attributes(record, record.attrAt, record.ino, bound, record.seq);
   // Collapse and insert move all that follows.
   const moved = record.kind === Kind.Fallocate && movesContent(record.aux);
-  noteChange(state, record, 'modify', bound, moved ? { length: Math.max(sizeBefore, bound.size) - record.offset } : {});
+  noteChange(state, record, 'modify', bound, moved ? { length: Math.max(sizeBefore, bound.size) - record.offset } : undefined);
 }
 
 function foldXattr(state: FoldState, record: Record, bound: Bound): void {

@@ -4,6 +4,7 @@
  * some, any other failure stops the loop, and the error is what `caughtUp`, `stop` and `onError` answer; memory is bounded
  * by two batches (one is folded while the other is committed) and the caches of the fold.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RewindError } from '../errors.js';
 import type { History } from '../history/history.js';
 import type { FoldMeta } from '../history/meta.js';
@@ -21,7 +22,10 @@ import { FoldState, type Cached } from './state.js';
 
 const MiB = 1 << 20;
 const READ_BYTES = 4 * MiB;
-const BATCH_RECORDS = 2048;
+/** More records in a batch make fewer entries, since what concerns one place becomes one. */
+const BATCH_RECORDS = 8192;
+/** Folded at a stretch; then views and questions have their turn. */
+const STRETCH_RECORDS = 1024;
 /** A read that answers less has come to the journal's end: a record is never longer than the rest. */
 const FULL_READ_BYTES = READ_BYTES / 2;
 /** Below this nothing is extracted; well below what writers of the tree leave, so that history is the last to wait. */
@@ -38,11 +42,15 @@ interface Folded { batch: Batch; meta: FoldMeta; changes: Change[] }
  */
 async function foldBatch(history: History, state: FoldState, records: Record[], before: Promise<void>): Promise<Folded> {
   records.forEach((record, i) => expectSeq(record.seq, state.meta.watermark + 1 + i));
-  const batch = history.rocks.batch(records.length * 8 + 8);
+  const batch = history.rocks.batch(records.length + 64);
   try {
     state.begin(batch);
     state.looked = await prefetch(history, state, records, before);
-    for (const record of records) foldRecord(state, record);
+    for (const [i, record] of records.entries()) {
+      if (i % STRETCH_RECORDS === STRETCH_RECORDS - 1) await nextTurn();
+      foldRecord(state, record);
+    }
+    state.end();
     foldClock(batch, records);
     return { batch, meta: { ...state.meta }, changes: state.changes };
   } catch (error) {

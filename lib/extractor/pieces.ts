@@ -1,10 +1,20 @@
 /** A payload cut at block boundaries, with the hash of every piece that is worth looking for elsewhere. */
 import xxhash from 'xxhash-wasm';
+import type { Patch } from '../history/blocks.js';
 import { BLOCK_BYTES } from '../history/values.js';
 import type { Record } from './record.js';
-import type { Piece } from './state.js';
 
 const { h64Raw } = await xxhash();
+
+/** A part of a payload that lies in one block. Its bytes lie in the payload; `content` is known once they are stored apart. */
+export interface Piece extends Patch {
+  block: number;
+  /** XXH64, when it is long enough to look for a duplicate. */
+  hash: bigint | null;
+}
+
+/** Its bytes, without copying. */
+export const bytesOf = ({ bytes, at, length }: Piece): Buffer => bytes.subarray(at, at + length);
 
 /** Shorter data is not looked up: the entry that shares it would cost about as much. */
 const MIN_SHARED_BYTES = 4096;
@@ -21,16 +31,14 @@ export function piecesOf(record: Record): Piece[] {
     const block = Math.floor(from / BLOCK_BYTES);
     const length = Math.min(end, (block + 1) * BLOCK_BYTES) - from;
     const at = record.payloadAt + from - record.offset;
-    const bytes = record.raw.subarray(at, at + length);
-    const zero = isZero(bytes);
-    const piece: Piece = { block, offset: from - block * BLOCK_BYTES, length, bytes, zero };
-    if (!zero && length >= MIN_SHARED_BYTES) piece.hash = hashOf(bytes);
-    pieces.push(piece);
+    const zero = isZero(record.raw, at, length);
+    const hash = !zero && length >= MIN_SHARED_BYTES ? hashOf(record.raw.subarray(at, at + length)) : null;
+    pieces.push({ seq: record.seq, block, offset: from - block * BLOCK_BYTES, length, zero, content: 0, bytes: record.raw, at, hash });
     from += length;
   }
   return pieces;
 }
 
-function isZero(bytes: Buffer): boolean {
-  return bytes[0] === 0 && bytes[bytes.length - 1] === 0 && bytes.compare(ZEROES, 0, bytes.length) === 0;
+function isZero(bytes: Buffer, at: number, length: number): boolean {
+  return bytes[at] === 0 && bytes[at + length - 1] === 0 && bytes.compare(ZEROES, 0, length, at, at + length) === 0;
 }

@@ -5,45 +5,52 @@
  * While the batch before is still being committed only what that cannot change is read: the rest waits for it, if there is
  * any; what such a batch concerns is in the caches of the fold, mostly all of it.
  */
+import { firstState, lastState, stateAt } from '../history/attributes.js';
+import { decodeBlock } from '../history/blocks.js';
 import { blockKey, nameBounds, nameKey, nodeKey, seqInKey, u64Key, under } from '../history/keys.js';
 import { newestAt, newestByName } from '../history/newest.js';
 import type { History } from '../history/history.js';
-import type { Rocks } from '../history/rocks.js';
+import type { Entry, Rocks } from '../history/rocks.js';
 import type { NodeId, Seq } from '../history/types.js';
-import { attrSize, BLOCK_BYTES, decodeBinding, decodeBlock, decodeContent } from '../history/values.js';
+import { attrSize, BLOCK_BYTES, decodeBinding, decodeContent, INLINE_BYTES } from '../history/values.js';
 import { isSameObject } from './fold-base.js';
+import { blockId, nameId, type BlockId } from './ids.js';
 import { HOT_BYTES, HOT_PATCHES } from './images.js';
-import { Kind, sizeAt, type Record } from './record.js';
-import { blockId, emptyLooked, nameId, type FoldState, type Link, type Looked } from './state.js';
 import { piecesOf } from './pieces.js';
-
-const BIRTHS: ReadonlySet<number> = new Set([Kind.Create, Kind.Mkdir, Kind.Symlink, Kind.Mknod, Kind.Tmpfile]);
+import { Kind, sizeAt, type Record } from './record.js';
+import { emptyLooked, type FoldState, type Head, type Link, type Looked } from './state.js';
 
 /** Everything that folding these records needs; bindings and heads go into the state's caches. `before`: the commit under way. */
 export async function prefetch(history: History, state: FoldState, records: Record[], before: Promise<void>): Promise<Looked> {
   const { rocks } = history;
   const looked = emptyLooked();
   for (const record of records) {
-    if (record.payloadBytes > 0 && (record.kind === Kind.Write || record.kind === Kind.BaseData)) looked.pieces.set(record.seq, piecesOf(record));
+    if (record.payloadBytes > 0 && (record.kind === Kind.Write || record.kind === Kind.BaseData)) record.pieces = piecesOf(record);
   }
-  await Promise.all([bindings(rocks, state, records, before), contents(rocks, looked)]);
+  await Promise.all([bindings(rocks, state, records, before), contents(rocks, looked, records)]);
   const mount = records[0]?.kind === Kind.Mount ? records[0].seq : state.meta.mount;
   const firstMount = state.meta.first === 0 || mount === state.meta.first;
   await Promise.all([
-    sizes(rocks, state, records, before).then(() => heads(rocks, state, looked, records, before)).then(() => images(history, state, looked, records, before)),
+    sizes(rocks, state, records, before).then(() => heads(rocks, state, records, before)).then(() => images(history, state, records, before)),
     bases(history, state, looked, records, mount, firstMount, before),
   ]);
   return looked;
 }
 
+const isBirth = ({ kind }: Record): boolean => kind >= Kind.Create && kind <= Kind.Tmpfile;
+
 async function bindings(rocks: Rocks, state: FoldState, records: Record[], before: Promise<void>): Promise<void> {
   const missing = new Set<number>();
   const born = new Set<number>();
+  const look = (ino: number): void => {
+    if (ino !== 0 && state.bindings.get(ino) === undefined && !born.has(ino)) missing.add(ino);
+  };
   for (const record of records) {
-    if (BIRTHS.has(record.kind)) born.add(record.ino);
-    for (const ino of [record.ino, record.parent, record.parent2, record.target]) {
-      if (ino !== 0 && !born.has(ino) && state.bindings.get(ino) === undefined) missing.add(ino);
-    }
+    if (isBirth(record)) born.add(record.ino);
+    look(record.ino);
+    look(record.parent);
+    look(record.parent2);
+    look(record.target);
   }
   const inos = [...missing];
   if (inos.length === 0) return;
@@ -53,9 +60,9 @@ async function bindings(rocks: Rocks, state: FoldState, records: Record[], befor
 }
 
 /** Content of the batch before need not be found here: the state knows it. */
-async function contents(rocks: Rocks, looked: Looked): Promise<void> {
+async function contents(rocks: Rocks, looked: Looked, records: Record[]): Promise<void> {
   const hashes = new Set<bigint>();
-  for (const pieces of looked.pieces.values()) for (const piece of pieces) if (piece.hash !== undefined) hashes.add(piece.hash);
+  for (const { pieces } of records) for (const { hash } of pieces) if (hash !== null) hashes.add(hash);
   const wanted = [...hashes];
   const ids = await rocks.getMany('hashes', wanted.map(hashKey));
   const hits = wanted.flatMap((hash, i) => (ids[i] === null ? [] : [{ hash, key: ids[i]! }]));
@@ -79,7 +86,7 @@ async function sizes(rocks: Rocks, state: FoldState, records: Record[], before: 
   const wanted = new Map<number, NodeId>();
   const born = new Set<number>();
   for (const record of records) {
-    if (BIRTHS.has(record.kind)) born.add(record.ino);
+    if (isBirth(record)) born.add(record.ino);
     if (!takesData(record) || born.has(record.ino)) continue;
     const bound = state.bindings.get(record.ino);
     if (bound !== undefined && bound.size < 0) wanted.set(record.ino, bound.node);
@@ -88,26 +95,31 @@ async function sizes(rocks: Rocks, state: FoldState, records: Record[], before: 
   if (inos.length === 0) return;
   await before;
   const found = await newestAt(rocks, 'nodes', inos.map(([, node]) => ({ ...under(node), gte: u64Key(node) })));
-  found.forEach((entry, i) => { if (entry !== null) state.bindings.get(inos[i]![0])!.size = attrSize(entry.value, 8); });
+  found.forEach((entry, i) => { if (entry !== null) state.bindings.get(inos[i]![0])!.size = attrSize(lastState(entry.value, seqInKey(entry.key)), 8); });
 }
 
 /** Newest entries of the blocks that a write or a small hole changes in part. */
-async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Record[], before: Promise<void>): Promise<void> {
-  const wanted = new Map<string, { node: NodeId; block: number }>();
-  const met = new Set<string>();
+async function heads(rocks: Rocks, state: FoldState, records: Record[], before: Promise<void>): Promise<void> {
+  const wanted = new Map<BlockId, { node: NodeId; block: number }>();
+  const met = new Set<BlockId>();
   const sizeNow = new Map<number, number>();
   const born = new Set<number>();
   for (const record of records) {
-    if (BIRTHS.has(record.kind)) born.add(record.ino);
+    if (isBirth(record)) born.add(record.ino);
     if (!takesData(record) || born.has(record.ino)) continue;
     const bound = state.bindings.get(record.ino);
-    const size = sizeNow.get(record.ino) ?? bound?.size ?? 0;
+    const look = (block: number): void => {
+      const id = blockId(bound!.node, block);
+      if (met.has(id)) return;
+      met.add(id);
+      const size = sizeNow.get(record.ino) ?? bound!.size;
+      if ((size < 0 || block * BLOCK_BYTES < size) && state.heads.get(id) === undefined) wanted.set(id, { node: bound!.node, block });
+    };
     if (bound !== undefined) {
-      for (const block of touched(record, looked)) {
-        const id = blockId(bound.node, block);
-        if (met.has(id)) continue;
-        met.add(id);
-        if ((size < 0 || block * BLOCK_BYTES < size) && state.heads.get(id) === undefined) wanted.set(id, { node: bound.node, block });
+      for (const { block } of record.pieces) look(block);
+      if (record.kind === Kind.Fallocate && record.length > 0) {
+        look(Math.floor(record.offset / BLOCK_BYTES));
+        look(Math.floor((record.offset + record.length - 1) / BLOCK_BYTES));
       }
     }
     if (record.attrAt !== 0) sizeNow.set(record.ino, sizeAt(record.raw, record.attrAt));
@@ -116,39 +128,46 @@ async function heads(rocks: Rocks, state: FoldState, looked: Looked, records: Re
   if (blocks.length === 0) return;
   await before;
   const found = await newestAt(rocks, 'blocks', blocks.map(([, { node, block }]) => ({ gte: blockKey(node, block, Number.MAX_SAFE_INTEGER), lte: blockKey(node, block, 0) })));
-  found.forEach((entry, i) => {
-    const head = entry === null ? { depth: 0, chainBytes: 0 } : decodeBlock(entry.value);
-    state.heads.set(blocks[i]![0], { seq: entry === null ? 0 : seqInKey(entry.key), depth: head.depth, chainBytes: head.chainBytes });
-  });
+  found.forEach((entry, i) => { state.heads.set(blocks[i]![0], headOf(entry)); });
+}
+
+function headOf(entry: Entry | null): Head {
+  if (entry === null) return { seq: 0, depth: 0, chainBytes: 0, run: null };
+  const { depth, chainBytes, patches } = decodeBlock(entry.value, seqInKey(entry.key));
+  return { seq: patches.at(-1)!.seq, depth, chainBytes, run: null };
 }
 
 /** The hot blocks of this batch, and their bytes where history has them. */
-async function images(history: History, state: FoldState, looked: Looked, records: Record[], before: Promise<void>): Promise<void> {
-  const counts = new Map<string, { ino: number; block: number; patches: number; bytes: number }>();
-  for (const record of records) {
-    for (const piece of record.kind === Kind.Write ? looked.pieces.get(record.seq) ?? [] : []) {
-      const id = `${record.ino}/${piece.block}`;
-      const count = counts.get(id) ?? { ino: record.ino, block: piece.block, patches: 0, bytes: 0 };
-      counts.set(id, { ...count, patches: count.patches + 1, bytes: count.bytes + piece.length });
-    }
-  }
-  const hot = [...counts].filter(([, { patches, bytes }]) => patches >= HOT_PATCHES || bytes >= HOT_BYTES);
-  const places = hot.flatMap(([, { ino, block }]) => {
+async function images(history: History, state: FoldState, records: Record[], before: Promise<void>): Promise<void> {
+  const hot = hotBlocks(records);
+  const places = [...hot.values()].flatMap(({ ino, block }) => {
     const bound = state.bindings.get(ino);
     return bound === undefined || bound.size < 0 || block * BLOCK_BYTES >= bound.size ? [] : [{ id: blockId(bound.node, block), node: bound.node, block }];
   });
-  state.images.begin(new Set(hot.map(([id]) => id)), new Set(places.map(({ id }) => id)));
+  state.images.begin(new Set(hot.keys()), new Set(places.map(({ id }) => id)));
   const unknown = places.filter(({ id }) => state.images.get(id) === undefined);
   if (unknown.length === 0) return;
   await before;
   await Promise.all(unknown.map(async ({ id, node, block }) => state.images.set(id, node, block, await history.readBlock(node, block, history.watermark()))));
 }
 
-/** Blocks that this record may lay a patch on. */
-function touched(record: Record, looked: Looked): number[] {
-  if (record.kind === Kind.Write) return (looked.pieces.get(record.seq) ?? []).map((piece) => piece.block);
-  if (record.kind !== Kind.Fallocate || record.length === 0) return [];
-  return [Math.floor(record.offset / BLOCK_BYTES), Math.floor((record.offset + record.length - 1) / BLOCK_BYTES)];
+interface Heat { ino: number; block: number; patches: number; bytes: number }
+
+/** By `blockId` of inode number and block. */
+function hotBlocks(records: Record[]): Map<BlockId, Heat> {
+  const heats = new Map<BlockId, Heat>();
+  for (const { kind, ino, pieces } of records) {
+    if (kind !== Kind.Write) continue;
+    for (const { block, length } of pieces) {
+      const id = blockId(ino, block);
+      let heat = heats.get(id);
+      if (heat === undefined) heats.set(id, heat = { ino, block, patches: 0, bytes: 0 });
+      if (length > INLINE_BYTES) heat.patches++;
+      heat.bytes += length;
+    }
+  }
+  for (const [id, { patches, bytes }] of heats) if (patches < HOT_PATCHES && bytes < HOT_BYTES) heats.delete(id);
+  return heats;
 }
 
 /** What history holds, at the mount, of the places that base records speak of. Inode numbers new to history have nothing. */
@@ -157,7 +176,7 @@ async function bases(history: History, state: FoldState, looked: Looked, records
   const nodes = new Map<NodeId, Record>();
   const replaced: NodeId[] = [];
   const names = new Map<string, { parent: NodeId; name: string }>();
-  const blocks = new Map<string, { node: NodeId; block: number }>();
+  const blocks = new Map<BlockId, { node: NodeId; block: number }>();
   for (const record of records) {
     const bound = state.bindings.get(record.ino);
     if (record.kind === Kind.BaseNode && bound !== undefined) {
@@ -165,7 +184,7 @@ async function bases(history: History, state: FoldState, looked: Looked, records
       else replaced.push(bound.node);
     }
     if (record.kind === Kind.BaseData && bound !== undefined) {
-      for (const { block } of looked.pieces.get(record.seq) ?? []) blocks.set(blockId(bound.node, block), { node: bound.node, block });
+      for (const { block } of record.pieces) blocks.set(blockId(bound.node, block), { node: bound.node, block });
     }
     if (record.kind === Kind.BaseName || record.kind === Kind.BaseAbsent) {
       const parent = state.bindings.get(record.parent)?.node;
@@ -187,8 +206,8 @@ async function bases(history: History, state: FoldState, looked: Looked, records
 
 async function baseNodes(rocks: Rocks, looked: Looked, nodes: NodeId[], mount: Seq, firstMount: boolean): Promise<void> {
   const found = firstMount
-    ? (await rocks.getMany('nodes', nodes.map((node) => nodeKey(node, mount)))).map((value) => (value === null ? null : { seq: mount, value }))
-    : (await newestAt(rocks, 'nodes', nodes.map((node) => ({ gte: nodeKey(node, mount), lt: u64Key(node + 1) })))).map((entry) => (entry === null ? null : { seq: seqInKey(entry.key), value: entry.value }));
+    ? (await rocks.getMany('nodes', nodes.map((node) => nodeKey(node, mount)))).map((value) => (value === null ? null : { seq: mount, value: firstState(value) }))
+    : (await newestAt(rocks, 'nodes', nodes.map((node) => ({ gte: nodeKey(node, mount), lt: u64Key(node + 1) })))).map((entry) => (entry === null ? null : { seq: seqInKey(entry.key), value: stateAt(entry.value, seqInKey(entry.key), mount) }));
   const xattrs = firstMount ? [] : await Promise.all(nodes.map((node) => newestByName(rocks, 'xattrs', node, mount)));
   nodes.forEach((node, i) => {
     const values = new Map<string, Buffer>();
@@ -214,7 +233,7 @@ async function linksAt(history: History, node: NodeId, mount: Seq): Promise<Link
   return links.map((link, i) => ({ ...link, stated: entries[i]?.since === mount }));
 }
 
-async function baseBlocks(rocks: Rocks, looked: Looked, blocks: [string, { node: NodeId; block: number }][], mount: Seq): Promise<void> {
+async function baseBlocks(rocks: Rocks, looked: Looked, blocks: [BlockId, { node: NodeId; block: number }][], mount: Seq): Promise<void> {
   const found = await rocks.getMany('blocks', blocks.map(([, { node, block }]) => blockKey(node, block, mount)));
   blocks.forEach(([id], i) => { if (found[i] !== null) looked.blocks.add(id); });
 }

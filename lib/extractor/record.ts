@@ -5,6 +5,7 @@
  */
 import { RewindError } from '../errors.js';
 import { attrSize } from '../history/values.js';
+import type { Piece } from './pieces.js';
 
 /** `Kind` of native/journal/format.h. */
 export const Kind = {
@@ -28,6 +29,8 @@ export const ATTR_BYTES = 80;
 /** One record. Attributes stay where they are in `raw`; a place of 0 means that the section is missing. */
 export interface Record {
   raw: Buffer;
+  /** The same memory. */
+  view: DataView;
   seq: number;
   timeNs: bigint;
   writer: number;
@@ -49,42 +52,41 @@ export interface Record {
   name2: string;
   payloadAt: number;
   payloadBytes: number;
+  /** The payload cut at block boundaries, once prefetch.ts has come to it. */
+  pieces: readonly Piece[];
 }
 
-const u64 = (raw: Buffer, at: number): number => raw.readUInt32LE(at) + raw.readUInt32LE(at + 4) * 0x1_0000_0000;
+const NO_PIECES: readonly Piece[] = [];
+
+const u64 = (view: DataView, at: number): number => view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
+const viewOf = (raw: Buffer): DataView => new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
 const align8 = (n: number): number => (n + 7) & ~7;
 
 /** The record at this place of a journal read. `end` is where the next one starts. */
-export function decodeRecord(raw: Buffer, at: number): { record: Record; end: number } {
-  const size = raw.length - at >= RECORD_HEAD_BYTES ? raw.readUInt32LE(at) : 0;
+export function decodeRecord(raw: Buffer, at: number, view = viewOf(raw)): { record: Record; end: number } {
+  const size = raw.length - at >= RECORD_HEAD_BYTES ? view.getUint32(at, true) : 0;
   if (size < RECORD_HEAD_BYTES || at + size > raw.length) throw malformed(raw, at, `a size of ${size} bytes, ${raw.length - at} are there`);
-  const sections = raw.readUInt16LE(at + 76);
-  let next = at + RECORD_HEAD_BYTES;
-  const section = (bit: number, bytes: number): number => {
-    if ((sections & bit) === 0) return 0;
-    const here = next;
-    next += bytes;
-    return here;
-  };
-  const attrAt = section(Section.Attr, ATTR_BYTES);
-  const parentAttrAt = section(Section.Parent, ATTR_BYTES);
-  const parent2At = section(Section.Parent2, 8 + ATTR_BYTES);
-  const targetAt = section(Section.Target, 8 + ATTR_BYTES);
-  const name2At = next + raw.readUInt16LE(at + 78);
-  const namesEnd = name2At + raw.readUInt16LE(at + 80);
+  const sections = view.getUint16(at + 76, true);
+  const attrAt = at + RECORD_HEAD_BYTES;
+  const parentAttrAt = attrAt + (sections & Section.Attr ? ATTR_BYTES : 0);
+  const parent2At = parentAttrAt + (sections & Section.Parent ? ATTR_BYTES : 0);
+  const targetAt = parent2At + (sections & Section.Parent2 ? 8 + ATTR_BYTES : 0);
+  const nameAt = targetAt + (sections & Section.Target ? 8 + ATTR_BYTES : 0);
+  const name2At = nameAt + view.getUint16(at + 78, true);
+  const namesEnd = name2At + view.getUint16(at + 80, true);
   const payloadAt = at + align8(namesEnd - at);
-  const payloadBytes = raw.readUInt32LE(at + 88);
+  const payloadBytes = view.getUint32(at + 88, true);
   if (payloadAt + payloadBytes > at + size) throw malformed(raw, at, `sections and payload that end ${payloadAt + payloadBytes - at - size} bytes behind it`);
   const record: Record = {
-    raw, seq: u64(raw, at + 8), timeNs: raw.readBigUInt64LE(at + 16), writer: u64(raw, at + 24), save: u64(raw, at + 32),
-    ino: u64(raw, at + 40), parent: u64(raw, at + 48), offset: u64(raw, at + 56), length: u64(raw, at + 64),
-    kind: raw.readUInt16LE(at + 72), flags: raw.readUInt16LE(at + 74), aux: raw.readUInt32LE(at + 84),
-    attrAt, parentAttrAt,
-    parent2: parent2At === 0 ? 0 : u64(raw, parent2At), parent2AttrAt: parent2At === 0 ? 0 : parent2At + 8,
-    target: targetAt === 0 ? 0 : u64(raw, targetAt), targetAttrAt: targetAt === 0 ? 0 : targetAt + 8,
-    name: next === name2At ? '' : raw.toString('latin1', next, name2At),
+    raw, view, seq: u64(view, at + 8), timeNs: view.getBigUint64(at + 16, true), writer: u64(view, at + 24), save: u64(view, at + 32),
+    ino: u64(view, at + 40), parent: u64(view, at + 48), offset: u64(view, at + 56), length: u64(view, at + 64),
+    kind: view.getUint16(at + 72, true), flags: view.getUint16(at + 74, true), aux: view.getUint32(at + 84, true),
+    attrAt: sections & Section.Attr ? attrAt : 0, parentAttrAt: sections & Section.Parent ? parentAttrAt : 0,
+    parent2: sections & Section.Parent2 ? u64(view, parent2At) : 0, parent2AttrAt: sections & Section.Parent2 ? parent2At + 8 : 0,
+    target: sections & Section.Target ? u64(view, targetAt) : 0, targetAttrAt: sections & Section.Target ? targetAt + 8 : 0,
+    name: nameAt === name2At ? '' : raw.toString('latin1', nameAt, name2At),
     name2: name2At === namesEnd ? '' : raw.toString('latin1', name2At, namesEnd),
-    payloadAt, payloadBytes,
+    payloadAt, payloadBytes, pieces: NO_PIECES,
   };
   return { record, end: at + size };
 }
@@ -92,9 +94,10 @@ export function decodeRecord(raw: Buffer, at: number): { record: Record; end: nu
 /** At most `limit` records from `at` on. */
 export function decodeRecords(raw: Buffer, at: number, limit: number): { records: Record[]; end: number } {
   const records: Record[] = [];
+  const view = viewOf(raw);
   let next = at;
   while (next < raw.length && records.length < limit) {
-    const { record, end } = decodeRecord(raw, next);
+    const { record, end } = decodeRecord(raw, next, view);
     records.push(record);
     next = end;
   }
@@ -140,6 +143,6 @@ export function decodeBaseNode(record: Record): { target: Buffer; xattrs: Map<st
 }
 
 function malformed(raw: Buffer, at: number, what: string): RewindError {
-  const seq = raw.length - at >= 16 ? u64(raw, at + 8) : 0;
+  const seq = raw.length - at >= 16 ? u64(viewOf(raw), at + 8) : 0;
   return new RewindError('ERR_JOURNAL_CORRUPT', `journal record ${seq} has ${what}`, 'The journal was written by another version, or its segment is damaged.');
 }

@@ -3,14 +3,17 @@
  * from history was put here by prefetch.ts before. The same state and the same records give the same mutations.
  */
 import type { Family } from '../history/families.js';
-import { nodeKey, u64Key } from '../history/keys.js';
+import { u64Key } from '../history/keys.js';
 import type { FoldMeta } from '../history/meta.js';
+import type { Packer } from '../history/packing.js';
 import { ROOT, type Change, type NodeId, type Seq } from '../history/types.js';
-import { encodeBinding, NODE_BYTES, type Binding } from '../history/values.js';
+import { encodeBinding, type Binding } from '../history/values.js';
 import { Arena } from './arena.js';
 import { AgingMap } from './cache.js';
+import type { BlockId } from './ids.js';
 import { Images } from './images.js';
-import { ATTR_BYTES, btimeAt, sizeAt, typeAt, type Record } from './record.js';
+import { btimeAt, sizeAt, typeAt, type Record } from './record.js';
+import { Runs, type BlockRun } from './runs.js';
 
 /** Where mutations go. */
 export interface Sink {
@@ -20,34 +23,21 @@ export interface Sink {
 /** An inode number's binding, with the file's size now (-1 = not loaded). */
 export interface Bound extends Binding { size: number }
 
-/** The newest entry of a block: how long its chain of patches is. */
-export interface Head { seq: Seq; depth: number; chainBytes: number }
-
-/** A part of a payload that lies in one block. */
-export interface Piece {
-  block: number;
-  /** Within the block. */
-  offset: number;
-  length: number;
-  bytes: Buffer;
-  zero: boolean;
-  /** XXH64, when it is long enough to look for a duplicate. */
-  hash?: bigint;
-}
+/** The newest patch of a block: how long its chain is (docs/history.md), and the run of this batch that it lies in. */
+export interface Head { seq: Seq; depth: number; chainBytes: number; run: BlockRun | null }
 
 /** Stored content. */
 export interface Content { id: number; bytes: Buffer }
 
 /** What prefetch.ts has found for this batch. Base entries as of the session's mount: at it exactly, or the newest before it. */
 export interface Looked {
-  pieces: Map<Seq, Piece[]>;
   /** By XXH64: content that history has under that hash; its bytes decide. */
   contents: Map<bigint, Content>;
   /** By `baseName`. */
   names: Map<string, { atMount: boolean; node: NodeId | null }>;
   nodes: Map<NodeId, { atMount: boolean; value: Buffer | null; xattrs: Map<string, Buffer> }>;
   /** Keys (`blockId`) of blocks that have an entry at the mount already. */
-  blocks: Set<string>;
+  blocks: Set<BlockId>;
   /** Names of nodes whose inode number, as the mount found it, stands for another object now. */
   links: Map<NodeId, Link[]>;
   /** What lay in such a node, when it was a directory. */
@@ -57,10 +47,7 @@ export interface Looked {
 /** `stated`: a base-name record of this session says so. */
 export interface Link { parent: NodeId; name: string; stated: boolean }
 
-export const emptyLooked = (): Looked => ({ pieces: new Map(), contents: new Map(), names: new Map(), nodes: new Map(), blocks: new Set(), links: new Map(), entries: new Map() });
-
-export const blockId = (node: NodeId, block: number): string => `${node}/${block}`;
-export const nameId = (parent: NodeId, name: string): string => `${parent}/${name}`;
+export const emptyLooked = (): Looked => ({ contents: new Map(), names: new Map(), nodes: new Map(), blocks: new Set(), links: new Map(), entries: new Map() });
 
 /** Inodes and blocks whose state is kept in memory. */
 export interface Cached { bindings: number; heads: number }
@@ -68,7 +55,7 @@ const CACHED: Cached = { bindings: 20_000, heads: 30_000 };
 
 export class FoldState {
   readonly bindings: AgingMap<number, Bound>;
-  readonly heads: AgingMap<string, Head>;
+  readonly heads: AgingMap<BlockId, Head>;
   looked: Looked = emptyLooked();
   /** Content written by this batch, by hash, and by the one before. */
   fresh = new Map<bigint, Content>();
@@ -77,12 +64,13 @@ export class FoldState {
   readonly based = new Set<string>();
   readonly basedNames = new Map<string, { parent: NodeId; name: string; node: NodeId | null }>();
   /** Blocks whose chain of patches has grown too long in this batch. */
-  readonly overlong = new Map<string, { node: NodeId; block: number }>();
+  readonly overlong = new Map<BlockId, { node: NodeId; block: number }>();
   changes: Change[] = [];
   /** Two that take turns: the values of the batch before may still be on their way. */
   private readonly arenas = [new Arena(), new Arena()] as const;
   arena: Arena = this.arenas[0];
   readonly images = new Images();
+  readonly runs = new Runs((family, key, value) => this.sink.put(family, key, value), (family, key, packed) => this.putPacked(family, key, packed));
 
   constructor(public meta: FoldMeta, public sink: Sink, cached = CACHED) {
     this.bindings = new AgingMap(cached.bindings);
@@ -103,6 +91,17 @@ export class FoldState {
     this.changes = [];
     this.bindings.age();
     this.heads.age();
+  }
+
+  /** Ends a batch: what was gathered goes to the sink. */
+  end(): void {
+    this.runs.end();
+  }
+
+  private putPacked(family: Family, key: Buffer, packed: Packer): void {
+    const value = this.arena.take(packed.length);
+    packed.bytes.copy(value, 0, 0, packed.length);
+    this.sink.put(family, key, value);
   }
 
   /** Content with this hash, as far as it is known. */
@@ -143,12 +142,7 @@ export class FoldState {
   /** A `nodes` entry from the journal's attributes at this place; nothing when the section is missing. */
   attributes(record: Record, at: number, ino: number, bound: Bound, seq: Seq): void {
     if (at === 0) return;
-    const value = this.arena.take(NODE_BYTES + (bound.uncaptured ? 1 : 0));
-    if (bound.uncaptured) value[NODE_BYTES] = 1;
-    value.writeUInt32LE(ino >>> 0, 0);
-    value.writeUInt32LE(Math.floor(ino / 0x1_0000_0000), 4);
-    record.raw.copy(value, 8, at, at + ATTR_BYTES);
-    this.sink.put('nodes', nodeKey(bound.node, seq), value);
+    this.runs.state(bound.node, ino, bound.uncaptured === true, seq, { view: record.view, at });
     bound.size = sizeAt(record.raw, at);
   }
 }

@@ -3,15 +3,17 @@
  * before n, oldest first from the newest full entry on, each laid over the one before (a cut before an entry of the same
  * seq); beyond the file's size then, nothing.
  */
+import { decodeBlock, type Patch } from './blocks.js';
 import { Gather } from './gather.js';
 import { blockKey, cutKey, getInverse, getU64, seqInKey, u64Key } from './keys.js';
 import type { Rocks } from './rocks.js';
 import type { NodeId, Seq } from './types.js';
-import { BLOCK_BYTES, corrupt, decodeBlock, decodeContent, type BlockEntry } from './values.js';
+import { BLOCK_BYTES, corrupt, decodeContent } from './values.js';
 
 /** Zero from `from` to `to` for everything before `seq`. */
 interface Cut { seq: Seq; from: number; to: number }
-interface Layer { seq: Seq; entry: BlockEntry }
+/** What one entry says of a block; `full`: nothing below counts. */
+interface Layer extends Patch { full: boolean }
 interface WantedBlock { node: NodeId; block: number; seq: Seq }
 interface FoundBlock { cuts: Cut[]; layers: Layer[]; contents: Map<number, Buffer> }
 /** A wanted block and its place among those that were asked for. */
@@ -104,8 +106,8 @@ export class ContentReader {
       const [node, block, since] = [getU64(key, 0), getU64(key, 8), seqInKey(key)];
       while (at < stretch.length && isBefore(stretch[at]!, node, block)) at++;
       const [place, own] = [stretch[at]!, all[at]!];
-      const counts = place.node === node && place.block === block && since <= place.seq && own.at(-1)?.entry.kind !== 'full';
-      if (counts) own.push({ seq: since, entry: decodeBlock(value) });
+      const counts = place.node === node && place.block === block && since <= place.seq && own.at(-1)?.full !== true;
+      if (counts) own.push(...layersIn(value, since, place.seq));
       else if (++passed > stretch.length * PASSED_PER_BLOCK) return [...all.slice(0, at), ...await Promise.all(stretch.slice(at).map(alone))];
     }
     return all;
@@ -146,12 +148,14 @@ export class ContentReader {
       const since = seqInKey(key);
       if (settled || since > seq) continue;
       const start = block * BLOCK_BYTES;
-      const entry = decodeBlock(value);
-      const gone = cuts.some((cut) => cut.seq > since && cut.from <= start + entry.offset && cut.to >= start + entry.offset + entry.length);
-      const holds = !gone && entry.data !== null;
-      if (holds) blocks.push(block);
-      // A patch that says nothing any more hides nothing of what lies under it.
-      settled = holds || entry.kind === 'full';
+      for (const layer of layersIn(value, since, seq)) {
+        const gone = cuts.some((cut) => cut.seq > layer.seq && cut.from <= start + layer.offset && cut.to >= start + layer.offset + layer.length);
+        const holds = !gone && !layer.zero;
+        if (holds) blocks.push(block);
+        // A patch that says nothing any more hides nothing of what lies under it.
+        settled = holds || layer.full;
+        if (settled) break;
+      }
     }
     return blocks;
   }
@@ -181,7 +185,7 @@ export class ContentReader {
       const index = getU64(key, 8) - first;
       const since = seqInKey(key);
       const own = all[index]!;
-      if (since <= seq && own.at(-1)?.entry.kind !== 'full') own.push({ seq: since, entry: decodeBlock(value) });
+      if (since <= seq && own.at(-1)?.full !== true) own.push(...layersIn(value, since, seq));
       else if (++passed > count * PASSED_PER_BLOCK) {
         const left = Array.from({ length: count - index }, (_, i) => this.layers(node, first + index + i, seq));
         return [...all.slice(0, index), ...await Promise.all(left)];
@@ -194,9 +198,8 @@ export class ContentReader {
   private async layers(node: NodeId, block: number, seq: Seq): Promise<Layer[]> {
     const layers: Layer[] = [];
     for await (const { key, value } of this.rocks.scan('blocks', { gte: blockKey(node, block, seq), lte: blockKey(node, block, 0) }, { capacity: 8 })) {
-      const layer = { seq: seqInKey(key), entry: decodeBlock(value) };
-      layers.push(layer);
-      if (layer.entry.kind === 'full') break;
+      layers.push(...layersIn(value, seqInKey(key), seq));
+      if (layers.at(-1)?.full) break;
     }
     return layers;
   }
@@ -204,11 +207,11 @@ export class ContentReader {
   private async contents(layers: Layer[]): Promise<Map<number, Buffer>> {
     const found = new Map<number, Buffer>();
     const missing = new Set<number>();
-    for (const { entry } of layers) {
-      if (entry.data === null || Buffer.isBuffer(entry.data)) continue;
-      const cached = this.cache.get(entry.data.content);
-      if (cached === undefined) missing.add(entry.data.content);
-      else found.set(entry.data.content, cached);
+    for (const { content } of layers) {
+      if (content === 0) continue;
+      const cached = this.cache.get(content);
+      if (cached === undefined) missing.add(content);
+      else found.set(content, cached);
     }
     const ids = [...missing];
     const values = await this.rocks.getMany('content', ids.map(u64Key));
@@ -240,6 +243,14 @@ function stretchesOf(wanted: readonly WantedBlock[]): Place[][] {
   return stretches;
 }
 
+/** What an entry says of its block at or before `seq`, newest first. */
+function layersIn(value: Buffer, first: Seq, seq: Seq): Layer[] {
+  const { full, patches } = decodeBlock(value, first);
+  const layers: Layer[] = [];
+  for (let i = patches.length - 1; i >= 0; i--) if (patches[i]!.seq <= seq) layers.push({ ...patches[i]!, full });
+  return layers;
+}
+
 /** Lays a block's entries and the cuts between them over `out`, which begins at `offset` of the file and is zero there. */
 function lay(out: Buffer, offset: number, block: number, layers: Layer[], cuts: Cut[], contents: Map<number, Buffer>): void {
   const start = block * BLOCK_BYTES;
@@ -252,17 +263,18 @@ function lay(out: Buffer, offset: number, block: number, layers: Layer[], cuts: 
   };
   let nextCut = cuts.length - 1;
   for (let i = layers.length - 1; i >= 0; i--) {
-    const { seq, entry } = layers[i]!;
-    for (; nextCut >= 0 && cuts[nextCut]!.seq <= seq; nextCut--) zero(cuts[nextCut]!.from, cuts[nextCut]!.to);
-    const from = start + entry.offset;
-    if (entry.kind === 'full') zero(start, start + BLOCK_BYTES);
-    if (entry.data === null) {
-      zero(from, from + entry.length);
+    const layer = layers[i]!;
+    for (; nextCut >= 0 && cuts[nextCut]!.seq <= layer.seq; nextCut--) zero(cuts[nextCut]!.from, cuts[nextCut]!.to);
+    const from = start + layer.offset;
+    if (layer.full) zero(start, start + BLOCK_BYTES);
+    if (layer.zero) {
+      zero(from, from + layer.length);
       continue;
     }
-    const bytes = Buffer.isBuffer(entry.data) ? entry.data : contents.get(entry.data.content)!;
-    const [a, b] = place(from, from + Math.min(entry.length, bytes.length));
-    if (a < b) bytes.copy(out, a, a + offset - from, b + offset - from);
+    const bytes = layer.content === 0 ? layer.bytes : contents.get(layer.content)!;
+    const end = Math.min(layer.at + layer.length, bytes.length);
+    const [a, b] = place(from, from + end - layer.at);
+    if (a < b) bytes.copy(out, a, layer.at + a + offset - from, layer.at + b + offset - from);
   }
   for (; nextCut >= 0; nextCut--) zero(cuts[nextCut]!.from, cuts[nextCut]!.to);
 }

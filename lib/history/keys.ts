@@ -41,12 +41,12 @@ export function pairKey(first: number, second: number): Buffer {
   return key;
 }
 
-/** Three u64: nodechanges (node, effective seq, record seq). */
-export function tripleKey(first: number, second: number, third: number): Buffer {
+/** nodechanges: node, ~effective seq, ~record seq. */
+export function nodeChangeKey(node: NodeId, seq: Seq, record: Seq): Buffer {
   const key = Buffer.allocUnsafe(24);
-  putU64(key, first, 0);
-  putU64(key, second, 8);
-  putU64(key, third, 16);
+  putU64(key, node, 0);
+  putInverse(key, seq, 8);
+  putInverse(key, record, 16);
   return key;
 }
 

@@ -11,7 +11,7 @@ export async function changedRanges(reader: HistoryReader, node: NodeId, from: S
   const [before, after] = await Promise.all([reader.attr(node, from), reader.attr(node, to)]);
   const end = Math.max(before?.size ?? 0, after?.size ?? 0);
   const touched: [number, number][] = [];
-  for await (const change of reader.nodeChanges(node, Math.min(from, to), Math.max(from, to))) {
+  for await (const change of reader.nodeChanges(node, Math.min(from, to), Math.max(from, to), { reverse: true })) {
     if (change.node !== node) continue;
     const [first, last] = extent(change, end);
     if (first < last) touched.push([first, last]);

@@ -138,9 +138,9 @@ export class Rocks {
     try {
       return await Promise.all(values);
     } catch (error) {
+      await Promise.allSettled(values);
       throw translate(error, this.directory);
     } finally {
-      await Promise.allSettled(values);
       batch.destroy();
     }
   }

@@ -2,6 +2,7 @@
  * Passes over all of history at once, for questions that no path or instant narrows down. Guarantee: a pass reads its
  * family once, in order, batch by batch; what is added meanwhile is not seen.
  */
+import { firstState } from './attributes.js';
 import { getU64, nameInKey, seqInKey, under } from './keys.js';
 import type { Rocks } from './rocks.js';
 import type { Birth, Link, NameSpan, NodeId, Seq } from './types.js';
@@ -37,7 +38,7 @@ export async function* sweepBirths(rocks: Rocks): AsyncGenerator<Birth[]> {
   let batch: Birth[] = [];
   let oldest: { key: Buffer; value: Buffer } | null = null;
   const note = (): void => {
-    if (oldest !== null && oldest.value.length > 0) batch.push({ node: getU64(oldest.key, 0), seq: seqInKey(oldest.key), attr: decodeAttr(oldest.value) });
+    if (oldest !== null && oldest.value.length > 0) batch.push({ node: getU64(oldest.key, 0), seq: seqInKey(oldest.key), attr: decodeAttr(firstState(oldest.value)) });
   };
   for await (const entry of rocks.scan('nodes', {}, { capacity: CAPACITY })) {
     if (oldest !== null && entry.key.compare(oldest.key, 0, 8, 0, 8) !== 0) note();

@@ -1,40 +1,60 @@
 /** When and by whom: changes, times, writers, points, gaps. */
-import { clockKey, getU64, pairKey, tripleKey, u64Key } from './keys.js';
-import type { Rocks } from './rocks.js';
+import { decodeChanges, decodeRefs, RUN_SEQS, type ChangeRef } from './changes.js';
+import { clockKey, getInverse, getU64, nodeChangeKey, pairKey, u64Key } from './keys.js';
+import type { Range, Rocks } from './rocks.js';
 import type { Change, Gap, NodeId, Point, Seq, Writer } from './types.js';
-import { corrupt, decodeChange, decodeTimes } from './values.js';
+import { corrupt, decodeTimes } from './values.js';
 
 /** Changes that are fetched at a time. */
 const PAGE = 256;
 const LAST = Number.MAX_SAFE_INTEGER;
 
+/** Tells the run of a change from others. */
+const refId = ({ seq, record, run }: ChangeRef): string => (record === seq ? `${run}` : `${run}/${record}`);
+
 export class TimelineReader {
   constructor(private readonly rocks: Rocks) {}
 
-  async *changes(after: Seq, upTo: Seq, options: { reverse?: boolean } = {}): AsyncGenerator<Change> {
+  async *changes(after: Seq, upTo: Seq, { reverse = false }: { reverse?: boolean } = {}): AsyncGenerator<Change> {
     if (upTo <= after) return;
-    const range = { gt: pairKey(after, LAST), lte: pairKey(upTo, LAST) };
-    for await (const { key, value } of this.rocks.scan('changes', range, { reverse: options.reverse ?? false })) yield decodeChange(key, value);
+    const range = { gte: pairKey(Math.max(after + 2 - RUN_SEQS, 0), 0), lte: pairKey(upTo, LAST) };
+    for await (const { key, value } of this.rocks.scan('changes', range, { reverse })) {
+      const run = decodeChanges(key, value, upTo);
+      for (const change of reverse ? run.reverse() : run) if (change.seq > after) yield change;
+    }
   }
 
   async *nodeChanges(node: NodeId, after: Seq, upTo: Seq, { reverse = false }: { reverse?: boolean } = {}): AsyncGenerator<Change> {
     if (upTo <= after) return;
-    let keys: Buffer[] = [];
-    const range = { gt: tripleKey(node, after, LAST), lte: tripleKey(node, upTo, LAST) };
-    for await (const { key } of this.rocks.scan('nodechanges', range, { values: false, reverse })) {
-      keys.push(key.subarray(8));
-      if (keys.length < PAGE) continue;
-      yield* this.changesAt(keys);
-      keys = [];
+    let page: ChangeRef[] = [];
+    for await (const { key, value } of this.rocks.scan('nodechanges', await this.refRange(node, after, upTo, reverse), { reverse: !reverse })) {
+      const refs = decodeRefs(key, value);
+      for (const ref of reverse ? refs.reverse() : refs) if (ref.seq > after && ref.seq <= upTo) page.push(ref);
+      if (reverse && getInverse(key, 8) <= after) break;
+      if (page.length < PAGE) continue;
+      yield* this.changesAt(page);
+      page = [];
     }
-    yield* this.changesAt(keys);
+    yield* this.changesAt(page);
   }
 
-  private async *changesAt(keys: Buffer[]): AsyncGenerator<Change> {
-    const values = await this.rocks.getMany('changes', keys);
-    for (const [i, value] of values.entries()) {
-      if (value === null) throw corrupt(`no change ${getU64(keys[i]!, 0)}, which its node names`);
-      yield decodeChange(keys[i]!, value);
+  /** Where the runs of a node lie, newest first, that hold its changes of these seqs: from the oldest on, it has to be sought. */
+  private async refRange(node: NodeId, after: Seq, upTo: Seq, reverse: boolean): Promise<Range> {
+    const newest = { gte: nodeChangeKey(node, upTo, LAST), lt: u64Key(node + 1) };
+    if (reverse || after <= 0) return newest;
+    const oldest = await this.rocks.peek('nodechanges', { gte: nodeChangeKey(node, after, LAST), lt: newest.lt });
+    return oldest === null ? newest : { gte: newest.gte, lte: oldest.key };
+  }
+
+  private async *changesAt(refs: ChangeRef[]): AsyncGenerator<Change> {
+    const keyOf = ({ seq, record, run }: ChangeRef): Buffer => pairKey(run, record === seq ? run : record);
+    const keys = new Map(refs.map((ref) => [refId(ref), keyOf(ref)]));
+    const values = await this.rocks.getMany('changes', [...keys.values()]);
+    const runs = new Map([...keys].map(([id, key], i) => [id, values[i] === null ? [] : decodeChanges(key, values[i]!)]));
+    for (const ref of refs) {
+      const change = runs.get(refId(ref))!.find(({ seq, record }) => seq === ref.seq && record === ref.record);
+      if (change === undefined) throw corrupt(`no change ${ref.seq}, which its node names`);
+      yield change;
     }
   }
 

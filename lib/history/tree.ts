@@ -1,4 +1,5 @@
 /** The tree at an instant: names, attributes, extended attributes, paths. Nothing here waits for the live tree. */
+import { stateAt } from './attributes.js';
 import { nameBounds, nameInKey, nameKey, nodeKey, getU64, seqInKey, u64Key, under } from './keys.js';
 import { newestAt, newestByName, newestInRange } from './newest.js';
 import type { Rocks } from './rocks.js';
@@ -52,7 +53,7 @@ export class TreeReader {
       left.push(...run.length < MIN_RUN ? run : await this.scanRun(run, wanted, values));
     }
     const sought = await newestAt(this.rocks, 'nodes', left.map((i) => ({ gte: nodeKey(wanted[i]!.node, wanted[i]!.seq), lt: u64Key(wanted[i]!.node + 1) })));
-    sought.forEach((entry, j) => { values[left[j]!] = entry?.value ?? null; });
+    sought.forEach((entry, j) => { values[left[j]!] = entry && stateAt(entry.value, seqInKey(entry.key), wanted[left[j]!]!.seq); });
     return values.map((value) => (value === null ? null : decodeAttr(value)));
   }
 
@@ -65,19 +66,19 @@ export class TreeReader {
       const node = getU64(key, 0);
       while (next < run.length && wanted[run[next]!]!.node < node) next++;
       const before = next;
-      for (; next < run.length && wanted[run[next]!]!.node === node && wanted[run[next]!]!.seq >= seqInKey(key); next++) values[run[next]!] = value;
+      for (; next < run.length && wanted[run[next]!]!.node === node && wanted[run[next]!]!.seq >= seqInKey(key); next++) values[run[next]!] = stateAt(value, seqInKey(key), wanted[run[next]!]!.seq);
       if (next === run.length) return [];
       if (before === next && --passes < 0) return run.slice(next);
     }
     return [];
   }
 
-  /** Values of `nodes`, in the order of the nodes. */
+  /** States of `nodes`, in the order of the nodes. */
   async nodeValues(nodes: NodeId[], seq: Seq): Promise<(Buffer | null)[]> {
     const found = nodes.length < MIN_RUN ? new Map<NodeId, Buffer>() : await this.scanRuns(nodes, seq);
     const left = nodes.filter((node) => !found.has(node));
     const sought = await newestAt(this.rocks, 'nodes', left.map((node) => ({ gte: nodeKey(node, seq), lt: u64Key(node + 1) })));
-    sought.forEach((entry, i) => { if (entry !== null) found.set(left[i]!, entry.value); });
+    sought.forEach((entry, i) => { if (entry !== null) found.set(left[i]!, stateAt(entry.value, seqInKey(entry.key), seq)); });
     return nodes.map((node) => found.get(node) ?? null);
   }
 
@@ -95,7 +96,7 @@ export class TreeReader {
       let passes = (last - first + 1) * PASSED_PER_NODE;
       for await (const { key, value } of this.rocks.scan('nodes', { gte: nodeKey(sorted[first]!, seq), lt: u64Key(sorted[last]! + 1) }, { capacity: 512 })) {
         const node = getU64(key, 0);
-        if (wanted.has(node) && !found.has(node) && seqInKey(key) <= seq) found.set(node, value);
+        if (wanted.has(node) && !found.has(node) && seqInKey(key) <= seq) found.set(node, stateAt(value, seqInKey(key), seq));
         else if (--passes < 0) break;
       }
     }

@@ -2,8 +2,13 @@
 import { extractBatch, splitAtMounts } from '../../lib/extractor/loop.js';
 import { decodeRecords } from '../../lib/extractor/record.js';
 import { FoldState } from '../../lib/extractor/state.js';
+import { stateAt } from '../../lib/history/attributes.js';
+import { decodeChanges, decodeRefs } from '../../lib/history/changes.js';
 import { FAMILIES, type Family } from '../../lib/history/families.js';
 import { History } from '../../lib/history/history.js';
+import { getU64, seqInKey } from '../../lib/history/keys.js';
+import { Unpacker } from '../../lib/history/packing.js';
+import { NODE_BYTES } from '../../lib/history/values.js';
 import type { Journal, JournalState, JournalStats } from '../../lib/native.js';
 import { S_IFDIR, S_IFREG } from './model.js';
 import { encodeRecord, type AttrDraft, type RecordDraft } from './records.js';
@@ -29,6 +34,27 @@ export async function dump(history: History, families: readonly Family[] = FAMIL
     for await (const { key, value } of history.rocks.scan(family, {})) lines.push(`${family} ${key.toString('hex')} ${value.toString('hex')}`);
   }
   return lines;
+}
+
+/** What the runs of a history hold, each state and change by itself: however large batches were, the same. */
+export async function singles(history: History): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const { key, value } of history.rocks.scan('nodes', {})) {
+    const first = seqInKey(key);
+    const seqs = [first];
+    for (const from = new Unpacker(value, NODE_BYTES + 1); from.more;) {
+      seqs.push(seqs.at(-1)! + from.varint());
+      for (let mask = from.u16(); mask > 0; mask &= mask - 1) from.skip(8);
+    }
+    for (const seq of seqs) lines.push(`state ${getU64(key, 0)} ${String(seq).padStart(9)} ${stateAt(value, first, seq).toString('hex')}`);
+  }
+  for await (const { key, value } of history.rocks.scan('changes', {})) {
+    for (const change of decodeChanges(key, value)) lines.push(`change ${JSON.stringify(change, (_, field: unknown) => (typeof field === 'bigint' ? String(field) : field))}`);
+  }
+  for await (const { key, value } of history.rocks.scan('nodechanges', {})) {
+    for (const { seq, record } of decodeRefs(key, value)) lines.push(`reference ${getU64(key, 0)} ${seq} ${record}`);
+  }
+  return lines.sort();
 }
 
 export const directoryAttr: AttrDraft = { mode: S_IFDIR | 0o755, uid: 0, gid: 0, nlink: 2, size: 4096, rdev: 0n, atime: 1n, mtime: 1n, ctime: 1n, btime: 1n };

@@ -2,10 +2,15 @@
 import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { RewindError } from '../../../lib/errors.js';
+import { firstState, lastState, stateAt } from '../../../lib/history/attributes.js';
+import { decodeBlock, encodeFull, packPatches } from '../../../lib/history/blocks.js';
+import { decodeChanges, decodeRefs, packChange, packRefs } from '../../../lib/history/changes.js';
 import { FAMILIES } from '../../../lib/history/families.js';
 import { blockKey, getInverse, getU64, linkKey, nameBounds, nameInKey, nameKey, nodeKey, putInverse, putU64, seqInKey } from '../../../lib/history/keys.js';
 import { decodeMeta, EMPTY_META, encodeMeta } from '../../../lib/history/meta.js';
-import { decodeAttr, decodeBinding, decodeBlock, decodeChange, decodeContent, decodeTimes, encodeBinding, encodeBlock, encodeChange, encodeTimes } from '../../../lib/history/values.js';
+import { Packer, Unpacker } from '../../../lib/history/packing.js';
+import type { Change } from '../../../lib/history/types.js';
+import { decodeAttr, decodeBinding, decodeContent, decodeTimes, encodeBinding, encodeTimes } from '../../../lib/history/values.js';
 import { EXAMPLES, exampleLine } from '../../helpers/history-examples.js';
 
 const page = readFileSync(new URL('../../../../docs/history.md', import.meta.url), 'utf8');
@@ -51,12 +56,52 @@ test('a name of any bytes but 0 comes back from its key', (t) => {
   t.is(seqInKey(linkKey(5, 6, name, 77)), 77);
 });
 
+function packed(pack: (packer: Packer) => void): Buffer {
+  const packer = new Packer();
+  pack(packer);
+  return Buffer.from(packer.packed());
+}
+
+const changesAgain = (changes: Change[]): Buffer => packed((packer) => changes.forEach((change, i) => packChange(packer, change, changes[i - 1] ?? null)));
+
+function blockAgain(value: Buffer, seq: number): Buffer {
+  const { full, depth, chainBytes, patches } = decodeBlock(value, seq);
+  return full ? encodeFull(patches[0]!) : packed((packer) => packPatches(packer, depth, chainBytes, patches));
+}
+
+test('a run of states answers each instant with its own', (t) => {
+  const { key, value } = EXAMPLES.find(({ note }) => note.includes('of 9 bytes'))!;
+  const first = seqInKey(key);
+  t.like(decodeAttr(stateAt(value, first, 1003)), { size: 5, ctime: 12_000_000_007n });
+  t.deepEqual(stateAt(value, first, 1004), stateAt(value, first, 1003));
+  t.like(decodeAttr(stateAt(value, first, 1005)), { mode: 0o100644, size: 9, ctime: 12_000_000_507n, btime: 9_000_000_000n });
+  t.deepEqual(lastState(value, first), stateAt(value, first, 1005));
+});
+
+test('changes of a run, and the places where they are found, are read one by one', (t) => {
+  const { key, value } = EXAMPLES.find(({ note }) => note.includes('4 bytes more'))!;
+  t.like(decodeChanges(key, value), [{ seq: 1003, record: 1003, offset: 0, length: 5, size: 5 }, { seq: 1005, record: 1005, node: 7, offset: 5, length: 4, size: 9, save: 1002 }]);
+  t.is(decodeChanges(key, value, 1004).length, 1);
+  const [both, found] = EXAMPLES.filter(({ family }) => family === 'nodechanges');
+  t.deepEqual(decodeRefs(both!.key, both!.value), [{ seq: 1003, record: 1003, run: 1003 }, { seq: 1005, record: 1005, run: 1003 }]);
+  t.deepEqual(decodeRefs(found!.key, found!.value), [{ seq: 1000, record: 1020, run: 1000 }]);
+});
+
+test('packed numbers come back exactly up to 2^53 - 1', (t) => {
+  const numbers = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 42 + 5, Number.MAX_SAFE_INTEGER];
+  const value = packed((packer) => numbers.forEach((number) => packer.varint(number)));
+  const from = new Unpacker(value);
+  t.deepEqual(numbers.map(() => from.varint()), numbers);
+  t.false(from.more);
+});
+
 test('values are read as they were written', (t) => {
   for (const { family, key, value } of EXAMPLES) {
-    if (family === 'blocks') t.deepEqual(encodeBlock(decodeBlock(value)), value);
-    if (family === 'changes') t.deepEqual(encodeChange(decodeChange(key, value)), value);
+    if (family === 'blocks') t.deepEqual(blockAgain(value, seqInKey(key)), value);
+    if (family === 'changes') t.deepEqual(changesAgain(decodeChanges(key, value)), value);
+    if (family === 'nodechanges' && value.length > 0) t.deepEqual(packed((packer) => packRefs(packer, decodeRefs(key, value).flatMap(({ seq, run }) => [seq, run]))), value);
     if (family === 'inodes') t.deepEqual(encodeBinding(decodeBinding(value)), value);
-    if (family === 'nodes') t.like(decodeAttr(value), { mode: 0o100644, size: 5, ctime: 12_000_000_007n, btime: 9_000_000_000n });
+    if (family === 'nodes') t.like(decodeAttr(firstState(value)), { mode: 0o100644, size: 5, ctime: 12_000_000_007n, btime: 9_000_000_000n });
     if (family === 'content') t.is(decodeContent(value).toString(), 'data');
   }
   const times = decodeTimes(encodeTimes(5n, [0, 10, 10]));
@@ -71,12 +116,16 @@ test('times before 1970 and birth times keep their sign', (t) => {
 
 for (const [what, read] of [
   ['a node entry of 3 bytes', () => decodeAttr(Buffer.alloc(3))],
-  ['a block entry of no bytes', () => decodeBlock(Buffer.alloc(0))],
-  ['a block entry of an unknown form', () => decodeBlock(Buffer.from([9]))],
-  ['a cut block entry', () => decodeBlock(Buffer.from([1, 0, 0]))],
-  ['a patch that leaves its block', () => decodeBlock(encodeBlock({ kind: 'patch', depth: 1, chainBytes: 1, offset: 65535, length: 2, data: null }))],
+  ['a block entry of no bytes', () => decodeBlock(Buffer.alloc(0), 1)],
+  ['a block entry of an unknown form', () => decodeBlock(Buffer.from([9]), 1)],
+  ['a cut block entry', () => decodeBlock(Buffer.from([1, 0, 0]), 1)],
+  ['a cut run of patches', () => decodeBlock(Buffer.from([3, 0, 1, 0, 0, 0, 4, 0, 0, 0, 18, 65]), 1)],
+  ['a run of no patches', () => decodeBlock(Buffer.from([3, 0, 1, 0, 0, 0, 4]), 1)],
+  ['a patch that leaves its block', () => decodeBlock(packed((packer) => packPatches(packer, 1, 1, [{ seq: 1, offset: 65535, length: 2, zero: true, content: 0, bytes: Buffer.alloc(0), at: 0 }])), 1)],
+  ['a cut run of states', () => stateAt(Buffer.alloc(91), 1, 9)],
   ['content with an unknown codec', () => decodeContent(Buffer.alloc(9, 7))],
-  ['a short change', () => decodeChange(Buffer.alloc(16), Buffer.alloc(5))],
+  ['a short change', () => decodeChanges(Buffer.alloc(16), Buffer.alloc(9))],
+  ['a run of no changes', () => decodeChanges(Buffer.alloc(16), Buffer.alloc(8))],
   ['a short inode entry', () => decodeBinding(Buffer.alloc(5))],
   ['a watermark that is no JSON', () => decodeMeta(Buffer.from('{'))],
   ['a watermark without numbers', () => decodeMeta(Buffer.from('{"timeNs":"1","mountTimeNs":"1","firstTimeNs":"1","watermark":"x"}'))],

@@ -1,0 +1,153 @@
+/**
+ * The runs of a batch: entries of one place one after another that go to history as one (docs/history.md). Guarantee: what
+ * was added since the last `end` is put by the next one; until then nothing of it is in the sink but what was full.
+ */
+import { packStates, type AttrPlace } from '../history/attributes.js';
+import { packPatches } from '../history/blocks.js';
+import { packChange, packRefs, RUN_SEQS } from '../history/changes.js';
+import type { Family } from '../history/families.js';
+import { blockKey, nodeChangeKey, nodeKey, pairKey } from '../history/keys.js';
+import { Packer } from '../history/packing.js';
+import type { Change, NodeId, Seq } from '../history/types.js';
+import { TOMBSTONE } from '../history/values.js';
+import type { Piece } from './pieces.js';
+import type { Head } from './state.js';
+
+/** What a run holds at most: a reader reads all of it to find one entry. */
+const MAX_STATES = 64;
+const MAX_REFS = 256;
+const MAX_PATCHES = 256;
+const MAX_PATCH_BYTES = 16 << 10;
+
+/** Puts a copy of what was packed. */
+export type PutPacked = (family: Family, key: Buffer, packed: Packer) => void;
+export type Put = (family: Family, key: Buffer, value: Buffer) => void;
+
+/** Patches of one block, how many bytes lie in the entry itself, and how long the chain is with them. */
+export interface BlockRun { node: NodeId; block: number; pieces: Piece[]; bytes: number; depth: number; chainBytes: number }
+
+interface States { node: NodeId; ino: number; uncaptured: boolean; seqs: Seq[]; places: AttrPlace[] }
+
+export class Runs {
+  private readonly packer = new Packer();
+  private readonly timeline = new Packer();
+  private firstChange: Change | null = null;
+  private lastChange: Change | null = null;
+  private readonly refs = new Map<NodeId, number[]>();
+  private readonly states = new Map<NodeId, States>();
+  private readonly heads = new Set<Head>();
+
+  constructor(private readonly put: Put, private readonly putPacked: PutPacked) {}
+
+  /** A change of the timeline, and the nodes that it concerns. */
+  change(change: Change, nodes: readonly NodeId[]): void {
+    if (change.seq !== change.record) return this.foundAtMount(change, nodes);
+    const first = this.firstChange;
+    const last = this.lastChange;
+    const goesOn = first !== null && last !== null && change.seq - first.seq < RUN_SEQS && change.timeNs >= last.timeNs;
+    if (!goesOn) {
+      this.endChanges();
+      this.firstChange = change;
+    }
+    packChange(this.timeline, change, goesOn ? last : null);
+    this.lastChange = change;
+    const run = this.firstChange!.seq;
+    for (const node of nodes) this.refer(node, change.seq, run);
+  }
+
+  private foundAtMount(change: Change, nodes: readonly NodeId[]): void {
+    this.packer.clear();
+    packChange(this.packer, change, null);
+    this.putPacked('changes', pairKey(change.seq, change.record), this.packer);
+    for (const node of nodes) this.put('nodechanges', nodeChangeKey(node, change.seq, change.record), TOMBSTONE);
+  }
+
+  private refer(node: NodeId, seq: Seq, run: Seq): void {
+    const refs = this.refs.get(node);
+    if (refs !== undefined && refs.length < 2 * MAX_REFS) {
+      refs.push(seq, run);
+      return;
+    }
+    if (refs !== undefined) this.endRefs(node, refs);
+    this.refs.set(node, [seq, run]);
+  }
+
+  /** An object's attributes from seq on. One of before the run (a mount's) is an entry of its own. */
+  state(node: NodeId, ino: number, uncaptured: boolean, seq: Seq, place: AttrPlace): void {
+    const run = this.states.get(node);
+    if (run !== undefined) {
+      const { seqs, places } = run;
+      const last = seqs.length - 1;
+      const same = run.ino === ino && run.uncaptured === uncaptured;
+      if (same && seq === seqs[last]) places[last] = place;
+      else if (same && seq === seqs[0]) places[0] = place;
+      else if (seq < seqs[last]!) this.putStates({ node, ino, uncaptured, seqs: [seq], places: [place] });
+      else if (same && seqs.length < MAX_STATES) {
+        seqs.push(seq);
+        places.push(place);
+      } else {
+        this.putStates(run);
+        this.states.set(node, { node, ino, uncaptured, seqs: [seq], places: [place] });
+      }
+      return;
+    }
+    this.states.set(node, { node, ino, uncaptured, seqs: [seq], places: [place] });
+  }
+
+  /** A patch of a block whose head counts it already: it goes on in this run, which answered `roomFor`, or begins one. */
+  patch(head: Head, run: BlockRun | null, node: NodeId, piece: Piece): void {
+    if (run === null) {
+      if (head.run !== null) this.putPatches(head.run);
+      head.run = run = { node, block: piece.block, pieces: [], bytes: 0, depth: 0, chainBytes: 0 };
+      this.heads.add(head);
+    }
+    run.pieces.push(piece);
+    if (!piece.zero && piece.content === 0) run.bytes += piece.length;
+    run.depth = head.depth;
+    run.chainBytes = head.chainBytes;
+  }
+
+  /** Puts what is not put yet. */
+  end(): void {
+    this.endChanges();
+    for (const [node, refs] of this.refs) this.endRefs(node, refs);
+    this.refs.clear();
+    for (const run of this.states.values()) this.putStates(run);
+    this.states.clear();
+    for (const head of this.heads) {
+      this.putPatches(head.run!);
+      head.run = null;
+    }
+    this.heads.clear();
+  }
+
+  private endChanges(): void {
+    if (this.firstChange !== null) this.putPacked('changes', pairKey(this.firstChange.seq, this.firstChange.record), this.timeline);
+    this.timeline.clear();
+    this.firstChange = null;
+    this.lastChange = null;
+  }
+
+  private endRefs(node: NodeId, refs: number[]): void {
+    this.packer.clear();
+    packRefs(this.packer, refs);
+    this.putPacked('nodechanges', nodeChangeKey(node, refs[0]!, refs[0]!), this.packer);
+  }
+
+  private putStates(run: States): void {
+    this.packer.clear();
+    packStates(this.packer, run);
+    this.putPacked('nodes', nodeKey(run.node, run.seqs[0]!), this.packer);
+  }
+
+  private putPatches({ node, block, pieces, depth, chainBytes }: BlockRun): void {
+    this.packer.clear();
+    packPatches(this.packer, depth, chainBytes, pieces);
+    this.putPacked('blocks', blockKey(node, block, pieces[0]!.seq), this.packer);
+  }
+}
+
+/** The run that a patch with so many bytes of its own can go on in. */
+export function roomFor({ run }: Head, bytes: number): BlockRun | null {
+  return run !== null && run.pieces.length < MAX_PATCHES && run.bytes + bytes <= MAX_PATCH_BYTES ? run : null;
+}
