@@ -68,13 +68,13 @@ export function storePiece(state: FoldState, piece: Piece): void {
     piece.content = storeContent(state, bytes, 0n);
     return;
   }
-  const known = state.content(piece.hash);
+  const known = state.contents.get(piece.hash);
   if (known !== undefined && known.bytes.equals(bytes)) {
     piece.content = known.id;
     return;
   }
   piece.content = storeContent(state, bytes, piece.hash);
-  state.fresh.set(piece.hash, { id: piece.content, bytes });
+  state.contents.set(piece.hash, { id: piece.content, bytes }, 0);
 }
 
 const isStored = ({ zero, length }: Piece): boolean => !zero && length > INLINE_BYTES;

@@ -44,7 +44,7 @@ async function foldBatch(history: History, state: FoldState, records: Record[], 
   records.forEach((record, i) => expectSeq(record.seq, state.meta.watermark + 1 + i));
   const batch = history.rocks.batch(records.length + 64);
   try {
-    state.begin(batch);
+    state.begin(batch, records[0]?.raw.length);
     state.looked = await prefetch(history, state, records, before);
     for (const [i, record] of records.entries()) {
       if (i % STRETCH_RECORDS === STRETCH_RECORDS - 1) await nextTurn();

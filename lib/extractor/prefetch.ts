@@ -27,7 +27,7 @@ export async function prefetch(history: History, state: FoldState, records: Reco
   for (const record of records) {
     if (record.payloadBytes > 0 && (record.kind === Kind.Write || record.kind === Kind.BaseData)) record.pieces = piecesOf(record);
   }
-  await Promise.all([bindings(rocks, state, records, before), contents(rocks, looked, records)]);
+  await Promise.all([bindings(rocks, state, records, before), contents(rocks, state, records)]);
   const mount = records[0]?.kind === Kind.Mount ? records[0].seq : state.meta.mount;
   const firstMount = state.meta.first === 0 || mount === state.meta.first;
   await Promise.all([
@@ -59,17 +59,17 @@ async function bindings(rocks: Rocks, state: FoldState, records: Record[], befor
   values.forEach((value, i) => { if (value !== null) state.bindings.set(inos[i]!, { ...decodeBinding(value), size: -1 }); });
 }
 
-/** Content of the batch before need not be found here: the state knows it. */
-async function contents(rocks: Rocks, looked: Looked, records: Record[]): Promise<void> {
+/** Content that may be there already; that of the batch before is known. */
+async function contents(rocks: Rocks, state: FoldState, records: Record[]): Promise<void> {
   const hashes = new Set<bigint>();
-  for (const { pieces } of records) for (const { hash } of pieces) if (hash !== null) hashes.add(hash);
+  for (const { pieces } of records) for (const { hash } of pieces) if (hash !== null && state.contents.get(hash) === undefined) hashes.add(hash);
   const wanted = [...hashes];
   const ids = await rocks.getMany('hashes', wanted.map(hashKey));
   const hits = wanted.flatMap((hash, i) => (ids[i] === null ? [] : [{ hash, key: ids[i]! }]));
   const values = await rocks.getMany('content', hits.map((hit) => hit.key));
   hits.forEach(({ hash, key }, i) => {
     const value = values[i];
-    if (value != null) looked.contents.set(hash, { id: Number(key.readBigUInt64BE(0)), bytes: decodeContent(value) });
+    if (value != null) state.contents.set(hash, { id: Number(key.readBigUInt64BE(0)), bytes: decodeContent(value) }, value.length);
   });
 }
 

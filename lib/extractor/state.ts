@@ -10,6 +10,7 @@ import { ROOT, type Change, type NodeId, type Seq } from '../history/types.js';
 import { encodeBinding, type Binding } from '../history/values.js';
 import { Arena } from './arena.js';
 import { AgingMap } from './cache.js';
+import { RecentContents } from './contents.js';
 import type { BlockId } from './ids.js';
 import { Images } from './images.js';
 import { btimeAt, sizeAt, typeAt, type Record } from './record.js';
@@ -26,13 +27,8 @@ export interface Bound extends Binding { size: number }
 /** The newest patch of a block: how long its chain is (docs/history.md), and the run of this batch that it lies in. */
 export interface Head { seq: Seq; depth: number; chainBytes: number; run: BlockRun | null }
 
-/** Stored content. */
-export interface Content { id: number; bytes: Buffer }
-
 /** What prefetch.ts has found for this batch. Base entries as of the session's mount: at it exactly, or the newest before it. */
 export interface Looked {
-  /** By XXH64: content that history has under that hash; its bytes decide. */
-  contents: Map<bigint, Content>;
   /** By `baseName`. */
   names: Map<string, { atMount: boolean; node: NodeId | null }>;
   nodes: Map<NodeId, { atMount: boolean; value: Buffer | null; xattrs: Map<string, Buffer> }>;
@@ -47,7 +43,7 @@ export interface Looked {
 /** `stated`: a base-name record of this session says so. */
 export interface Link { parent: NodeId; name: string; stated: boolean }
 
-export const emptyLooked = (): Looked => ({ contents: new Map(), names: new Map(), nodes: new Map(), blocks: new Set(), links: new Map(), entries: new Map() });
+export const emptyLooked = (): Looked => ({ names: new Map(), nodes: new Map(), blocks: new Set(), links: new Map(), entries: new Map() });
 
 /** Inodes and blocks whose state is kept in memory. */
 export interface Cached { bindings: number; heads: number }
@@ -57,9 +53,7 @@ export class FoldState {
   readonly bindings: AgingMap<number, Bound>;
   readonly heads: AgingMap<BlockId, Head>;
   looked: Looked = emptyLooked();
-  /** Content written by this batch, by hash, and by the one before. */
-  fresh = new Map<bigint, Content>();
-  private recent = new Map<bigint, Content>();
+  readonly contents = new RecentContents();
   /** What this batch has written at the mount, names apart: the oldest original wins. */
   readonly based = new Set<string>();
   readonly basedNames = new Map<string, { parent: NodeId; name: string; node: NodeId | null }>();
@@ -77,14 +71,13 @@ export class FoldState {
     this.heads = new AgingMap(cached.heads);
   }
 
-  /** Begins a batch: what only the last one needed is dropped. */
-  begin(sink: Sink): void {
+  /** Begins a batch: what only the last one needed is dropped. `heldBytes`: of the read that its records lie in. */
+  begin(sink: Sink, heldBytes = 0): void {
     this.sink = sink;
     this.looked = emptyLooked();
     this.arena = this.arenas[this.arena === this.arenas[0] ? 1 : 0];
     this.arena.reset();
-    this.recent = this.fresh;
-    this.fresh = new Map();
+    this.contents.age(heldBytes);
     this.based.clear();
     this.basedNames.clear();
     this.overlong.clear();
@@ -102,11 +95,6 @@ export class FoldState {
     const value = this.arena.take(packed.length);
     packed.bytes.copy(value, 0, 0, packed.length);
     this.sink.put(family, key, value);
-  }
-
-  /** Content with this hash, as far as it is known. */
-  content(hash: bigint): Content | undefined {
-    return this.fresh.get(hash) ?? this.recent.get(hash) ?? this.looked.contents.get(hash);
   }
 
   /** The node of an inode number; one never heard of gets a node whose type and birth are still unknown. */

@@ -3,7 +3,7 @@ import test from 'ava';
 import { Flag, Kind } from '../../../lib/extractor/record.js';
 import { History } from '../../../lib/history/history.js';
 import { ROOT } from '../../../lib/history/types.js';
-import { directoryAttr, extractRaw, fileAttr, numbered } from '../../helpers/extract.js';
+import { directoryAttr, dump, extractRaw, fileAttr, numbered } from '../../helpers/extract.js';
 import { encodeRecord, type RecordDraft } from '../../helpers/records.js';
 import { scoped } from '../../helpers/scope.js';
 
@@ -172,6 +172,15 @@ for (const batchSize of [1, 30, 1000]) test(`a block that is patched for ever is
     }
     t.true(longest < 128, `a chain of ${longest}`);
   }, batchSize);
+});
+
+test('small writes one after another cost a few entries, not some each', async (t) => {
+  const drafts: Omit<RecordDraft, 'seq'>[] = [MOUNT, create(101, 'log')];
+  for (let i = 0; i < 1000; i++) drafts.push(write(101, i * 7, Buffer.from(`line${String(i).padStart(3, '0')}`), i * 7 + 7));
+  await withRecords(drafts, async (history) => {
+    const entries = (await dump(history)).length;
+    t.true(entries < 80, `${entries} entries`);
+  });
 });
 
 test('an inode number that comes back after a remount with another birth is another node', async (t) => {

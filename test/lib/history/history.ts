@@ -123,25 +123,37 @@ test('an empty history has no range, no times and nothing in it', async (t) => {
 test('changes come in order, either way, and those of one node cost only those', async (t) => {
   await scoped(async (scope) => {
     const scenario = new Scenario(new Random(5));
+    scenario.changeUnmounted(20);
     scenario.mount();
-    for (let i = 0; i < 400; i++) scenario.step();
+    for (let i = 0; i < 200; i++) scenario.step();
+    scenario.finishWalk();
+    scenario.unmount();
+    scenario.mount(scenario.changeUnmounted(10));
+    for (let i = 0; i < 100; i++) scenario.step();
+    scenario.finishWalk();
     const { history } = await filled(scope, scenario.records);
-    const all: Change[] = [];
-    for await (const change of history.changes(0, scenario.lastSeq)) all.push(change);
-    const reverse: Change[] = [];
-    for await (const change of history.changes(0, scenario.lastSeq, { reverse: true })) reverse.push(change);
-    t.deepEqual(reverse.reverse(), all);
+    const all = await gathered(history.changes(0, scenario.lastSeq));
+    t.deepEqual((await gathered(history.changes(0, scenario.lastSeq, { reverse: true }))).reverse(), all);
     t.deepEqual([...all].sort((a, b) => a.seq - b.seq), all);
-    const part: Change[] = [];
-    for await (const change of history.changes(50, 60)) part.push(change);
-    t.deepEqual(part, all.filter((change) => change.seq > 50 && change.seq <= 60));
-    for (const node of new Set(all.map((change) => change.node))) {
-      const own: Change[] = [];
-      for await (const change of history.nodeChanges(node, 20, 300)) own.push(change);
-      t.deepEqual(own, all.filter((change) => change.seq > 20 && change.seq <= 300 && [change.node, change.parent, change.parent2, change.target].includes(node)));
+    const { lastSeq } = scenario;
+    for (const [after, upTo] of [[0, 20], [20, 300], [50, 60], [63, 64], [64, 65], [127, 200], [199, 200], [lastSeq - 1, lastSeq], [lastSeq, lastSeq + 9]] as const) {
+      const part = all.filter((change) => change.seq > after && change.seq <= upTo);
+      t.deepEqual(await gathered(history.changes(after, upTo)), part);
+      t.deepEqual(await gathered(history.changes(after, upTo, { reverse: true })), [...part].reverse());
+      for (const node of new Set(all.map((change) => change.node))) {
+        const own = part.filter((change) => [change.node, change.parent, change.parent2, change.target].includes(node));
+        t.deepEqual(await gathered(history.nodeChanges(node, after, upTo)), own);
+        t.deepEqual(await gathered(history.nodeChanges(node, after, upTo, { reverse: true })), [...own].reverse());
+      }
     }
   });
 });
+
+async function gathered(changes: AsyncIterable<Change>): Promise<Change[]> {
+  const all: Change[] = [];
+  for await (const change of changes) all.push(change);
+  return all;
+}
 
 test('a writer is what its record says', async (t) => {
   await scoped(async (scope) => {
