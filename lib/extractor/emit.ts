@@ -25,23 +25,16 @@ export function linkOff(state: FoldState, parent: NodeId, name: Name, node: Node
   state.sink.put('links', linkKey(node, parent, name, seq), TOMBSTONE);
 }
 
-/** What most changes have: no name. */
-const NO_MORE: Partial<Change> = {};
-
 /** An entry of the timeline, found from every node that it concerns. */
-export function noteChange(state: FoldState, record: Record, marker: Marker, bound: Bound, more: Partial<Change> = NO_MORE): void {
+export function noteChange(state: FoldState, record: Record, marker: Marker, bound: Bound, more?: Partial<Change>): void {
   const change: Change = {
     seq: record.seq, record: record.seq, timeNs: record.timeNs, kind: record.kind, marker, node: bound.node,
     offset: record.offset, length: record.length, size: Math.max(bound.size, 0), writer: record.writer, save: record.save,
     writeback: (record.flags & Flag.Writeback) !== 0, unmounted: false,
   };
-  const nodes = [change.node];
-  if (more !== NO_MORE) {
-    Object.assign(change, more);
-    for (const node of [change.parent, change.parent2, change.target]) if (node !== undefined && !nodes.includes(node)) nodes.push(node);
-  }
+  if (more !== undefined) Object.assign(change, more);
   state.changes.push(change);
-  state.runs.change(change, nodes);
+  state.runs.change(change);
 }
 
 /** A gap (invariant I10), dated to `seq`; `record` tells several of one instant apart. */

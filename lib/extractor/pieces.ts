@@ -25,18 +25,26 @@ export const hashOf = (bytes: Buffer): bigint => h64Raw(bytes) || 1n;
 
 /** The pieces of a write's or base-data's payload, ascending. */
 export function piecesOf(record: Record): Piece[] {
-  const pieces: Piece[] = [];
   const end = record.offset + record.payloadBytes;
-  for (let from = record.offset; from < end;) {
-    const block = Math.floor(from / BLOCK_BYTES);
-    const length = Math.min(end, (block + 1) * BLOCK_BYTES) - from;
-    const at = record.payloadAt + from - record.offset;
-    const zero = isZero(record.raw, at, length);
-    const hash = !zero && length >= MIN_SHARED_BYTES ? hashOf(record.raw.subarray(at, at + length)) : null;
-    pieces.push({ seq: record.seq, block, offset: from - block * BLOCK_BYTES, length, zero, content: 0, bytes: record.raw, at, hash });
-    from += length;
+  const first = pieceAt(record, record.offset, end);
+  if (first.length === record.payloadBytes) return [first];
+  const pieces = [first];
+  for (let from = record.offset + first.length; from < end;) {
+    const piece = pieceAt(record, from, end);
+    pieces.push(piece);
+    from += piece.length;
   }
   return pieces;
+}
+
+/** From there on up to `end`, or to the end of the block. */
+function pieceAt(record: Record, from: number, end: number): Piece {
+  const block = Math.floor(from / BLOCK_BYTES);
+  const length = Math.min(end, (block + 1) * BLOCK_BYTES) - from;
+  const at = record.payloadAt + from - record.offset;
+  const zero = isZero(record.raw, at, length);
+  const hash = !zero && length >= MIN_SHARED_BYTES ? hashOf(record.raw.subarray(at, at + length)) : null;
+  return { seq: record.seq, block, offset: from - block * BLOCK_BYTES, length, zero, content: 0, bytes: record.raw, at, hash };
 }
 
 function isZero(bytes: Buffer, at: number, length: number): boolean {

@@ -2,7 +2,7 @@
  * The runs of a batch: entries of one place one after another that go to history as one (docs/history.md). Guarantee: what
  * was added since the last `end` is put by the next one; until then nothing of it is in the sink but what was full.
  */
-import { packStates, type AttrPlace } from '../history/attributes.js';
+import { packStates } from '../history/attributes.js';
 import { packPatches } from '../history/blocks.js';
 import { packChange, packRefs, RUN_SEQS } from '../history/changes.js';
 import type { Family } from '../history/families.js';
@@ -26,7 +26,7 @@ export type Put = (family: Family, key: Buffer, value: Buffer) => void;
 /** Patches of one block, how many bytes lie in the entry itself, and how long the chain is with them. */
 export interface BlockRun { node: NodeId; block: number; pieces: Piece[]; bytes: number; depth: number; chainBytes: number }
 
-interface States { node: NodeId; ino: number; uncaptured: boolean; seqs: Seq[]; places: AttrPlace[] }
+interface States { node: NodeId; ino: number; uncaptured: boolean; seqs: Seq[]; views: DataView[]; places: number[] }
 
 export class Runs {
   private readonly packer = new Packer();
@@ -39,9 +39,9 @@ export class Runs {
 
   constructor(private readonly put: Put, private readonly putPacked: PutPacked) {}
 
-  /** A change of the timeline, and the nodes that it concerns. */
-  change(change: Change, nodes: readonly NodeId[]): void {
-    if (change.seq !== change.record) return this.foundAtMount(change, nodes);
+  /** A change of the timeline, found from every node that it concerns. */
+  change(change: Change): void {
+    if (change.seq !== change.record) return this.foundAtMount(change);
     const first = this.firstChange;
     const last = this.lastChange;
     const goesOn = first !== null && last !== null && change.seq - first.seq < RUN_SEQS && change.timeNs >= last.timeNs;
@@ -52,14 +52,16 @@ export class Runs {
     packChange(this.timeline, change, goesOn ? last : null);
     this.lastChange = change;
     const run = this.firstChange!.seq;
-    for (const node of nodes) this.refer(node, change.seq, run);
+    this.refer(change.node, change.seq, run);
+    if (change.parent === undefined && change.target === undefined) return;
+    for (const node of othersOf(change)) this.refer(node, change.seq, run);
   }
 
-  private foundAtMount(change: Change, nodes: readonly NodeId[]): void {
+  private foundAtMount(change: Change): void {
     this.packer.clear();
     packChange(this.packer, change, null);
     this.putPacked('changes', pairKey(change.seq, change.record), this.packer);
-    for (const node of nodes) this.put('nodechanges', nodeChangeKey(node, change.seq, change.record), TOMBSTONE);
+    for (const node of [change.node, ...othersOf(change)]) this.put('nodechanges', nodeChangeKey(node, change.seq, change.record), TOMBSTONE);
   }
 
   private refer(node: NodeId, seq: Seq, run: Seq): void {
@@ -72,26 +74,30 @@ export class Runs {
     this.refs.set(node, [seq, run]);
   }
 
-  /** An object's attributes from seq on. One of before the run (a mount's) is an entry of its own. */
-  state(node: NodeId, ino: number, uncaptured: boolean, seq: Seq, place: AttrPlace): void {
+  /** An object's attributes from seq on, which lie in this place. One of before the run (a mount's) is an entry of its own. */
+  state(node: NodeId, ino: number, uncaptured: boolean, seq: Seq, view: DataView, place: number): void {
     const run = this.states.get(node);
-    if (run !== undefined) {
-      const { seqs, places } = run;
-      const last = seqs.length - 1;
-      const same = run.ino === ino && run.uncaptured === uncaptured;
-      if (same && seq === seqs[last]) places[last] = place;
-      else if (same && seq === seqs[0]) places[0] = place;
-      else if (seq < seqs[last]!) this.putStates({ node, ino, uncaptured, seqs: [seq], places: [place] });
-      else if (same && seqs.length < MAX_STATES) {
-        seqs.push(seq);
-        places.push(place);
-      } else {
-        this.putStates(run);
-        this.states.set(node, { node, ino, uncaptured, seqs: [seq], places: [place] });
-      }
+    if (run === undefined) {
+      this.states.set(node, { node, ino, uncaptured, seqs: [seq], views: [view], places: [place] });
       return;
     }
-    this.states.set(node, { node, ino, uncaptured, seqs: [seq], places: [place] });
+    const { seqs, views, places } = run;
+    const last = seqs.length - 1;
+    const same = run.ino === ino && run.uncaptured === uncaptured;
+    if (same && (seq === seqs[last] || seq === seqs[0])) {
+      const i = seq === seqs[last] ? last : 0;
+      views[i] = view;
+      places[i] = place;
+    } else if (seq < seqs[last]!) {
+      this.putStates({ node, ino, uncaptured, seqs: [seq], views: [view], places: [place] });
+    } else if (same && seqs.length < MAX_STATES) {
+      seqs.push(seq);
+      views.push(view);
+      places.push(place);
+    } else {
+      this.putStates(run);
+      this.states.set(node, { node, ino, uncaptured, seqs: [seq], views: [view], places: [place] });
+    }
   }
 
   /** A patch of a block whose head counts it already: it goes on in this run, which answered `roomFor`, or begins one. */
@@ -145,6 +151,13 @@ export class Runs {
     packPatches(this.packer, depth, chainBytes, pieces);
     this.putPacked('blocks', blockKey(node, block, pieces[0]!.seq), this.packer);
   }
+}
+
+/** The nodes that a change concerns beside its own. */
+function othersOf({ node, parent, parent2, target }: Change): Set<NodeId> {
+  const others = new Set<NodeId>();
+  for (const other of [parent, parent2, target]) if (other !== undefined && other !== node) others.add(other);
+  return others;
 }
 
 /** The run that a patch with so many bytes of its own can go on in. */

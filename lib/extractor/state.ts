@@ -130,7 +130,7 @@ export class FoldState {
   /** A `nodes` entry from the journal's attributes at this place; nothing when the section is missing. */
   attributes(record: Record, at: number, ino: number, bound: Bound, seq: Seq): void {
     if (at === 0) return;
-    this.runs.state(bound.node, ino, bound.uncaptured === true, seq, { view: record.view, at });
+    this.runs.state(bound.node, ino, bound.uncaptured === true, seq, record.view, at);
     bound.size = sizeAt(record.raw, at);
   }
 }

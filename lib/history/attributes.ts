@@ -6,11 +6,11 @@ import { MOST_VARINT_BYTES, Unpacker, type Packer } from './packing.js';
 import type { Seq } from './types.js';
 import { NODE_BYTES } from './values.js';
 
-/** Attributes of the journal, wherever they lie. */
-export interface AttrPlace { view: DataView; at: number }
-
-/** Of an object under one inode number whose content is known all the time, or never. */
-export interface StateRun { ino: number; uncaptured: boolean; seqs: readonly Seq[]; places: readonly AttrPlace[] }
+/**
+ * States of an object under one inode number whose content is known all the time, or never: when, and where the journal's
+ * attributes then lie.
+ */
+export interface StateRun { ino: number; uncaptured: boolean; seqs: readonly Seq[]; views: readonly DataView[]; places: readonly number[] }
 
 /** The journal's attributes are ten words of 8 bytes. */
 const WORDS = 10;
@@ -19,40 +19,38 @@ const INO_BYTES = 8;
 const STEP_BYTES = MOST_VARINT_BYTES + 2 + 8 * WORDS;
 
 export function packStates(packer: Packer, run: StateRun): void {
-  const { ino, seqs, places } = run;
+  const { ino, seqs, views, places } = run;
   packer.reserve(NODE_BYTES + 1);
   packer.view.setUint32(packer.length, ino >>> 0, true);
   packer.view.setUint32(packer.length + 4, Math.floor(ino / 0x1_0000_0000), true);
   packer.length += INO_BYTES;
-  let before = places[0]!;
-  for (let word = 0; word < WORDS; word++) packWord(packer, before, word);
+  let view = views[0]!;
+  let place = places[0]!;
+  for (let word = 0; word < WORDS; word++) packWord(packer, view, place + 8 * word);
   if (run.uncaptured || seqs.length > 1) packer.u8(run.uncaptured ? 1 : 0);
   for (let i = 1; i < seqs.length; i++) {
-    const place = places[i]!;
+    const [lastView, lastPlace] = [view, place];
+    view = views[i]!;
+    place = places[i]!;
     packer.reserve(STEP_BYTES);
     packer.varint(seqs[i]! - seqs[i - 1]!);
     const maskAt = packer.length;
     packer.length += 2;
     let mask = 0;
     for (let word = 0; word < WORDS; word++) {
-      if (sameWord(place, before, word)) continue;
+      if (sameWord(view, place + 8 * word, lastView, lastPlace + 8 * word)) continue;
       mask |= 1 << word;
-      packWord(packer, place, word);
+      packWord(packer, view, place + 8 * word);
     }
     packer.view.setUint16(maskAt, mask);
-    before = place;
   }
 }
 
-function sameWord(a: AttrPlace, b: AttrPlace, word: number): boolean {
-  const i = a.at + 8 * word;
-  const j = b.at + 8 * word;
-  return a.view.getUint32(i) === b.view.getUint32(j) && a.view.getUint32(i + 4) === b.view.getUint32(j + 4);
-}
+const sameWord = (a: DataView, i: number, b: DataView, j: number): boolean => a.getInt32(i) === b.getInt32(j) && a.getInt32(i + 4) === b.getInt32(j + 4);
 
-function packWord(packer: Packer, place: AttrPlace, word: number): void {
-  packer.view.setUint32(packer.length, place.view.getUint32(place.at + 8 * word));
-  packer.view.setUint32(packer.length + 4, place.view.getUint32(place.at + 8 * word + 4));
+function packWord(packer: Packer, view: DataView, at: number): void {
+  packer.view.setInt32(packer.length, view.getInt32(at));
+  packer.view.setInt32(packer.length + 4, view.getInt32(at + 4));
   packer.length += 8;
 }
 

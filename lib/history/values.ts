@@ -78,10 +78,10 @@ export function decodeBinding(value: Buffer): Binding {
 
 /** A run of records in `times` (key: first seq): time of the first, then for each record its ns after it (u32). */
 export function encodeTimes(first: bigint, deltas: number[]): Buffer {
-  const value = Buffer.allocUnsafe(8 + 4 * deltas.length);
-  value.writeBigUInt64BE(first, 0);
-  deltas.forEach((delta, i) => value.writeUInt32BE(delta, 8 + 4 * i));
-  return value;
+  const value = new DataView(new ArrayBuffer(8 + 4 * deltas.length));
+  value.setBigUint64(0, first);
+  for (let i = 0; i < deltas.length; i++) value.setUint32(8 + 4 * i, deltas[i]!);
+  return Buffer.from(value.buffer);
 }
 
 export function decodeTimes(value: Buffer): { first: bigint; count: number; at(index: number): bigint } {

@@ -14,9 +14,9 @@ export interface Example { family: Family; note: string; key: Buffer; value: Buf
 const NS = 1_000_000_000n;
 const attrs = (size: number, ctime: bigint) => {
   const bytes = encodeAttr({ mode: 0o100644, uid: 1000, gid: 1000, nlink: 1, size, rdev: 0n, atime: 10n * NS, mtime: 11n * NS, ctime, btime: 9n * NS });
-  return { view: new DataView(bytes.buffer, bytes.byteOffset), at: 0 };
+  return new DataView(bytes.buffer, bytes.byteOffset);
 };
-const states = [attrs(5, 12n * NS + 7n), attrs(9, 12n * NS + 507n)];
+const views = [attrs(5, 12n * NS + 7n), attrs(9, 12n * NS + 507n)];
 const change: Change = {
   seq: 1003, record: 1003, timeNs: 12n * NS + 7n, kind: 24, marker: 'modify', node: 7, offset: 0, length: 5, size: 5,
   writer: 990, save: 1002, writeback: false, unmounted: false,
@@ -33,8 +33,8 @@ function packed(pack: (packer: Packer) => void): Buffer {
 const patches = (depth: number, chainBytes: number, ...all: Patch[]): Buffer => packed((packer) => packPatches(packer, depth, chainBytes, all));
 
 export const EXAMPLES: readonly Example[] = [
-  { family: 'nodes', note: 'node 7 at seq 1003: inode 1001, a file of 5 bytes', key: nodeKey(7, 1003), value: packed((packer) => packStates(packer, { ino: 1001, uncaptured: false, seqs: [1003], places: states.slice(0, 1) })) },
-  { family: 'nodes', note: 'the same, and at seq 1005 of 9 bytes, ctime 500 ns later', key: nodeKey(7, 1003), value: packed((packer) => packStates(packer, { ino: 1001, uncaptured: false, seqs: [1003, 1005], places: states })) },
+  { family: 'nodes', note: 'node 7 at seq 1003: inode 1001, a file of 5 bytes', key: nodeKey(7, 1003), value: packed((packer) => packStates(packer, { ino: 1001, uncaptured: false, seqs: [1003], views, places: [0] })) },
+  { family: 'nodes', note: 'the same, and at seq 1005 of 9 bytes, ctime 500 ns later', key: nodeKey(7, 1003), value: packed((packer) => packStates(packer, { ino: 1001, uncaptured: false, seqs: [1003, 1005], views, places: [0, 0] })) },
   { family: 'names', note: 'in directory 1, `foo` leads to node 7 from seq 1002 on', key: nameKey(1, 'foo', 1002), value: u64Key(7) },
   { family: 'names', note: '... and nowhere from seq 1010 on', key: nameKey(1, 'foo', 1010), value: Buffer.alloc(0) },
   { family: 'links', note: 'node 7 is `foo` in directory 1 from seq 1002 on', key: linkKey(7, 1, 'foo', 1002), value: Buffer.from([1]) },
