@@ -21,7 +21,7 @@ import { decodeRecords, Kind, type Record } from './record.js';
 import { FoldState, type Cached } from './state.js';
 
 const MiB = 1 << 20;
-const READ_BYTES = 4 * MiB;
+const READ_BYTES = 8 * MiB;
 /** More records in a batch make fewer entries, since what concerns one place becomes one. */
 const BATCH_RECORDS = 8192;
 /** Folded at a stretch; then views and questions have their turn. */
