@@ -28,8 +28,14 @@ interface Disk {
   below: string;
 }
 
-/** `room`: bytes of the file system that holds the image. */
-async function disk(scope: Scope, rules: string, room = 200 << 20): Promise<Disk> {
+interface DiskOptions {
+  /** Bytes of the file system that holds the image. */
+  room?: number;
+  /** Before the tree is mounted for the first time. */
+  prepare?: (disk: Omit<Disk, 'tree'>) => Promise<void>;
+}
+
+async function disk(scope: Scope, rules: string, { room = 200 << 20, prepare }: DiskOptions = {}): Promise<Disk> {
   const top = scope.temporary('memory');
   const at = (name: string): string => path.join(top, name);
   for (const name of ['holder', 'disk', 'again']) fs.mkdirSync(at(name));
@@ -48,10 +54,12 @@ async function disk(scope: Scope, rules: string, room = 200 << 20): Promise<Disk
   }
   fs.mkdirSync(path.join(at('disk'), 'tree'));
   fs.writeFileSync(path.join(at('disk'), 'filler'), Buffer.alloc(16 << 20, 'x'));
+  const below = path.join(at('again'), 'tree');
+  await prepare?.({ image, below });
   const tree = await mountTree(scope, { tree: path.join(at('disk'), 'tree'), where: 'memory' });
   await setRules(tree, rules);
   await baselineDone(tree);
-  return { image, tree, below: path.join(at('again'), 'tree') };
+  return { image, tree, below };
 }
 
 async function setRules(tree: MountedTree, rules: string): Promise<void> {
@@ -66,7 +74,7 @@ async function forget(...files: string[]): Promise<void> {
 }
 
 /** From the middle of its content on, the file lies where the disk ends. */
-async function breakDisk({ image, below }: Disk, name: string): Promise<void> {
+async function breakDisk({ image, below }: Omit<Disk, 'tree'>, name: string): Promise<void> {
   const file = path.join(below, name);
   await must('sync', ['-f', file]);
   const extents = [...(await must('filefrag', ['-v', file])).matchAll(/^\s*\d+:\s*(\d+)\.\.\s*(\d+):\s*(\d+)\.\./gm)].map((match) => match.slice(1).map(Number) as [number, number, number]);
@@ -93,6 +101,11 @@ async function jobEnded(tree: MountedTree, name: string): Promise<RecoveryRow> {
     return found !== undefined && found.result !== 'running';
   }, 60_000);
   return found!;
+}
+
+/** What lies behind the image's end has no room left. */
+async function fill(image: string): Promise<void> {
+  await run('dd', ['if=/dev/zero', `of=${image}.full`, 'bs=1M', 'status=none']);
 }
 
 /** What the disk itself has. */
@@ -180,13 +193,11 @@ test('a file under no such rule, or under a paused one, fails as it does on the 
 }));
 
 test('where the disk takes no writes any more reads still succeed; the tries run out, which is said and kept over a restart', (t) => scoped(async (scope) => {
-  const broken = await disk(scope, RULES, 40 << 20);
+  const broken = await disk(scope, RULES, { room: 40 << 20 });
   const { tree, image } = broken;
   write(t, tree, 'app.db');
   await breakDisk(broken, 'app.db');
-  // What lies behind the image's end has no room left.
-  fs.writeFileSync(`${image}.full`, '');
-  await run('dd', ['if=/dev/zero', `of=${image}.full`, 'bs=1M', 'status=none']);
+  await fill(image);
   const seen = await watch(scope, tree);
   t.deepEqual(await programReads(tree, 'app.db'), { code: 0, hash: hashOf(CONTENT) });
   const job = await jobEnded(tree, 'app.db');
@@ -227,6 +238,43 @@ test('content that is no longer what was written is found on schedule, kept in h
   const then = (await points(tree)).find(({ phase, note }) => phase === 'before' && note.startsWith('app.db:'))!;
   t.is((await tree.rewind('cat', path.join(tree.tree, 'app.db'), '--at', `#${then.seq}`)), rotten.toString(), 'what was found is in history');
   t.is((await jobs(tree)).length, 3);
+}));
+
+test('a job that a dead daemon left goes on at the next mount, with the tries that are left', (t) => scoped(async (scope) => {
+  const broken = await disk(scope, RULES.replace('retries = 2', 'retries = 50'), { room: 40 << 20 });
+  const { tree, image } = broken;
+  write(t, tree, 'app.db');
+  await breakDisk(broken, 'app.db');
+  await fill(image);
+  t.deepEqual(await programReads(tree, 'app.db'), { code: 0, hash: hashOf(CONTENT) });
+  await until('a try has failed', async () => (await jobs(tree))[0]?.note !== '' && (await jobs(tree))[0]!.tries_left < 50);
+  await tree.kill();
+  fs.rmSync(`${image}.full`);
+  await tree.mount();
+  const job = await jobEnded(tree, 'app.db');
+  t.like(job, { id: 1, cause: 'read', result: 'recovered' });
+  t.true(job.tries_left < 49 && job.tries_left > 0);
+  t.is(await onDisk(broken, 'app.db'), hashOf(CONTENT));
+}));
+
+test('what a mount could not read is not made up: neither a program nor the disk gets anything else in its place', (t) => scoped(async (scope) => {
+  const { tree, image } = await disk(scope, RULES.replace('never', '1s'), {
+    async prepare(early) {
+      fs.writeFileSync(path.join(early.below, 'old.db'), CONTENT);
+      await breakDisk(early, 'old.db');
+    },
+  });
+  const left = fs.statSync(image).size;
+  t.is((await programReads(tree, 'old.db')).code, 1);
+  t.like(await jobEnded(tree, 'old.db'), { result: 'failed', note: 'old.db is no file whose whole content is in history' });
+  const asked = await rewind(['notify', '--recover', path.join(tree.tree, 'old.db')], { timeoutMs: 60_000 });
+  t.is(asked.code, 1);
+  t.regex(asked.stderr, /whole content.*ERR_NOT_RECOVERED/);
+  t.is(fs.statSync(image).size, left, 'nothing was written there');
+  // Once it is written anew, all of it is known.
+  fs.rmSync(path.join(tree.tree, 'old.db'));
+  write(t, tree, 'old.db');
+  t.is((await programReads(tree, 'old.db')).hash, hashOf(CONTENT));
 }));
 
 test('a program that asks gets the last version that was said to be good, then older ones; manual refuses', (t) => scoped(async (scope) => {
