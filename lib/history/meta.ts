@@ -6,8 +6,8 @@ import { RewindError } from '../errors.js';
 import type { NodeId, Seq } from './types.js';
 import { corrupt } from './values.js';
 
-/** Version of the keys and values of docs/history.md. */
-export const HISTORY_FORMAT = 1;
+/** Version of the keys and values of docs/history.md. 1 had an entry for each record, and was in no release. */
+export const HISTORY_FORMAT = 2;
 
 export const META_FORMAT = Buffer.from('format');
 export const META_STORE = Buffer.from('store');

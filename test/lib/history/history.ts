@@ -50,20 +50,22 @@ test('a second opener for writing is refused', async (t) => {
   });
 });
 
-test('a newer format is refused and left as it is', async (t) => {
-  await scoped(async (scope) => {
-    const { history, directory } = await filled(scope, numbered([MOUNT]));
-    const batch = history.rocks.batch();
-    batch.put('meta', META_FORMAT, Buffer.from([0, 0, 0, 99]));
-    await history.rocks.commit(batch);
-    await history.close();
-    for (let i = 0; i < 2; i++) {
-      const error = await t.throwsAsync(History.open(directory), { code: 'ERR_STORE_FORMAT' });
-      t.regex(error.message, /format 99/);
-      t.true(error.message.includes(directory));
-    }
+for (const format of [1, 99]) {
+  test(`a format that it does not know is refused and left as it is: ${format}`, async (t) => {
+    await scoped(async (scope) => {
+      const { history, directory } = await filled(scope, numbered([MOUNT]));
+      const batch = history.rocks.batch();
+      batch.put('meta', META_FORMAT, Buffer.from([0, 0, 0, format]));
+      await history.rocks.commit(batch);
+      await history.close();
+      for (let i = 0; i < 2; i++) {
+        const error = await t.throwsAsync(History.open(directory), { code: 'ERR_STORE_FORMAT' });
+        t.regex(error.message, new RegExp(`format ${format}`));
+        t.true(error.message.includes(directory));
+      }
+    });
   });
-});
+}
 
 test('the history of another store is refused', async (t) => {
   await scoped(async (scope) => {
