@@ -23,6 +23,12 @@ export function number(args: Arguments, name: string): number | undefined {
   return value;
 }
 
+/** All values of an option that may be given more than once. */
+export function texts(args: Arguments, name: string): string[] {
+  const value = args[name];
+  return value === undefined ? [] : Array.isArray(value) ? value.map(String) : [String(value)];
+}
+
 export function flag(args: Arguments, name: string): boolean {
   return args[name] === true;
 }

@@ -59,7 +59,7 @@ function programOf(words: string[]): { argv: string[]; program?: string[] } {
 
 /** An option that is given twice counts as given last. (The parser's own way to say so would keep but the last of several paths, too.) */
 function lastOfEach(spec: CommandSpec, args: Arguments): Arguments {
-  const flags = [...spec.options.map(flagOf), ...Object.keys(COMMON_OPTIONS)];
+  const flags = [...spec.options.filter((name) => !OPTIONS[name]!.many).map(flagOf), ...Object.keys(COMMON_OPTIONS)];
   return { ...args, ...Object.fromEntries(flags.flatMap((name) => (Array.isArray(args[name]) ? [[name, args[name].at(-1)]] : []))) };
 }
 

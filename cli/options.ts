@@ -17,6 +17,8 @@ export interface OptionSpec {
   choices?: readonly string[];
   /** One letter. */
   alias?: string;
+  /** May be given more than once. */
+  many?: true;
   /** When two commands mean different things by one flag: the flag of this one. */
   flag?: string;
 }
@@ -51,9 +53,12 @@ export const OPTIONS: Record<string, OptionSpec> = {
   foreground: { type: 'boolean', describe: 'Do not become a daemon; end with ^C' },
   'backlog-limit': { type: 'number', value: 'MIB', describe: 'Recorded changes not yet in history, above which writers wait (2048)' },
   transport: { type: 'string', value: 'KIND', choices: TRANSPORTS, describe: 'How to speak with the kernel: auto (io_uring where the kernel offers it), io_uring, dev' },
+  purpose: { type: 'string', value: 'TEXT', describe: 'What this mount is for: the name of its point, usable as a time' },
+  tag: { type: 'string', value: 'WORD', many: true, describe: 'A word that is kept with its points; may be given more than once' },
   lazy: { type: 'boolean', describe: 'Unmount also when programs still use the tree' },
   since: { type: 'string', value: 'TIME', describe: 'Only what came after' },
   until: { type: 'string', value: 'TIME', describe: 'Only what came before' },
+  group: { type: 'string', value: 'NAME', describe: 'Only members of this group of the policy file' },
   count: { type: 'number', alias: 'n', value: 'N', describe: 'At most the newest N' },
   'all-writes': { type: 'boolean', describe: 'Every single record, not saves' },
   from: { type: 'string', value: 'TIME', describe: 'The older instant' },
@@ -75,8 +80,9 @@ export const OPTIONS: Record<string, OptionSpec> = {
   into: { type: 'string', value: 'DEST', describe: 'A directory, made if it is missing; the copy gets its old name in it' },
   force: { type: 'boolean', describe: 'Replace files that are in the way' },
   state: { type: 'string', value: 'KIND', choices: POINT_KINDS, describe: 'Only points of this kind' },
+  'group-points': { type: 'string', flag: 'group', value: 'NAME', describe: 'Only points that this group of the policy file has of its own' },
   writer: { type: 'number', value: 'PID', describe: 'Only what this process did' },
-  exe: { type: 'string', value: 'PATTERN', describe: 'Only what such a program did; on its name, or with a slash on its path' },
+  exe: { type: 'string', value: 'PATTERN', describe: 'Only what such a program did; on its name (of a script, also on that), or with a slash on its path' },
   uid: { type: 'number', value: 'UID', describe: 'Only what this user did' },
   marker: { type: 'string', value: 'KIND', choices: ['create', 'modify', 'delete', 'rename'], describe: 'Only these changes: create, modify, delete or rename' },
   'since-point': { type: 'string', flag: 'since', value: 'TIME', describe: 'What changed since then, by path and by writer' },
@@ -113,8 +119,8 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'mount', positionals: '<DIR>', describe: 'Protect a directory: from now on every change to it is kept',
     arguments: { DIR: 'The directory to protect' },
-    options: ['mountpoint', 'store', 'foreground', 'snapshots', 'backlog-limit', 'transport'],
-    examples: [['rewind mount ~/project', 'mount over the directory itself'], ['rewind mount ~/project --store /big/disk/history', 'keep the history elsewhere']],
+    options: ['mountpoint', 'store', 'purpose', 'tag', 'foreground', 'snapshots', 'backlog-limit', 'transport'],
+    examples: [['rewind mount ~/project', 'mount over the directory itself'], ['rewind mount ~/project --store /big/disk/history', 'keep the history elsewhere'], ['rewind mount ~/plans --purpose cad --tag fast', 'later: rewind rollback --to cad']],
   },
   {
     name: 'unmount', positionals: '[DIR]', describe: 'Stop protecting a directory; its history stays',
@@ -137,7 +143,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'log', positionals: '[PATH]', describe: 'What was saved when, by whom; also of deleted paths',
     arguments: { PATH: 'A file, or a directory for all that changed under it' },
-    options: ['since', 'until', 'count', 'patch', 'writer', 'exe', 'uid', 'marker', 'all-writes', ...SHOWN, ...WHERE],
+    options: ['since', 'until', 'group', 'count', 'patch', 'writer', 'exe', 'uid', 'marker', 'all-writes', ...SHOWN, ...WHERE],
     examples: [['rewind log src/main.ts', 'every save of a file, across renames'], ['rewind log --since "1h ago"', 'what changed in the last hour'], ['rewind log -p --exe node --marker modify', 'what programs run by node changed, line by line'], ['rewind log db.sqlite --all-writes -n 20', 'the last twenty single writes']],
   },
   {
@@ -155,7 +161,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'diff', positionals: '[PATH]', describe: 'What differs between two instants',
     arguments: { PATH: 'A file or directory' },
-    options: ['from', 'to', 'patch', ...SHOWN, ...WHERE], demand: ['from'],
+    options: ['from', 'to', 'group', 'patch', ...SHOWN, ...WHERE], demand: ['from'],
     examples: [['rewind diff --from 1h', 'what changed in the last hour'], ['rewind diff src --from before-upgrade --to now -p', 'line by line']],
   },
   {
@@ -215,7 +221,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'restore', positionals: '<PATH>', describe: 'Copy a file or directory of the past to another place',
     arguments: { PATH: 'What to copy' },
-    options: ['at', 'into', 'force', ...WHERE], demand: ['at', 'into'],
+    options: ['at', 'into', 'group', 'force', ...WHERE], demand: ['at', 'into'],
     examples: [['rewind restore src --at yesterday --into /tmp/yesterday', 'the tree itself stays as it is']],
   },
   {
@@ -233,7 +239,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'points', positionals: '', describe: 'The instants that have a name or a reason',
     arguments: {},
-    options: ['state', 'since', ...WHERE],
+    options: ['state', 'since', 'group-points', ...WHERE],
     examples: [['rewind points', 'marks, mounts, installations, rollbacks ...'], ['rewind points --state install --since yesterday', 'what was installed, before and after']],
   },
   {
@@ -264,10 +270,16 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind unpin before-upgrade', 'it may be forgotten']],
   },
   {
-    name: 'watch', positionals: '', describe: 'Print changes as they happen, one JSON object a line',
+    name: 'watch', positionals: '', describe: 'Print changes and alarms as they happen, one JSON object a line',
     arguments: {},
     options: WHERE,
     examples: [['rewind watch | jq -r .path', 'the paths being changed']],
+  },
+  {
+    name: 'release', positionals: '[PID]', describe: 'Let a writer change the tree again that a trip wire has blocked',
+    arguments: { PID: 'As `rewind status` names it, or all; needed only when there are several' },
+    options: WHERE,
+    examples: [['rewind release', 'the only one that is blocked'], ['rewind release 4711', 'this one'], ['rewind release all', 'all of them']],
   },
   {
     name: 'policy', positionals: '<ACTION> [WHAT..]', describe: 'What is captured how, and who puts damaged files back: show and check the rules, change them; what was put back',

@@ -74,6 +74,9 @@ export interface EngineOptions {
   transport?: Transport;
   /** Over /dev/fuse. Default 8. */
   threads?: number;
+  /** What the mount is for, and free words: kept with the mount record, the words also with the unmount record. */
+  purpose?: string;
+  tags?: readonly string[];
   /** Was the last session ended by an unmount record? Goes into the mount record, as do bootId and version. */
   clean: boolean;
   bootId: string;
@@ -138,6 +141,11 @@ export interface Engine {
    * any time later: files that are open keep how they are open; what was left out and no longer is gets captured.
    */
   setPolicy(rules: NativeRule[], interval: number): void;
+  /**
+   * Processes that may change nothing from now on (EROFS), each with all that it started: "PID:START", START in clock ticks
+   * since boot. Replaces those of before. Before start, or at any time later.
+   */
+  block(families: string[]): void;
   /** No more `expect`: the background walk starts. */
   startBaseline(): void;
   /** Resolves once the walk is complete (its kBaseEnd is appended). */

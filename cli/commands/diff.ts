@@ -7,7 +7,7 @@ import { showDiff } from '../diff.js';
 export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
-    const call = { path, from: text(args, 'from')!, to: text(args, 'to') ?? 'now', patch: flag(args, 'patch'), terminal: out.terminal, time_zone };
+    const call = { path, from: text(args, 'from')!, to: text(args, 'to') ?? 'now', group: text(args, 'group'), patch: flag(args, 'patch'), terminal: out.terminal, time_zone };
     for await (const item of tree.client.call('diff', call)) {
       if (!('status' in item)) {
         echoInstant(out, 'From ', item.from);

@@ -1,13 +1,14 @@
 /** `rewind mount`: starts the daemon of a tree, and waits until the tree answers. */
 import { writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { flag, text, type Arguments } from '../command.js';
+import { flag, text, texts, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
 import { Daemon, type DaemonOptions } from '../../lib/daemon/daemon.js';
 import { announce, launch, wasLaunched } from '../../lib/daemon/launch.js';
 import { RewindError } from '../../lib/errors.js';
 import { safeForTerminal } from '../../lib/paths.js';
 import { isWithin } from '../../lib/store/mounts.js';
+import { startOptions } from '../../lib/daemon/start.js';
 import { prepareMount, type MountPlan } from '../../lib/store/prepare.js';
 import { removeStore } from '../../lib/store/store.js';
 import type { Transport } from '../../lib/transport.js';
@@ -24,14 +25,17 @@ const MIB = 2 ** 20;
 export async function run(args: Arguments, out: Output): Promise<void> {
   const limit = args['backlog-limit'] as number | undefined;
   if (limit !== undefined && !(limit >= 64)) throw new RewindError('ERR_USAGE', '--backlog-limit takes MiB, 64 or more', 'Like --backlog-limit 2048.');
+  const start = startOptions(text(args, 'purpose'), texts(args, 'tag'));
   const plan = await prepareMount({ tree: text(args, 'DIR')!, mountpoint: text(args, 'at'), store: text(args, 'store'), snapshots: text(args, 'snapshots') });
   for (const point of plan.cleaned) out.remark(`Unmounted what a dead daemon had left at ${safeForTerminal(point)}.`);
   if (flag(args, 'foreground')) {
-    await serve(plan, { backlogHardBytes: limit === undefined ? undefined : limit * MIB, transport: text(args, 'transport') as Transport | undefined }, out);
+    await serve(plan, { ...start, backlogHardBytes: limit === undefined ? undefined : limit * MIB, transport: text(args, 'transport') as Transport | undefined }, out);
     return;
   }
   const options = ['--foreground', '--store', plan.store.layout.root, '--at', plan.mountpoint];
   for (const name of ['backlog-limit', 'transport']) if (args[name] !== undefined) options.push(`--${name}`, String(args[name]));
+  if (start.purpose !== undefined) options.push(`--purpose=${start.purpose}`);
+  for (const tag of start.tags) options.push(`--tag=${tag}`);
   try {
     const row = await launch([fileURLToPath(new URL('../main.js', import.meta.url)), 'mount', plan.tree, ...options], plan.store.layout.log) as MountRow;
     await tell(row, out);
@@ -43,7 +47,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
 }
 
 /** The daemon itself: until it is told to stop, or somebody unmounts the tree. */
-async function serve(plan: MountPlan, how: Pick<DaemonOptions, 'backlogHardBytes' | 'transport'>, out: Output): Promise<void> {
+async function serve(plan: MountPlan, how: Pick<DaemonOptions, 'backlogHardBytes' | 'transport' | 'purpose' | 'tags'>, out: Output): Promise<void> {
   const launched = wasLaunched();
   const starting = Daemon.start(plan, { ...how, version: await packageVersion(), onFailure: note });
   // From the very start: a signal that comes meanwhile ends what was just begun.

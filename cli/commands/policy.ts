@@ -52,6 +52,11 @@ async function show(policy: PolicyRow, out: Output): Promise<void> {
   for (const rule of policy.recovery) await row(rule.recover, rule.pattern, `${rule.by}  ${inWords(rule)}`);
   await row(policy.default_recovery.recover, '(the rest)', '');
   for (const { patterns: words, by } of policy.paused) await row('paused', words.join(' '), by);
+  if (policy.groups.length > 0) await out.line('');
+  for (const { name, include, exclude, every_s, view, note } of policy.groups) {
+    const parts = [`group ${name}:`, ...include, ...exclude.map((pattern) => `without ${pattern}`), ...every_s === null ? [] : [`a point every ${every_s} s`], `view of ${view}`, ...note === '' ? [] : [`(${note})`]];
+    await out.line(parts.map(safeForTerminal).join('  '));
+  }
   out.remark(`The last rule that matches decides. ${policy.exists ? `File: ${safeForTerminal(policy.file)}` : 'There is no policy file; rewind policy edit makes one'}.`);
   if (policy.refused !== null) out.remark(`The file as it is now is NOT in force: ${safeForTerminal(policy.refused)}`);
 }
@@ -81,8 +86,8 @@ async function status({ client }: Tree, out: Output): Promise<void> {
 /** As it lies there now, whether somebody has read it yet or not. */
 async function checkFile(file: string, out: Output): Promise<void> {
   const text = await readPolicy(file);
-  const { rules } = parsePolicy(text ?? '', file);
-  if (out.json) await out.object({ file, exists: text !== null, rules: rules.length });
+  const { rules, groups } = parsePolicy(text ?? '', file);
+  if (out.json) await out.object({ file, exists: text !== null, rules: rules.length, groups: groups.length });
   else await out.line(`${safeForTerminal(file)}: ${text === null ? 'there is none' : 'right'}; ${rules.length} rules with the built-in ones`);
 }
 
@@ -95,10 +100,10 @@ async function checkPaths(tree: Tree, args: Arguments, typed: string[], out: Out
   }
 }
 
-function described({ path, capture, rule, recovery, recovery_rule }: PolicyPathRow): string[] {
+function described({ path, capture, rule, recovery, recovery_rule, groups }: PolicyPathRow): string[] {
   const by = (one: { pattern: string; by: string } | null): string => (one ? `(${safeForTerminal(one.pattern)}, ${safeForTerminal(one.by)})` : '(no rule matches)');
   const name = safeForTerminal(path) || '.';
-  return [`${capture.padEnd(10)}  ${name}  ${by(rule)}`, ...recovery_rule ? [`${recovery.recover.padEnd(10)}  ${name}  ${by(recovery_rule)}`] : []];
+  return [`${capture.padEnd(10)}  ${name}  ${by(rule)}${groups.length > 0 ? `  in ${groups.map((group) => `group ${safeForTerminal(group)}`).join(', ')}` : ''}`, ...recovery_rule ? [`${recovery.recover.padEnd(10)}  ${name}  ${by(recovery_rule)}`] : []];
 }
 
 /** What is not there is a directory when it is written as one. */

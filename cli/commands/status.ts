@@ -40,6 +40,10 @@ function describe(status: StatusRow): string[] {
   if (byCapture('none')) lines.push(row('not captured', `${byCapture('none')}${excluded.some(({ by }) => by === 'default') ? '; by default but for those with a place' : ''}`));
   if (byCapture('on-close')) lines.push(row('on close', byCapture('on-close')));
   if (passthrough !== null && excluded.length > 0) lines.push(row('', passthrough ? 'read and written by the kernel directly' : 'read and written through the daemon, as all files'));
+  for (const one of status.blocked) {
+    lines.push(row('BLOCKED', `${one.command} [${one.pid}] and what it started${one.running ? '' : ' (it has ended itself)'}: ${one.alarm} of ${one.count} files since #${one.first_seq}, stopped at ${showTime(one.since)}`));
+    lines.push(row('', `To let it go on: rewind release ${one.pid}. The tree before it: rewind rollback --to before:alarm`));
+  }
   if (refused !== null) lines.push(row('POLICY', `${refused}; the one before is in force`));
   const { recovery } = status;
   if (recovery.running > 0) lines.push(row('recovering', `${recovery.running} ${recovery.running === 1 ? 'file' : 'files'}; rewind policy status`));

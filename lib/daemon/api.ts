@@ -50,7 +50,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     describe: 'Saves of a file, or of all that lies under a directory, the newest first; deleted paths too',
     args: {
       ...zone, ...path, ...stretch, ...patch, limit: may('number', 'The newest so many'), all_writes: may('boolean', 'Every single record in place of saves'),
-      raw: may('boolean', 'A save by rename as the steps that it was'), pid: may('number', 'Only of this process'), uid: may('number', 'Only of this user'),
+      group: may('string', 'Only members of this group of the policy file'), raw: may('boolean', 'A save by rename as the steps that it was'), pid: may('number', 'Only of this process'), uid: may('number', 'Only of this user'),
       exe: may('string', 'Only of such a program: a glob of its name, with a slash of its path'), marker: may('string', 'Only `create`, `modify`, `delete` or `rename`'),
     },
     yields: 'LogRow',
@@ -58,7 +58,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
   summary: { describe: 'What changed since an instant, by path and by writer', args: { ...zone, ...path, since: must('string', TIME) }, yields: 'SummaryRow' },
   ls: { describe: 'A directory as it was', args: { ...zone, ...path, at: must('string', TIME) }, yields: '{ at: InstantRow }, then ListRow' },
   cat: { describe: 'The content that a file had', args: { ...zone, ...path, at: must('string', TIME) }, yields: 'bytes' },
-  diff: { describe: 'What differs between two instants', args: { ...zone, ...path, ...patch, from: must('string', TIME), to: must('string', TIME) }, yields: '{ from: InstantRow, to: InstantRow }, then DiffRow' },
+  diff: { describe: 'What differs between two instants', args: { ...zone, ...path, ...patch, group: may('string', 'Only members of this group'), from: must('string', TIME), to: must('string', TIME) }, yields: '{ from: InstantRow, to: InstantRow }, then DiffRow' },
   rollback: {
     describe: 'Makes the tree, or these paths, equal to a past instant',
     args: {
@@ -73,7 +73,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
   },
   restore: {
     describe: 'Copies what was at a path into a directory elsewhere',
-    args: { ...zone, ...path, at: must('string', TIME), into: must('string', 'An absolute path'), force: may('boolean', 'Replace what is in the way') }, yields: 'WorkRow',
+    args: { ...zone, ...path, at: must('string', TIME), into: must('string', 'An absolute path'), group: may('string', 'Only members of this group'), force: may('boolean', 'Replace what is in the way') }, yields: 'WorkRow',
   },
   blame: { describe: 'Who wrote each line of a file', args: { ...zone, ...path, at: must('string', TIME), bytes: may('boolean', 'By bytes in place of lines') }, yields: '{ at: InstantRow }, then BlameRow' },
   grep: {
@@ -84,7 +84,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     },
     yields: 'GrepRow',
   },
-  points: { describe: 'The instants that have a name or a reason, oldest first', args: { ...zone, kinds: may('string[]', 'Only of these kinds'), since: may('string', 'Only later ones') }, yields: 'PointRow' },
+  points: { describe: 'The instants that have a name or a reason, oldest first', args: { ...zone, kinds: may('string[]', 'Only of these kinds'), since: may('string', 'Only later ones'), group: may('string', 'Only those that this group has of its own') }, yields: 'PointRow' },
   find: {
     describe: 'Names over all of history',
     args: { ...zone, ...path, ...stretch, pattern: must('string', 'A glob of the name, with a slash of the path'), deleted: may('boolean', 'Only what is gone'), type: may('string', '`f`, `d` or `l`') }, yields: 'FindRow',
@@ -127,7 +127,8 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     args: { ...zone, ...path, to: may('string', 'To this time') }, yields: 'RecoveryRow',
   },
   recoveries: { describe: 'Files that were put back, or are being, or could not be; the newest first', args: { failed: may('boolean', 'Only files that could not be') }, yields: 'RecoveryRow' },
-  watch: { describe: 'Changes as they happen, until the caller goes away; recoveries as they end', args: {}, yields: 'LogRow or RecoveryRow' },
+  watch: { describe: 'Changes as they happen, until the caller goes away; recoveries as they end, and alarms', args: {}, yields: 'LogRow, RecoveryRow or AlarmRow' },
+  release: { describe: 'Lets writers change the tree again that a trip wire has blocked', args: { pid: may('number', 'Only this one (all of them)') }, yields: 'BlockRow' },
   policy: { describe: 'The policy in force, or which rules decide for paths', args: { paths: may('object[]', 'Each `{ path, directory }`: is it a directory?') }, yields: 'PolicyRow, or a PolicyPathRow for each path' },
   fork: {
     describe: 'The past as a writable directory',

@@ -16,6 +16,8 @@ import type { Transport } from '../transport.js';
 import { mountView, type MountedView } from '../view/mount.js';
 import { compileRules } from '../policy/decide.js';
 import { PolicySource } from '../policy/source.js';
+import { Blocks } from '../states/blocks.js';
+import { PROC } from '../states/processes.js';
 import { busyHint } from './busy.js';
 import { Checker } from './checker.js';
 import { mountError } from './errors.js';
@@ -24,6 +26,7 @@ import { JobTable } from './jobs.js';
 import { addMark } from './mark.js';
 import { Recoverer, type Ward } from './recovery.js';
 import { bootId, lastSessionEndedClean, noteRestart } from './sessions.js';
+import type { AlarmRow } from './protocol.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
 import { recordStates } from './states.js';
@@ -44,6 +47,10 @@ export interface DaemonOptions {
   version: string;
   /** Bytes of the journal not yet in history above which writers wait. */
   backlogHardBytes?: number;
+  /** What the mount is for: the name of its point. */
+  purpose?: string;
+  /** Free words, kept with its points. */
+  tags?: readonly string[];
   /** How to speak with the kernel; 'auto' when not given. */
   transport?: Transport;
   /** Told of every failure that nobody who asked would be told of. */
@@ -65,6 +72,7 @@ export class Daemon implements LiveTree, Session {
   private provisionalFrom: Seq = 0;
   private stopping: Promise<Seq> | null = null;
   private failure: Error | null = null;
+  private readonly alarmListeners = new Set<(alarm: AlarmRow) => void>();
   private endStates: () => Promise<void> = async () => undefined;
   recoverer!: Recoverer;
   private checker!: Checker;
@@ -83,6 +91,7 @@ export class Daemon implements LiveTree, Session {
     private readonly extractor: Extractor,
     readonly policy: PolicySource,
     readonly jobs: JobTable,
+    readonly blocks: Blocks,
   ) {
     extractor.onError((error) => this.fail('The extractor stopped', error));
     extractor.onStall((error) => options.onFailure?.('The extractor waits for room', error));
@@ -131,14 +140,16 @@ export class Daemon implements LiveTree, Session {
     if (!nested) await mkdir(layout.view, { recursive: true, mode: 0o700 });
     const engine = new native.Engine({
       journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
-      snapshotsLink: nested ? undefined : layout.view, transport: options.transport,
+      snapshotsLink: nested ? undefined : layout.view, transport: options.transport, purpose: options.purpose, tags: options.tags,
       clean: lastSessionEndedClean(pointsBefore), bootId: boot, version: options.version,
     });
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
     policy.follow(({ rules, interval }) => engine.setPolicy(compileRules(rules), Math.ceil(interval)));
     const jobs = await JobTable.load(layout.recoveries);
-    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs);
+    const { blocks, gone } = await Blocks.load({ file: layout.blocked, boot, processes: PROC, block: (families) => engine.block(families) });
+    for (const { pid, command } of gone) options.onFailure?.('A block is gone', new Error(`${command} [${pid}] has ended`));
+    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs, blocks);
     policy.onRefused((error) => options.onFailure?.('The policy file was refused', error));
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     daemon.mountSeq = daemon.provisionalFrom = (await engine.start()).mountSeq;
@@ -151,7 +162,7 @@ export class Daemon implements LiveTree, Session {
     const control = await serveControl(daemon, layout.socket);
     undo.push(() => policy.unwatch());
     policy.watch();
-    daemon.endStates = recordStates(daemon, extractor, (error) => options.onFailure?.('A point could not be made', error));
+    daemon.endStates = recordStates(daemon, extractor, (alarm) => { for (const listener of daemon.alarmListeners) listener(alarm); }, (error) => options.onFailure?.('A point could not be made', error));
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close());
     void daemon.loadBaseline(before);
     return daemon;
@@ -174,7 +185,7 @@ export class Daemon implements LiveTree, Session {
     const place = viewIsNested() ? `${this.mountpoint}/${this.snapshots}` : this.store.layout.view;
     this.view = await mountView({
       history: this.history, mountpoint: place, settle: async () => { await this.settle(); }, fsname: this.store.layout.root,
-      provisional: (seq) => seq >= this.provisionalFrom,
+      provisional: (seq) => seq >= this.provisionalFrom, group: (name) => this.policy.policy.groups.find((group) => group.name === name) ?? null,
       onError: (error) => this.options.onFailure?.('A view could not answer', error),
     });
   }
@@ -228,6 +239,11 @@ export class Daemon implements LiveTree, Session {
     return this.history.watermark();
   }
 
+  onAlarm(listener: (alarm: AlarmRow) => void): () => void {
+    this.alarmListeners.add(listener);
+    return () => { this.alarmListeners.delete(listener); };
+  }
+
   grown(seq: Seq, signal: AbortSignal): Promise<void> {
     if (this.history.watermark() > seq || signal.aborted || this.ending.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -257,7 +273,7 @@ export class Daemon implements LiveTree, Session {
     try {
       await this.view?.unmount(lazy);
       this.view = null;
-      await this.engine.stop({ lazy, reason });
+      await this.engine.stop({ lazy, reason: this.options.purpose === undefined ? reason : `${reason}: ${this.options.purpose}` });
     } catch (error) {
       if (!isBusy(error) && lazy) this.fail('Unmounting failed', error);
       else await this.stillMounted(error);

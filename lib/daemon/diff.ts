@@ -1,7 +1,9 @@
 /** The method `diff`. */
 import { diffTrees } from '../recovery/diff.js';
+import { diffMembers } from '../recovery/members.js';
 import { unifiedDiff } from '../recovery/textdiff.js';
 import { stateAt, validPath } from './ask.js';
+import { membersOf } from './groups.js';
 import type { DiffRow, InstantRow, Methods, PatchFields } from './protocol.js';
 import { diffRow, instantRow } from './rows.js';
 import type { Session } from './session.js';
@@ -15,7 +17,9 @@ export async function* diff(session: Session, args: Methods['diff']['args'], sig
   const to = await stateAt(session, args.to, args);
   const from = await stateAt(session, args.from, args);
   yield { from: instantRow(from), to: instantRow(to) };
-  for await (const entry of diffTrees(history, from.seq, to.seq, { paths: path.length === 0 ? undefined : [path] })) {
+  const members = membersOf(session, args.group);
+  const options = { paths: path.length === 0 ? undefined : [path] };
+  for await (const entry of members ? diffMembers(history, from.seq, to.seq, members, options) : diffTrees(history, from.seq, to.seq, options)) {
     if (signal.aborted) return;
     yield { ...diffRow(entry), ...args.patch && await patchOf(history, entry, from.seq, to.seq, args.terminal ?? false) };
   }

@@ -9,11 +9,13 @@ import { diff } from './diff.js';
 import { blame } from './blame.js';
 import { forkMethods } from './forks.js';
 import { find, grep } from './finding.js';
+import { groupNamed, groupRow } from './groups.js';
 import { log } from './log.js';
 import { addMark, checkPointName, pinPoint } from './mark.js';
 import { pathBytes } from '../paths.js';
-import type { MethodName, Methods, RecoveryRow } from './protocol.js';
+import type { AlarmRow, MethodName, Methods, RecoveryRow } from './protocol.js';
 import { recover, recoveries } from './recovering.js';
+import { release } from './release.js';
 import { instantRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
 import type { Caller, Session } from './session.js';
 import { status } from './status.js';
@@ -49,6 +51,7 @@ const methods: { [M in MethodName]: Method<M> } = {
     yield instantRow(await instantAt(session, args.time, args));
   },
 
+  release,
   log,
   summary,
   find,
@@ -89,7 +92,8 @@ const methods: { [M in MethodName]: Method<M> } = {
   async *points(session, args) {
     const since = args.since === undefined ? 0 : (await instantAt(session, args.since, args)).seq;
     await session.settle();
-    const points = (await session.history.points()).filter(({ seq, kind }) => seq >= since && (args.kinds?.includes(kind) ?? true));
+    const group = args.group === undefined ? null : groupNamed(session, args.group).name;
+    const points = (await session.history.points()).filter(({ seq, kind, name }) => seq >= since && (args.kinds?.includes(kind) ?? true) && (group === null || (kind === 'interval' && name === group)));
     for (const point of points.sort((a, b) => a.seq - b.seq || a.id - b.id)) yield pointRow(point);
   },
 
@@ -118,20 +122,30 @@ const methods: { [M in MethodName]: Method<M> } = {
 
   async *watch(session, _args, signal) {
     const live = session.live ?? notMounted(session, 'Only a mounted tree changes');
-    let seen = await session.settle();
-    // Each recovery that ends makes a point, so that history grows with it.
-    const ended: RecoveryRow[] = [];
-    const ignore = session.jobs.onEnded((job) => { ended.push(recoveryRow({ ...job })); });
-    signal.addEventListener('abort', ignore, { once: true });
-    while (!signal.aborted) {
-      await live.grown(seen, signal);
-      yield* ended.splice(0);
-      const until = Math.min(session.history.watermark(), seen + WATCH_RECORDS);
-      if (until === seen) return;
-      const entries: WriteEntry[] = [];
-      for await (const entry of listWrites(session.history, [], { since: seen, until })) entries.push(entry);
-      yield* entries.sort((a, b) => a.seq - b.seq).map(writeRow);
-      seen = until;
+    // Recoveries and alarms, as they come.
+    const told: (RecoveryRow | AlarmRow)[] = [];
+    let woken = new AbortController();
+    const tell = (row: RecoveryRow | AlarmRow): void => {
+      told.push(row);
+      woken.abort();
+    };
+    const ignore = [live.onAlarm(tell), session.jobs.onEnded((job) => tell(recoveryRow({ ...job })))];
+    try {
+      let seen = await session.settle();
+      while (!signal.aborted) {
+        await live.grown(seen, AbortSignal.any([signal, woken.signal]));
+        const rows = told.splice(0);
+        if (rows.length > 0) woken = new AbortController();
+        const until = Math.min(session.history.watermark(), seen + WATCH_RECORDS);
+        if (until === seen && rows.length === 0) return;
+        const entries: WriteEntry[] = [];
+        for await (const entry of listWrites(session.history, [], { since: seen, until })) entries.push(entry);
+        yield* entries.sort((a, b) => a.seq - b.seq).map(writeRow);
+        yield* rows;
+        seen = until;
+      }
+    } finally {
+      for (const each of ignore) each();
     }
   },
 
@@ -139,13 +153,14 @@ const methods: { [M in MethodName]: Method<M> } = {
     const { policy } = session;
     if (args.paths === undefined) {
       const row = policy.row();
-      yield { ...row, recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY) };
+      yield { ...row, groups: policy.policy.groups.map(groupRow), recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY) };
     }
     for (const { path, directory } of args.paths ?? []) {
       const bytes = pathBytes(validPath(path));
       const rule = policy.decide(bytes, directory);
+      const groups = policy.policy.groups.filter((group) => group.has(bytes, directory)).map(({ name }) => name);
       const recovery = policy.recovery().rule(bytes);
-      yield { path, capture: rule?.capture ?? 'each-write', rule, recovery: recoveryPolicyRow(recovery ?? DEFAULT_RECOVERY), recovery_rule: recovery && recoveryRuleRow(recovery) };
+      yield { path, capture: rule?.capture ?? 'each-write', rule, groups, recovery: recoveryPolicyRow(recovery ?? DEFAULT_RECOVERY), recovery_rule: recovery && recoveryRuleRow(recovery) };
     }
   },
 

@@ -5,6 +5,7 @@
  */
 import type { Capture } from '../policy/file.js';
 import type { Recover } from '../policy/recovery.js';
+import type { Alarm } from '../policy/trips.js';
 import type { BaselineProgress, EngineStats } from '../native.js';
 import type { Marker, PointKind, PointPhase } from '../history/types.js';
 import type { OperationKind } from '../recovery/operations.js';
@@ -139,7 +140,7 @@ export type GrepRow =
 
 export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
 
-export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase; pinned?: boolean }
+export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase; pinned?: boolean; tags?: string[] }
 
 export interface GapRow { seq: number; time: string; reason: string; detail: Record<string, unknown> }
 
@@ -176,8 +177,37 @@ export interface StatusRow {
   recovery: { running: number; failed: RecoveryRow[] };
   /** The operation that was interrupted and waits to be gone on with or taken back. */
   interrupted: OperationRow | null;
+  /** Writers that may change nothing. */
+  blocked: BlockRow[];
   /** What is not captured at each write, and why the policy file is not in force if it is not. */
   policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };
+}
+
+/** A writer, with all that it started, that may change nothing until it is released. */
+export interface BlockRow {
+  pid: number;
+  command: string;
+  alarm: Alarm;
+  /** Files, and the seq of the first change of it. */
+  count: number;
+  first_seq: number;
+  since: string;
+  /** Does the process still run? What it started may, even when it does not. */
+  running: boolean;
+}
+
+/** Something destroys work in bulk (`watch`). */
+export interface AlarmRow {
+  type: 'alarm';
+  alarm: Alarm;
+  /** The first change of it: the state before it is `before:alarm`. */
+  first_seq: number;
+  count: number;
+  time: string;
+  command: string;
+  writer: WriterRow;
+  /** Is that writer blocked now? */
+  blocked: boolean;
 }
 
 /** The policy in force. */
@@ -196,6 +226,19 @@ export interface PolicyRow {
   default_recovery: RecoveryPolicyRow;
   /** Rules of the file that are switched off. */
   paused: { patterns: string[]; by: string; line: number }[];
+  groups: GroupRow[];
+}
+
+/** A named set of files. */
+export interface GroupRow {
+  name: string;
+  note: string;
+  include: string[];
+  exclude: string[];
+  /** Seconds between points of its own; null: none. */
+  every_s: number | null;
+  /** What a view of it shows. */
+  view: 'members' | 'names';
 }
 
 /** Who puts a damaged file back, how often it is tried and how long, and how often its content is looked at. */
@@ -205,8 +248,8 @@ export interface RecoveryRuleRow extends RecoveryPolicyRow { pattern: string; by
 
 export interface PolicyRuleRow { pattern: string; capture: Capture; by: string; line: number | null }
 
-/** What applies to one path. `rule` is null when none matches. */
-export interface PolicyPathRow { path: string; capture: Capture; rule: PolicyRuleRow | null; recovery: RecoveryPolicyRow; recovery_rule: RecoveryRuleRow | null }
+/** What applies to one path. `rule` is null when none matches; `groups`: those that it is a member of. */
+export interface PolicyPathRow { path: string; capture: Capture; rule: PolicyRuleRow | null; groups: string[]; recovery: RecoveryPolicyRow; recovery_rule: RecoveryRuleRow | null }
 
 /** One message of a rollback or restore. */
 export type WorkRow =
@@ -321,21 +364,21 @@ export interface RecoveryRow {
 export interface Methods {
   status: { args: Record<string, never>; item: StatusRow };
   resolve: { args: TimeArgs & { time: string }; item: InstantRow };
-  log: { args: TimeArgs & { path: string; since?: string; until?: string; limit?: number; all_writes?: boolean; raw?: boolean; patch?: boolean; terminal?: boolean } & LogFilter; item: LogRow };
+  log: { args: TimeArgs & { path: string; since?: string; until?: string; limit?: number; all_writes?: boolean; raw?: boolean; group?: string; patch?: boolean; terminal?: boolean } & LogFilter; item: LogRow };
   summary: { args: TimeArgs & { path: string; since: string }; item: SummaryRow };
   ls: { args: TimeArgs & { path: string; at: string }; item: { at: InstantRow } | ListRow };
   cat: { args: TimeArgs & { path: string; at: string }; item: Buffer };
-  diff: { args: TimeArgs & { path: string; from: string; to: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
+  diff: { args: TimeArgs & { path: string; from: string; to: string; group?: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
   /** `to`: of the paths, of all when there are none; `parts`: paths with an instant each. `planned_at`: `now` of the plan that was agreed to. */
   rollback: { args: TimeArgs & { paths: string[]; to?: string; parts?: { path: string; to: string }[]; dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   resume: { args: { dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
-  restore: { args: TimeArgs & { path: string; at: string; into: string; force?: boolean }; item: WorkRow };
+  restore: { args: TimeArgs & { path: string; at: string; into: string; group?: string; force?: boolean }; item: WorkRow };
   blame: { args: TimeArgs & { path: string; at: string; bytes?: boolean }; item: { at: InstantRow } | BlameRow };
   grep: {
     args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; ignore_case?: boolean; fixed?: boolean; names_only?: boolean; all_versions?: boolean };
     item: GrepRow;
   };
-  points: { args: TimeArgs & { kinds?: PointKind[]; since?: string }; item: PointRow };
+  points: { args: TimeArgs & { kinds?: PointKind[]; since?: string; group?: string }; item: PointRow };
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
   undo: { args: SelectionArgs & { dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };
   redo: { args: { dry_run?: boolean; planned_at?: number }; item: WorkRow };
@@ -354,7 +397,9 @@ export interface Methods {
   transactions: { args: { open?: boolean }; item: TransactionRow };
   recover: { args: TimeArgs & { path: string; to?: string }; item: RecoveryRow };
   recoveries: { args: { failed?: boolean }; item: RecoveryRow };
-  watch: { args: Record<string, never>; item: LogRow | RecoveryRow };
+  watch: { args: Record<string, never>; item: LogRow | RecoveryRow | AlarmRow };
+  /** Without a pid all of them; yields those that were. */
+  release: { args: { pid?: number }; item: BlockRow };
   policy: { args: { paths?: { path: string; directory: boolean }[] }; item: PolicyRow | PolicyPathRow };
   /** owner: the fork goes with that process. */
   fork: { args: TimeArgs & { time: string; name?: string; upper?: string; owner?: { pid: number; start: string } }; item: ForkRow };

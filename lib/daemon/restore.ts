@@ -11,6 +11,7 @@ import { realPath } from '../store/checks.js';
 import { isWithin } from '../store/mounts.js';
 import type { Instant } from '../time/resolve.js';
 import { stateAt, validPath } from './ask.js';
+import { membersThen } from './groups.js';
 import type { Methods, WorkRow } from './protocol.js';
 import { instantRow, planRow } from './rows.js';
 import type { LiveTree, Session } from './session.js';
@@ -22,8 +23,9 @@ export async function* restore(session: Session, args: Methods['restore']['args'
   yield { type: 'instant', at: instantRow(at) };
   const { live } = session;
   const dest = await realPath(args.into);
-  if (live && isWithin(dest, live.mountpoint)) yield* intoTree(session, live, { path, at: at.seq, dest, force: args.force }, at, args.into);
-  else yield* elsewhere(session, { path, at: at.seq, dest: args.into, force: args.force });
+  const asked = { path, at: at.seq, force: args.force, only: await membersThen(session, args.group, path, at.seq) };
+  if (live && isWithin(dest, live.mountpoint)) yield* intoTree(session, live, { ...asked, dest }, at, args.into);
+  else yield* elsewhere(session, { ...asked, dest: args.into });
 }
 
 type Asked = Omit<RestoreOptions, 'openTree' | 'onSkip'>;

@@ -85,7 +85,7 @@ export function planRow(entry: PlanEntry): PlanRow {
 
 export function pointRow(point: Point): PointRow {
   const { id, seq, kind, phase, pinned } = point;
-  return { id, seq, time: formatTimeUtc(point.timeNs), kind, name: safeForTerminal(point.name), note: safeForTerminal(point.note), ...(phase && { phase }), ...(pinned && { pinned }) };
+  return { id, seq, time: formatTimeUtc(point.timeNs), kind, name: safeForTerminal(point.name), note: safeForTerminal(point.note), ...(phase && { phase }), ...(pinned && { pinned }), ...(point.tags && { tags: point.tags.map(safeForTerminal) }) };
 }
 
 export function operationRow({ id, kind, timeNs, after, note, name, detail, code, undone, interrupted, resumedBy }: Operation): OperationRow {

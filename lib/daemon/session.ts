@@ -3,9 +3,11 @@ import type { HistoryReader } from '../history/reader.js';
 import type { Seq } from '../history/types.js';
 import type { Engine, Journal } from '../native.js';
 import type { PolicySource } from '../policy/source.js';
+import type { Blocks } from '../states/blocks.js';
 import type { Store } from '../store/store.js';
 import type { JobTable } from './jobs.js';
 import type { Recoverer } from './recovery.js';
+import type { AlarmRow } from './protocol.js';
 
 /** A mounted tree. */
 export interface LiveTree {
@@ -28,6 +30,10 @@ export interface LiveTree {
    */
   walked(): Promise<void>;
   recoverer: Recoverer;
+  /** Who may change nothing. */
+  readonly blocks: Blocks;
+  /** Told of every wire that is tripped. Answers how to end it. */
+  onAlarm(listener: (alarm: AlarmRow) => void): () => void;
   /** Resolves when history has grown beyond `seq` (or the signal fires). */
   grown(seq: Seq, signal: AbortSignal): Promise<void>;
 }

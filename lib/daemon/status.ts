@@ -2,6 +2,7 @@
 import { formatTimeUtc } from '../time/format.js';
 import { nextResume, operationsOf } from '../recovery/operations.js';
 import type { Methods, OperationRow, StatusRow } from './protocol.js';
+import { blockRow } from './release.js';
 import { gapRow, operationRow, recoveryRow } from './rows.js';
 import type { Session } from './session.js';
 import { working } from './work.js';
@@ -45,6 +46,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     failed: live?.failed()?.message ?? null,
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
     interrupted: await interruptedOf(session),
+    blocked: await Promise.all((live?.blocks.list() ?? []).map(blockRow)),
     policy: {
       refused: session.policy.refused?.message ?? null,
       excluded: session.policy.policy.rules.filter(({ capture }) => capture !== 'each-write').map(({ pattern, capture, by }) => ({ pattern, capture, by })),

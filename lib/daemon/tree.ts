@@ -5,9 +5,9 @@
  */
 import { findTree, placeInTree, type FoundTree, type TreeQuery } from '../store/find.js';
 import { connect, type Client } from './client.js';
-import type { DiffRow, GapRow, InstantRow, ListRow, LogRow, MethodName, Methods, PointRow, RecoveryRow, StatusRow, TransactionRow, WorkRow } from './protocol.js';
+import type { AlarmRow, BlockRow, DiffRow, GapRow, InstantRow, ListRow, LogRow, MethodName, Methods, PointRow, RecoveryRow, StatusRow, TransactionRow, WorkRow } from './protocol.js';
 
-export type { DiffRow, GapRow, InstantRow, ListRow, LogRow, PointRow, StatusRow, WorkRow };
+export type { AlarmRow, BlockRow, DiffRow, GapRow, InstantRow, ListRow, LogRow, PointRow, StatusRow, WorkRow };
 
 /** Limits of a listing. */
 export interface LogOptions {
@@ -145,9 +145,14 @@ export class Tree {
     return this.client.call(method, args, signal);
   }
 
-  /** Changes as they happen, until the signal fires or the tree is unmounted. @throws ERR_NOT_MOUNTED */
-  async *watch(signal?: AbortSignal): AsyncGenerator<LogRow> {
-    for await (const row of this.client.call('watch', {}, signal)) if ('marker' in row) yield row;
+  /** Changes as they happen, and alarms, until the signal fires or the tree is unmounted. @throws ERR_NOT_MOUNTED */
+  async *watch(signal?: AbortSignal): AsyncGenerator<LogRow | AlarmRow> {
+    for await (const row of this.client.call('watch', {}, signal)) if ('marker' in row || ('type' in row && row.type === 'alarm')) yield row;
+  }
+
+  /** Lets a writer that a trip wire has blocked change the tree again; without a pid all of them. @throws ERR_WRITER_UNKNOWN */
+  release(pid?: number): AsyncGenerator<BlockRow> {
+    return this.client.call('release', { pid });
   }
 
   close(): Promise<void> {

@@ -15,16 +15,18 @@ export interface Viewer {
 export async function openViewer(store: Store, mountpoint: string): Promise<Viewer> {
   const session = await openOffline(store);
   try {
+    session.policy.watch();
     let resolveEnded: () => void;
     const ended = new Promise<void>((resolve) => { resolveEnded = resolve; });
     let finishing: Promise<void> | null = null;
     const finish = () => finishing ??= (async () => {
+      session.policy.unwatch();
       await control.close();
       await session.close();
       resolveEnded();
     })();
     const view = await mountView({
-      history: session.history, mountpoint, settle: async () => { await session.settle(); }, fsname: store.layout.root, onGone: () => void finish(),
+      history: session.history, mountpoint, settle: async () => { await session.settle(); }, fsname: store.layout.root, group: (name) => session.policy.policy.groups.find((group) => group.name === name) ?? null, onGone: () => void finish(),
     });
     const control = await serveControl(session, store.layout.socket);
     return { ended, stop: async () => { await view.unmount(true); await finish(); } };

@@ -153,6 +153,7 @@ function point(state: FoldState, record: Record, kind: string): void {
     kind: kind === 'mark' && text('kind') !== '' ? text('kind') : kind, name: text('name'), note: kind === 'unmount' ? text('reason') : text('note'), timeNs: record.timeNs.toString(),
     ...(text('phase') === '' ? {} : { phase: text('phase') }),
     ...(text('boot_id') === '' ? {} : { boot: text('boot_id') }),
+    ...(Array.isArray(info['tags']) && info['tags'].length > 0 ? { tags: info['tags'].map(String) } : {}),
     // A mark may name an instant of before: that something had begun is known only when it is seen.
     ...(typeof info['at'] === 'number' && info['at'] < record.seq ? { seq: info['at'], timeNs: text('at_time') } : {}),
     ...(typeof info['pins'] === 'number' ? { pins: info['pins'] } : {}),

@@ -118,7 +118,7 @@ export interface Writer {
 }
 
 /** Reasons for which an instant is found again; docs/points.md says what each means. */
-export const POINT_KINDS = ['mount', 'unmount', 'boot', 'shutdown', 'mark', 'notify', 'transaction', 'recover', 'rollback', 'undo', 'redo', 'replay', 'restore', 'run', 'fork', 'install', 'uninstall', 'write', 'interval', 'alarm', 'gap'] as const;
+export const POINT_KINDS = ['mount', 'unmount', 'boot', 'shutdown', 'mark', 'notify', 'transaction', 'recover', 'rollback', 'undo', 'redo', 'replay', 'restore', 'run', 'fork', 'install', 'uninstall', 'write', 'connection', 'interval', 'alarm', 'gap'] as const;
 export type PointKind = (typeof POINT_KINDS)[number];
 /** Of something that takes time: the instant before it began, or after it had ended. */
 export type PointPhase = 'before' | 'after';
@@ -138,6 +138,8 @@ export interface Point {
   boot?: string;
   /** It is kept whatever is forgotten. */
   pinned?: boolean;
+  /** Of a mount or unmount: free words that it was given. */
+  tags?: string[];
   /** What an operation keeps with its points (lib/recovery/operations.ts). */
   detail?: Record<string, unknown>;
 }

@@ -5,6 +5,7 @@
 import { parse, TomlError } from 'smol-toml';
 import { RewindError } from '../errors.js';
 import { DEFAULT_RULES } from './defaults.js';
+import { parseGroups, type Group } from './groups.js';
 import { Lines, type Fail } from './lines.js';
 import { patternsOf } from './pattern.js';
 import { parseRecovery, RECOVERY_KEYS, type RecoveryRule } from './recovery.js';
@@ -41,13 +42,15 @@ export interface Policy {
   points: PointRules;
   /** What is too much at once. */
   trips: TripRules;
+  /** Named sets of files. */
+  groups: Group[];
 }
 
 /** What applies when there is no file. */
-export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS };
+export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [] };
 
 const MAX_INTERVAL = 86_400;
-const KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'trip'];
+const KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'trip', 'group'];
 
 /** @throws ERR_POLICY naming `path`, the line and the reason */
 export function parsePolicy(text: string, path: string): Policy {
@@ -56,7 +59,7 @@ export function parsePolicy(text: string, path: string): Policy {
     throw new RewindError('ERR_POLICY', `${path}:${line}: ${reason}`, 'Nothing was changed: the policy that was in force stays. See docs/policy.md, or `rewind policy edit`.');
   };
   const table = parseToml(text, fail);
-  for (const key of Object.keys(table)) if (!KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points], [[point]] or [trip] was expected`);
+  for (const key of Object.keys(table)) if (!KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points], [[point]], [trip] or [[group]] was expected`);
   const { defaults = true, interval = DEFAULT_POLICY.interval, rule = [] } = table;
   if (typeof defaults !== 'boolean') fail(where.ofKey('defaults'), 'defaults must be true or false');
   if (typeof interval !== 'number' || !(interval >= 1 && interval <= MAX_INTERVAL)) fail(where.ofKey('interval'), `interval must be a number of seconds from 1 to ${MAX_INTERVAL}`);
@@ -67,6 +70,7 @@ export function parsePolicy(text: string, path: string): Policy {
     rules: [...defaults ? DEFAULT_RULES : [], ...inForce.flatMap(({ capture }) => capture)], recovery: inForce.flatMap(({ recovery }) => recovery),
     paused: read.filter(({ paused }) => paused).map(({ patterns, by, line }) => ({ patterns, by, line })), interval: interval as number,
     points: parsePoints(table['points'], table['point'], where, fail), trips: parseTrips(table['trip'], where, fail),
+    groups: parseGroups(table['group'], where, fail),
   };
 }
 

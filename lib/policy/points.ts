@@ -3,8 +3,10 @@
  * the rest of it (file.ts); docs/points.md says what each key means.
  */
 import { native } from '../native.js';
+import { compileProgramGlob, type ProgramGlob } from '../program.js';
 import type { Fail, Lines } from './lines.js';
 import { compilePattern, patternsOf } from './pattern.js';
+import { remoteOf, type Remote } from './remote.js';
 import { secondsOf } from './values.js';
 
 /** A point before writes that matter. What is null asks nothing. */
@@ -13,9 +15,11 @@ export interface PointRule {
   note: string;
   /** Is this path (its bytes, from the root of the tree) one that is meant? */
   path: ((path: Buffer, directory: boolean) => boolean) | null;
-  /** Of the program's name. */
-  exe: RegExp | null;
+  /** Is this writer such a program? */
+  exe: ProgramGlob | null;
   uid: number | null;
+  /** Whom the writer's family has, or had within `withinNs`, a connection with. */
+  remote: Remote | null;
   /** So many matching changes within this time. */
   count: number;
   withinNs: bigint;
@@ -35,7 +39,7 @@ export const DEFAULT_POINTS: PointRules = { everyMs: null, install: true, points
 
 const NS_PER_S = 1_000_000_000n;
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
-const KEYS = ['name', 'note', 'match', 'exe', 'user', 'count', 'within', 'quiet', 'paused'];
+const KEYS = ['name', 'note', 'match', 'exe', 'user', 'host', 'port', 'count', 'within', 'quiet', 'paused'];
 
 /** @throws what `fail` throws */
 export function parsePoints(points: unknown, point: unknown, where: Lines, fail: Fail): PointRules {
@@ -53,12 +57,12 @@ export function parsePoints(points: unknown, point: unknown, where: Lines, fail:
 
 function ruleOf(one: Record<string, unknown>, line: (key: string) => number, fail: Fail): PointRule {
   for (const key of Object.keys(one)) if (!KEYS.includes(key)) fail(line(key), `"${key}" is not known in a point: ${KEYS.join(', ')} were expected`);
-  const { name, note = '', match, exe, user, count = 1, within = '1m', quiet = '1m', paused = false } = one;
+  const { name, note = '', match, exe, user, host, port, count = 1, within = '1m', quiet = '1m', paused = false } = one;
   if (typeof paused !== 'boolean') fail(line('paused'), 'paused must be true or false');
   if (typeof name !== 'string' || !NAME.test(name)) fail(line('name'), 'the point has no name of letters, digits and . _ -');
   if (typeof note !== 'string') fail(line('note'), 'note is a text in quotes');
-  if (match === undefined && exe === undefined && user === undefined) fail(line(''), 'the point has neither match nor exe nor user: it would be made at every write');
-  if (exe !== undefined && (typeof exe !== 'string' || exe === '')) fail(line('exe'), 'exe is the name of a program in quotes; * and ? stand for any letters');
+  const remote = remoteOf(host, port, (key, reason) => fail(line(key), reason));
+  if (match === undefined && exe === undefined && user === undefined && remote === null) fail(line(''), 'the point has neither match nor exe nor user nor host nor port: it would be made at every write');
   if (user !== undefined && !(Number.isInteger(user) && (user as number) >= 0)) fail(line('user'), 'user is the number of a user, as `id -u` tells it');
   if (!(Number.isInteger(count) && (count as number) >= 1 && (count as number) <= 1_000_000)) fail(line('count'), 'count is a whole number from 1 to 1000000');
   const nanoseconds = (key: string, value: unknown): bigint => {
@@ -69,10 +73,17 @@ function ruleOf(one: Record<string, unknown>, line: (key: string) => number, fai
   return {
     name: name as string, note: note as string,
     path: compiled && ((path, directory) => native.policyRule(compiled, path, directory) >= 0),
-    exe: exe === undefined ? null : globOf(exe as string),
-    uid: user === undefined ? null : user as number,
+    exe: exe === undefined ? null : programsOf(exe, (reason) => fail(line('exe'), reason)),
+    uid: user === undefined ? null : user as number, remote,
     count: count as number, withinNs: nanoseconds('within', within), quietNs: nanoseconds('quiet', quiet),
   };
 }
 
-const globOf = (glob: string): RegExp => new RegExp(`^${glob.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')}$`, 'su');
+function programsOf(exe: unknown, fail: (reason: string) => never): ProgramGlob {
+  if (typeof exe !== 'string' || exe === '') return fail('exe is a pattern for programs in quotes, like "psql*" or "/usr/lib/postgresql/**"');
+  try {
+    return compileProgramGlob(exe);
+  } catch (error) {
+    return fail((error as Error).message);
+  }
+}

@@ -24,7 +24,12 @@ export const EMPTY_FILE = `# What rewindfs captures of this tree, and how. The l
 # name = "schema"         # then: rewind rollback --to before:schema
 # match = "*.sql"
 #
+# [[group]]               # then: rewind log --group sql, .snapshots/%sql@10m
+# name = "sql"
+# include = "*.sql"
+#
 # [trip]                  # what is too much at once: docs/points.md
 # deletion = 1000         # files in ten seconds
+# block = ["encryption"]  # who does that may change nothing more until: rewind release
 # hook = "notify-send rewindfs \\"$REWIND_ALARM: $REWIND_COUNT files\\""
 `;

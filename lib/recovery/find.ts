@@ -6,7 +6,7 @@
 import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './compare.js';
-import { compileGlob } from './glob.js';
+import { compileGlob } from '../glob.js';
 import { neverExisted } from './nearest.js';
 import { mapParallel } from './parallel.js';
 import { isUnder } from './places.js';

@@ -22,6 +22,8 @@ export interface RestoreOptions extends ApplyOptions {
   at: Seq;
   /** A directory; made if it is missing. The copy gets its old name in it; the whole tree comes as its content. */
   dest: string;
+  /** Only these paths of the tree, which lead to each other. Default: all. */
+  only?: ReadonlySet<string>;
   /** Told of each file that is left out because its content was not captured: its path in the copy. */
   onSkip?: (path: Name[]) => void;
   /** Replace files that are in the way, and fill directories that are there already. */
@@ -53,7 +55,7 @@ export async function restoreInto(history: HistoryReader, options: RestoreOption
 }
 
 /** The steps alone; nothing is changed. @throws as restoreInto, but ERR_PARTLY_DONE */
-export async function planRestore(history: HistoryReader, { path, at, dest, force, onSkip }: Omit<RestoreOptions, 'openTree'>): Promise<Steps & { objects: number }> {
+export async function planRestore(history: HistoryReader, { path, at, dest, force, only, onSkip }: Omit<RestoreOptions, 'openTree'>): Promise<Steps & { objects: number }> {
   const node = await history.resolve(path, at);
   if (node === null) {
     throw await neverExisted(history, path) ?? new RewindError('ERR_NOT_THEN', `${safeForTerminal(showPath(path))} did not exist at #${at}`, '`rewind log` shows when it did');
@@ -61,7 +63,7 @@ export async function planRestore(history: HistoryReader, { path, at, dest, forc
   const attr = await history.attr(node, at);
   if (!attr) throw new RewindError('ERR_HISTORY_CORRUPT', `history has no attributes of ${safeForTerminal(showPath(path))} at #${at}`, 'check the store');
   if (hasNoContent(attr)) throw new RewindError('ERR_NOT_CAPTURED', `the content that ${safeForTerminal(showPath(path))} had at #${at} was not captured`, '`rewind policy check PATH` says which rule left it out');
-  const builder = new Builder(history, at, dest, force === true, onSkip);
+  const builder = new Builder(history, at, dest, force === true, onSkip, only && { paths: only, above: path.slice(0, -1) });
   await builder.build({ node, path: path.at(-1) ?? '', attr });
   return { ops: builder.ops, to: at, bytes: builder.bytes, objects: builder.objects };
 }
@@ -73,7 +75,7 @@ class Builder {
   objects = 0;
   private readonly made = new Map<NodeId, string>();
 
-  constructor(private readonly history: HistoryReader, private readonly at: Seq, private readonly dest: string, private readonly force: boolean, private readonly onSkip?: (path: Name[]) => void) {}
+  constructor(private readonly history: HistoryReader, private readonly at: Seq, private readonly dest: string, private readonly force: boolean, private readonly onSkip?: (path: Name[]) => void, private readonly only?: { paths: ReadonlySet<string>; above: Name[] }) {}
 
   async build(top: Item): Promise<void> {
     const last: PlanOp[][] = [];
@@ -103,10 +105,14 @@ class Builder {
       const attrs = await this.history.attrs(entries.map((entry) => entry.node), this.at);
       for (const [i, entry] of [...entries.entries()].reverse()) {
         const attr = attrs[i];
-        if (attr) stack.push({ item: { node: entry.node, path: joinPath(item.path, entry.name), attr }, below: there === 'directory' });
+        if (attr && this.wanted(joinPath(item.path, entry.name))) stack.push({ item: { node: entry.node, path: joinPath(item.path, entry.name), attr }, below: there === 'directory' });
       }
     }
     for (const ops of last.reverse()) for (const one of ops) this.ops.push(one);
+  }
+
+  private wanted(path: string): boolean {
+    return this.only?.paths.has([...this.only.above, path].join('/')) ?? true;
   }
 
   /** What lies in the way. A file that may be replaced is removed by a step of its own. */

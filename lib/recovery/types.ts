@@ -15,7 +15,7 @@ export interface ListOptions {
   /** A save by rename (an editor writes another file and renames it over) shown as the steps that it was, not as `modify`. */
   raw?: boolean;
   /** Only these; what is left out does not count for `limit`. */
-  wanted?: (entry: { marker: Marker; writer: Writer | null }) => boolean;
+  wanted?: (entry: Pick<WriteEntry, 'marker' | 'writer' | 'path' | 'from' | 'node' | 'seq'>) => boolean | Promise<boolean>;
 }
 
 /** One save of one path: what people mean by a version. */

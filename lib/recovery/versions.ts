@@ -22,7 +22,7 @@ export async function* listSaves(history: HistoryReader, path: Name[], options: 
   let left = options.limit ?? Infinity;
   for await (const save of subject.isDir ? directorySaves(history, subject, options) : pathSaves(history, path, subject, options)) {
     if (left <= 0) return;
-    if (options.wanted?.(save) === false) continue;
+    if (await options.wanted?.(save) === false) continue;
     left--;
     yield save;
   }
@@ -44,10 +44,10 @@ export async function* listWrites(history: HistoryReader, path: Name[], options:
     tracks.passed(change);
     if (!mine) continue;
     const writer = await writers.get(change.writer);
-    if (options.wanted?.({ marker: change.marker, writer }) === false) continue;
-    left--;
     const { seq, timeNs, kind, marker, node, offset, length, size, save, writeback, unmounted } = change;
     const from = place.from === null ? {} : { from: place.from };
+    if (await options.wanted?.({ marker, writer, path: place.path, ...from, node, seq }) === false) continue;
+    left--;
     yield { seq, timeNs, kind, marker, path: place.path, ...from, node, offset, length, size, save, writer, writeback, unmounted };
   }
 }

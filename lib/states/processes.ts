@@ -27,6 +27,26 @@ export async function startOf(pid: number): Promise<number | null> {
   return (await statOf(pid))?.start ?? null;
 }
 
+const MAX_ANCESTORS = 64;
+
+/** `PID:START` of a process, its parent, its parent's and so on, but the first process; empty when it has ended. */
+export async function lineageOf(pid: number): Promise<string[]> {
+  const lineage: string[] = [];
+  for (let one = pid; one > 1 && lineage.length < MAX_ANCESTORS;) {
+    const stat = await statOf(one);
+    if (stat === null) break;
+    lineage.push(`${one}:${stat.start}`);
+    one = stat.ppid;
+  }
+  return lineage;
+}
+
+/** Its command line, at least its name; empty when it has ended. */
+export async function commandOf(pid: number): Promise<string> {
+  const [argv, name] = await Promise.all(['cmdline', 'comm'].map((file) => readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')));
+  return argv!.replaceAll('\0', ' ').trim().slice(0, 100) || name!.trim();
+}
+
 export const PROC: Processes = {
   async runs({ pid, start }) {
     const stat = await statOf(pid);

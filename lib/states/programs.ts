@@ -1,8 +1,9 @@
 /**
- * Which program a writer is, and whether it installs or removes something: data, so that a program more is a line more.
+ * Whether a writer installs or removes something: data, so that a program more is a line more.
  * Guarantee: pure; what is not recognised is nothing, never a guess.
  */
 import type { PointKind, Writer } from '../history/types.js';
+import { programOf } from '../program.js';
 
 /** What a writer's command says about the state of the system. */
 export interface Operation {
@@ -10,9 +11,6 @@ export interface Operation {
   /** The command, as it is told to people: program and arguments. */
   command: string;
 }
-
-/** Programs that run other programs: their first argument that is no option says which. */
-const INTERPRETERS = /^(node|nodejs|bun|deno|python[\d.]*|pypy[\d.]*|ruby[\d.]*|perl[\d.]*|sh|bash|dash|zsh)$/;
 
 /** Options that take the next argument as their value. */
 const TAKES_VALUE = new Set(['-C', '-f', '-w', '--prefix', '--dir', '--cwd', '--directory', '--project', '--workspace', '--manifest-path', '-o', '-n', '-p']);
@@ -50,23 +48,6 @@ const MANAGERS: Record<string, { install: readonly string[]; uninstall: readonly
 };
 
 const ALIASES: Record<string, string> = { 'npm-cli': 'npm', npx: 'npm', pip3: 'pip', 'apt-get.real': 'apt-get', gmake: 'make', yarnpkg: 'yarn', mamba: 'conda', bundler: 'bundle' };
-
-const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
-const stem = (name: string): string => name.replace(/\.(js|cjs|mjs|py|rb|pl|exe|phar)$/, '');
-
-/** The program's name, and its arguments: of a script, those of the script. */
-export function programOf(writer: Pick<Writer, 'exe' | 'argv'>): { name: string; args: readonly string[] } {
-  const name = baseName(writer.exe.replace(/ \(deleted\)$/, ''));
-  const args = writer.argv.slice(1).filter((arg, i, all) => arg !== '' || all.slice(i).some(Boolean));
-  if (!INTERPRETERS.test(name)) return { name, args };
-  // npm and others write a title of one piece over their command line.
-  const title = writer.argv[0]?.split(' ') ?? [];
-  if (args.length === 0 && title.length > 1) return { name: stem(baseName(title[0]!)), args: title.slice(1) };
-  const module = args.indexOf('-m');
-  const at = module >= 0 ? module + 1 : args.findIndex((arg) => !arg.startsWith('-'));
-  const script = args[at];
-  return script === undefined ? { name, args } : { name: stem(baseName(script)), args: args.slice(at + 1) };
-}
 
 /** The first argument that is neither an option nor the value of one; "" when there is none. */
 function subCommand(args: readonly string[]): string {

@@ -6,11 +6,14 @@
  */
 import type { Change, PointKind, PointPhase, Seq, Writer } from '../history/types.js';
 import type { HistoryReader } from '../history/reader.js';
-import { matcherOf, type Matcher } from './matcher.js';
+import type { Group } from '../policy/groups.js';
+import { Connections, type Network } from './connections.js';
+import { matcherOf, type Match, type Matcher } from './matcher.js';
 import { operationOf, type Operation } from './programs.js';
 import type { ProcessId, Processes } from './processes.js';
 import type { PointRule, PointRules } from '../policy/points.js';
 import type { TripRules } from '../policy/trips.js';
+import { GroupSchedule } from './schedule.js';
 import { TripWires, type Tripped } from './tripwires.js';
 
 /** What a point is made of; `at`: the instant that it names. */
@@ -20,9 +23,12 @@ export interface PointDraft { kind: PointKind; name: string; note: string; phase
 export interface Recording {
   history: Pick<HistoryReader, 'writer' | 'pathOf' | 'watermark' | 'attr' | 'read' | 'nodeChanges'>;
   processes: Processes;
+  network: Network;
+  /** This process: what it does to the tree somebody asked for. */
+  pid: number;
   add(point: PointDraft): Promise<void>;
-  /** Tells whoever is to be told. */
-  alarm(tripped: Tripped, command: string): void;
+  /** Does what is to be done at once; the point that is made next says it. Answers what to add to its note. */
+  alarm(tripped: Tripped, command: string): Promise<string>;
   failed(error: unknown): void;
   /** Milliseconds, never set back. */
   now(): number;
@@ -31,6 +37,8 @@ export interface Recording {
 /** A program that installs or removes, from its first change on. */
 interface Episode { process: ProcessId; operation: Operation }
 
+/** How often connections are looked at, at most, while changes come. */
+const LEAST_POLL_MS = 100;
 /** How deep the process that installs may lie above the one that writes. */
 const MAX_ANCESTORS = 32;
 /** Writers of which it is known that they are of no interest. */
@@ -43,6 +51,8 @@ export class StateRecorder {
   private readonly plain = new Set<Seq>();
   private matchers: Matcher[] = [];
   private readonly trips: TripWires;
+  private readonly schedule: GroupSchedule;
+  private readonly connections: Connections;
   private readonly history: Recording['history'];
   private stopped = false;
   private waiting = 0;
@@ -52,7 +62,7 @@ export class StateRecorder {
   /** Changes are looked at one batch after another. */
   private work: Promise<void> = Promise.resolve();
 
-  constructor(private readonly recording: Recording, private rules: PointRules, trips: TripRules) {
+  constructor(private readonly recording: Recording, private rules: PointRules, trips: TripRules, groups: readonly Group[] = []) {
     this.lastPointMs = recording.now();
     const { history } = recording;
     this.history = {
@@ -60,12 +70,16 @@ export class StateRecorder {
       attr: (node, seq) => history.attr(node, seq), read: (...args) => history.read(...args), nodeChanges: (...args) => history.nodeChanges(...args),
     };
     this.trips = new TripWires(this.history, trips);
-    this.setRules(rules, trips);
+    this.connections = new Connections(recording.network, (error) => recording.failed(error));
+    this.schedule = new GroupSchedule(recording.now);
+    this.setRules(rules, trips, groups);
   }
 
-  setRules(rules: PointRules, trips: TripRules): void {
+  setRules(rules: PointRules, trips: TripRules, groups: readonly Group[] = []): void {
+    this.schedule.setGroups(groups);
     this.rules = rules;
-    this.matchers = rules.points.map((rule: PointRule) => matcherOf(rule));
+    this.matchers = rules.points.map((rule) => matcherOf(rule, this.connections, this.recording.now));
+    this.connections.setRemotes(rules.points.flatMap(({ remote }) => remote ?? []));
     this.trips.setRules(trips);
   }
 
@@ -94,19 +108,31 @@ export class StateRecorder {
       if (change.unmounted) continue;
       this.lastChange = Math.max(this.lastChange, change.seq);
       if (this.rules.install && change.writer !== 0 && !this.plain.has(change.writer)) await this.lookForOperation(change);
+      await this.schedule.look(change, this.history);
       for (const matcher of this.matchers) {
-        const first = await matcher.first(change, this.history);
-        if (first !== null) await this.add({ kind: 'write', name: matcher.rule.name, note: matcher.rule.note, phase: 'before', at: first - 1 });
+        if (matcher.rule.remote !== null && await this.connections.poll(LEAST_POLL_MS)) await this.connected();
+        const match = await matcher.first(change, this.history);
+        if (match !== null) await this.matched(matcher.rule, match);
       }
+      if ((await this.history.writer(change.writer))?.pid === this.recording.pid) continue;
       for (const tripped of await this.trips.look(change)) await this.raise(tripped);
     }
+  }
+
+  private async matched({ name, note, remote }: PointRule, { seq, why }: Match): Promise<void> {
+    await this.add({ kind: remote === null ? 'write' : 'connection', name, note: [note, why].filter(Boolean).join(': '), phase: 'before', at: seq - 1 });
+  }
+
+  /** Connections that were not known before. */
+  private async connected(): Promise<void> {
+    for (const matcher of this.matchers) for (const match of matcher.connected()) await this.matched(matcher.rule, match);
   }
 
   private async raise(tripped: Tripped): Promise<void> {
     const { pid, exe, argv } = tripped.writer;
     const command = argv.join(' ').trim() || exe;
-    this.recording.alarm(tripped, command);
-    await this.add({ kind: 'alarm', name: '', note: `${tripped.what} of ${tripped.count} files by ${command.slice(0, 100)} [${pid}]`, phase: 'before', at: tripped.first - 1 });
+    const done = await this.recording.alarm(tripped, command);
+    await this.add({ kind: 'alarm', name: '', note: `${tripped.what} of ${tripped.count} files by ${command.slice(0, 100)} [${pid}]${done}`, phase: 'before', at: tripped.first - 1 });
   }
 
   /** The writer, or who started it, may be installing: then what lies before its first change is a point. */
@@ -135,11 +161,13 @@ export class StateRecorder {
   }
 
   private async due(): Promise<void> {
+    if (await this.connections.poll()) await this.connected();
     for (const [key, { process, operation }] of this.episodes) {
       if (await this.recording.processes.runs(process)) continue;
       this.episodes.delete(key);
       await this.add({ kind: operation.kind, name: '', note: operation.command, phase: 'after', at: this.recording.history.watermark() });
     }
+    for (const { name, note } of this.schedule.due()) await this.add({ kind: 'interval', name, note, phase: 'after', at: this.recording.history.watermark() });
     const { everyMs } = this.rules;
     if (everyMs === null || this.recording.now() - this.lastPointMs < everyMs || this.lastChange <= this.lastPoint) return;
     await this.add({ kind: 'interval', name: '', note: '', phase: 'after', at: this.recording.history.watermark() });

@@ -10,13 +10,19 @@
 import { deflateRawSync } from 'node:zlib';
 import type { HistoryReader } from '../history/reader.js';
 import type { Change, NodeAttr, NodeId, Seq, Writer } from '../history/types.js';
-import type { TripRules } from '../policy/trips.js';
-import { programOf } from './programs.js';
-
-export type Alarm = 'deletion' | 'encryption' | 'renaming';
+import type { Alarm, TripRules } from '../policy/trips.js';
+import type { ProcessId } from './processes.js';
+import { programOf } from '../program.js';
 
 /** What has happened, since when, and who was the last to do it. */
-export interface Tripped { what: Alarm; first: Seq; count: number; writer: Writer }
+export interface Tripped {
+  what: Alarm;
+  first: Seq;
+  count: number;
+  writer: Writer;
+  /** The one process that did all of it, else the one that started those who did: it and all that it starts. null: not known. */
+  family: ProcessId | null;
+}
 
 type Asked = Pick<HistoryReader, 'writer' | 'attr' | 'read' | 'nodeChanges'>;
 
@@ -35,7 +41,7 @@ const PROBES = 32;
 const PACKED_HEADS = ['7801', '785e', '789c', '78da', '1f8b', '504b0304', 'fd377a58', '28b52ffd', '425a68', '89504e47', 'ffd8ff', '5041434b', '25504446'].map((hex) => Buffer.from(hex, 'hex'));
 const PACKED = /\.(gz|tgz|bz2|xz|zst|zip|7z|rar|jar|whl|jpe?g|png|gif|webp|heic|mp[34]|m4[av]|mkv|mov|webm|ogg|flac|pdf|docx|xlsx|pptx|woff2?)$/i;
 
-interface Seen { seq: Seq; timeNs: bigint; node: NodeId; name: string | undefined; program: string }
+interface Seen { seq: Seq; timeNs: bigint; node: NodeId; name: string | undefined; program: string; writer: Writer }
 
 /** What one group did lately. Nothing of it was looked into but what `sealed` holds. */
 interface Group {
@@ -76,7 +82,7 @@ export class TripWires {
     const writer = change.writer === 0 ? null : await this.history.writer(change.writer);
     if (writer === null) return [];
     const group = this.groupOf(writer, change.timeNs);
-    const seen = { seq: change.seq, timeNs: change.timeNs, node: change.node, name: change.name, program: programOf(writer).name };
+    const seen = { seq: change.seq, timeNs: change.timeNs, node: change.node, name: change.name, program: programOf(writer).name, writer };
     if (change.marker === 'delete') {
       group.deleted.push(seen);
       group.lost.push(seen);
@@ -126,7 +132,8 @@ export class TripWires {
       group.next[what] = seen + Math.max(limit / 2, limit - count);
       if (count < limit) return;
       group.told.add(what);
-      found.push({ what, first: what === 'encryption' ? Math.min(await this.firstSealed(group, now), list[0]!.seq) : list[0]!.seq, count, writer });
+      const family = familyOf(what === 'encryption' ? group.sealed : list);
+      found.push({ what, family, count, writer, first: what === 'encryption' ? Math.min(await this.firstSealed(group, now), list[0]!.seq) : list[0]!.seq });
     };
     await check('deletion', group.deleted, group.deleted.length, (one) => this.ofAnother(one));
     await check('renaming', group.renamed, group.renamed.length, (one) => this.ofAnother(one));
@@ -161,6 +168,14 @@ export class TripWires {
     for (const [node, seq] of group.wrote) if (looked++ < MAX_SAMPLES && await this.sealedAt(node, now)) return seq;
     return group.sealed[0]!.seq;
   }
+}
+
+function familyOf(done: readonly Seen[]): ProcessId | null {
+  const { writer } = done.at(-1)!;
+  if (!writer.certain) return null;
+  if (done.every((one) => one.writer.pid === writer.pid)) return { pid: writer.pid, start: writer.start };
+  const parent = /^(\d+):(\d+)$/.exec(writer.ancestors?.[0] ?? '');
+  return parent && { pid: Number(parent[1]), start: Number(parent[2]) };
 }
 
 const isFile = (attr: NodeAttr | null): attr is NodeAttr => attr !== null && (attr.mode & S_IFMT) === S_IFREG;

@@ -28,6 +28,8 @@ export interface StoreLayout {
   goodPolicy: string;
   /** Files that were put back, and those that could not be. */
   recoveries: string;
+  /** Which writers may change nothing until they are released; missing while there are none. */
+  blocked: string;
   /** Where a user's views are mounted: inside that user's own mount they cannot be. */
   view: string;
 }
@@ -44,6 +46,7 @@ export function storeLayout(root: string): StoreLayout {
     policy: join(root, 'policy.toml'),
     goodPolicy: join(root, 'policy.good.toml'),
     recoveries: join(root, 'recoveries.json'),
+    blocked: join(root, 'blocked.json'),
     view: join(root, 'view'),
   };
 }

@@ -13,6 +13,7 @@ import type { Seq } from '../history/types.js';
 import { native } from '../native.js';
 import { readMounts, VIEW_MOUNT_TYPE } from '../store/mounts.js';
 import { resolveSettled } from '../time/settled.js';
+import type { ViewGroup } from './lens.js';
 import { ViewServer } from './server.js';
 import { View } from './view.js';
 
@@ -32,6 +33,8 @@ export interface ViewOptions {
    * piece by piece; the kernel then keeps nothing of such an instant for long. Default: never.
    */
   provisional?(seq: Seq): boolean;
+  /** The group of this name, for `%NAME@<time>`; as it is defined now. */
+  group?(name: string): ViewGroup | null;
   /** Shown as the mount's source. */
   fsname: string;
   /** Told why a request was answered with EIO. */
@@ -57,9 +60,9 @@ export interface MountedView {
  * @throws ERR_NO_FUSE, ERR_NO_FUSERMOUNT, ERR_MOUNT_FAILED, ERR_NOT_FOUND.
  */
 export async function mountView(options: ViewOptions): Promise<MountedView> {
-  const { history, settle, provisional } = options;
+  const { history, settle, provisional, group } = options;
   const mountpoint = resolve(options.mountpoint);
-  const view = new View({ history, settle, resolveTime: (expression) => resolveSettled(expression, history, settle), ...(provisional && { provisional }) });
+  const view = new View({ history, settle, resolveTime: (expression) => resolveSettled(expression, history, settle), ...(provisional && { provisional }), ...(group && { group }) });
   let open = false;
   const server = new ViewServer(view, (unique, errno, body) => channel.reply(unique, errno, body), options.onError ?? (() => undefined));
   const ended = (): void => {

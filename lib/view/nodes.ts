@@ -7,6 +7,7 @@
  * slot 0 holds the directories that exist only in the view, by a number of their own.
  */
 import type { Name, NodeId, Seq } from '../history/types.js';
+import type { Lens } from './lens.js';
 import type { U64 } from './wire.js';
 
 /** An instant that the kernel holds objects of. */
@@ -14,6 +15,8 @@ export interface Slot {
   readonly index: number;
   readonly key: string;
   readonly seq: Seq;
+  /** What of the instant is shown; null: all. */
+  readonly lens: Lens | null;
   /** Lookups that the kernel has not forgotten yet. */
   held: number;
 }
@@ -79,12 +82,12 @@ export class NodeTable {
   }
 
   /** The slot of an instant under this name, held once: to be handed out, or released. */
-  holdSlot(name: string, seq: Seq): Slot {
+  holdSlot(name: string, seq: Seq, lens: (() => Lens) | null = null): Slot {
     const key = `${seq}/${name}`;
     const known = this.slotsByKey.get(key);
     if (known) return this.hold(known);
     do this.lastSlot = (this.lastSlot % (SLOTS - 1)) + 1; while (this.slots.has(this.lastSlot));
-    const slot: Slot = { index: this.lastSlot, key, seq, held: 1 };
+    const slot: Slot = { index: this.lastSlot, key, seq, lens: lens && lens(), held: 1 };
     this.slots.set(slot.index, slot);
     this.slotsByKey.set(key, slot);
     return slot;

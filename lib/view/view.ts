@@ -1,6 +1,7 @@
 /** What the operations of a view share: where answers come from, the node table, and what they keep for a while. */
 import type { HistoryReader } from '../history/reader.js';
 import type { NodeId, Seq } from '../history/types.js';
+import { Lens, type ViewGroup } from './lens.js';
 import { LruMap } from './lru.js';
 import { NodeTable, type Holder, type Slot } from './nodes.js';
 import type { Listing } from './ops/listing.js';
@@ -15,6 +16,8 @@ export interface ViewSource {
   resolveTime(expression: string): Promise<{ seq: Seq; timeNs: bigint }>;
   /** May the state at seq still grow? So it is while the first walk over the tree has not come to its end. Default: never. */
   provisional?(seq: Seq): boolean;
+  /** The group of this name, as it is defined now. Default: there is none. */
+  group?(name: string): ViewGroup | null;
 }
 
 /** What the kernel was told of a file: its size, and the small files that were named together with it, if it is one. */
@@ -53,6 +56,9 @@ export class View {
   /** Who owns the directories of the view itself. */
   readonly owner = { uid: process.geteuid?.() ?? 0, gid: process.getegid?.() ?? 0 };
 
+  private readonly groupIds = new WeakMap<ViewGroup, number>();
+  private lastGroupId = 0;
+
   constructor(readonly source: ViewSource) {
     this.ahead = new ReadAhead(source.history);
   }
@@ -65,8 +71,16 @@ export class View {
    * The slot of an instant under a name, held once. A provisional state gets a slot for each watermark, so that nothing
    * which the kernel keeps of it is taken for the state that it becomes.
    */
-  holdSlot(name: string, seq: Seq): Slot {
-    return this.nodes.holdSlot(this.provisional(seq) ? `${name}/${this.history.watermark()}` : name, seq);
+  holdSlot(name: string, seq: Seq, group: ViewGroup | null = null): Slot {
+    const shown = group ? `${name}/group ${this.groupId(group)}` : name;
+    return this.nodes.holdSlot(this.provisional(seq) ? `${shown}/${this.history.watermark()}` : shown, seq, group && (() => new Lens(this.history, seq, group)));
+  }
+
+  /** A group that is defined anew is another one. */
+  private groupId(group: ViewGroup): number {
+    const id = this.groupIds.get(group) ?? ++this.lastGroupId;
+    this.groupIds.set(group, id);
+    return id;
   }
 
   provisional(seq: Seq): boolean {

@@ -22,6 +22,11 @@ live::EngineOptions parse_options(const Napi::Object& from) {
   if (from.Get("snapshotsLink").IsString()) options.snapshots.link = text(from, "snapshotsLink");
   options.boot_id = text(from, "bootId");
   options.version = text(from, "version");
+  if (from.Get("purpose").IsString()) options.purpose = text(from, "purpose");
+  if (from.Get("tags").IsArray()) {
+    const auto tags = from.Get("tags").As<Napi::Array>();
+    for (uint32_t i = 0; i < tags.Length(); ++i) options.tags.push_back(tags.Get(i).As<Napi::String>());
+  }
   options.clean = from.Get("clean").ToBoolean();
   if (from.Get("transport").IsString()) {
     const std::string over = text(from, "transport");
@@ -46,6 +51,7 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
                                       {InstanceMethod<&EngineObject::start>("start"),
                                        InstanceMethod<&EngineObject::expect>("expect"),
                                        InstanceMethod<&EngineObject::set_policy>("setPolicy"),
+                                       InstanceMethod<&EngineObject::block>("block"),
                                        InstanceMethod<&EngineObject::start_baseline>("startBaseline"),
                                        InstanceMethod<&EngineObject::baseline_done>("baselineDone"),
                                        InstanceMethod<&EngineObject::stats>("stats"),
@@ -86,6 +92,13 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
 
   void set_policy(const Napi::CallbackInfo& info) {
     engine_->set_policy(policy_of(info[0]), info[1].As<Napi::Number>().Uint32Value());
+  }
+
+  void block(const Napi::CallbackInfo& info) {
+    const auto list = info[0].As<Napi::Array>();
+    std::set<std::string> families;
+    for (uint32_t i = 0; i < list.Length(); ++i) families.insert(list.Get(i).As<Napi::String>());
+    engine_->block(std::move(families));
   }
 
   void start_baseline(const Napi::CallbackInfo& info) { started_tree(info.Env()).baseline.start(); }

@@ -28,7 +28,7 @@ struct SegmentHead {
 static_assert(sizeof(SegmentHead) == 64);
 
 enum class Kind : uint16_t {
-  kMount = 1,        // payload JSON: boot_id, pid, mountpoint, root_ino, clean, version
+  kMount = 1,        // payload JSON: boot_id, pid, mountpoint, root_ino, clean, version, name, tags
   kUnmount = 2,      // payload JSON: reason
   kWriter = 3,       // payload JSON: pid, start, ppid, exe, argv, uid, gid, cgroup, ancestors, session, certain; the record's seq is the writer's id
   kGap = 4,          // payload JSON: reason, and what it concerns

@@ -12,6 +12,7 @@
 #include "fuse/mount.h"
 #include "live/caller.h"
 #include "live/operations.h"
+#include "os/json.h"
 
 namespace rewindfs::live {
 namespace {
@@ -32,23 +33,6 @@ void raise_descriptor_limit() {
   if (limit.rlim_max < most.rlim_max && setrlimit(RLIMIT_NOFILE, &most) == 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    char escape[8];
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      snprintf(escape, sizeof escape, "\\u%04x", c);
-      out += escape;
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
 }
 
 // What the mount that holds the backing directory forbids stays forbidden.
@@ -87,6 +71,7 @@ Outcome<Done> Engine::open_tree() {
   if (!tree.ok()) return Failure{tree.error(), "statx", options_.backing};
   tree_ = std::move(*tree);
   if (first_policy_) tree_->captures.set(std::move(first_policy_), first_interval_s_);
+  tree_->writers.block(std::move(first_blocked_));
   dispatcher_ = std::make_unique<fuse::Dispatcher<Tree>>(*tree_, operations());
   return Done{};
 }
@@ -133,11 +118,16 @@ Outcome<Started> Engine::start() {
 }
 
 Result<uint64_t> Engine::append_mount() {
-  return append_json(journal::Kind::kMount, tree_->root_ino(),
-                     "{\"boot_id\":" + quoted(options_.boot_id) + ",\"pid\":" + std::to_string(getpid()) +
-                         ",\"mountpoint\":" + quoted(options_.mountpoint) + ",\"root_ino\":\"" +
-                         std::to_string(tree_->root_ino()) + "\",\"clean\":" + (options_.clean ? "true" : "false") +
-                         ",\"version\":" + quoted(options_.version) + "}");
+  JsonObject json;
+  json.text("boot_id", options_.boot_id);
+  json.number("pid", static_cast<uint64_t>(getpid()));
+  json.text("mountpoint", options_.mountpoint);
+  json.text("root_ino", std::to_string(tree_->root_ino()));
+  json.boolean("clean", options_.clean);
+  json.text("version", options_.version);
+  json.text("name", options_.purpose);
+  json.texts("tags", options_.tags);
+  return append_json(journal::Kind::kMount, tree_->root_ino(), json.finish());
 }
 
 void Engine::set_policy(std::shared_ptr<const Policy> policy, unsigned interval_s) {
@@ -149,6 +139,11 @@ void Engine::set_policy(std::shared_ptr<const Policy> policy, unsigned interval_
   auto before = tree_->captures.policy();
   tree_->captures.set(std::move(policy), interval_s);
   tree_->recapture.enqueue("", "", std::move(before));
+}
+
+void Engine::block(std::set<std::string> families) {
+  if (tree_) tree_->writers.block(std::move(families));
+  else first_blocked_ = std::move(families);
 }
 
 Outcome<Done> Engine::stop(bool lazy, const std::string& reason) {
@@ -179,7 +174,10 @@ void Engine::finish(const std::string& reason, unsigned patience_ms) {
   tree_->captures.stop();
   tree_->handles.clear();
   tree_->streams.clear();
-  (void)append_json(journal::Kind::kUnmount, 0, "{\"reason\":" + quoted(reason) + "}");
+  JsonObject json;
+  json.text("reason", reason);
+  json.texts("tags", options_.tags);
+  (void)append_json(journal::Kind::kUnmount, 0, json.finish());
 }
 
 void Engine::ended() {

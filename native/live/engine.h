@@ -4,7 +4,9 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "fuse/dispatcher.h"
 #include "fuse/session.h"
@@ -15,6 +17,8 @@ namespace rewindfs::live {
 
 struct EngineOptions {
   std::string backing, mountpoint, fsname, boot_id, version;
+  std::string purpose;              // what the mount is for, and free words: kept with its records
+  std::vector<std::string> tags;
   Snapshots snapshots;
   fuse::Over over = fuse::Over::kAuto;
   unsigned threads = 8;
@@ -39,6 +43,8 @@ class Engine {
 
   // Before start(), or while the tree is mounted: what was left out and is not any more is captured in the background.
   void set_policy(std::shared_ptr<const Policy> policy, unsigned interval_s);
+  // The same for writers that may change nothing (writers.h).
+  void block(std::set<std::string> families);
   Tree* tree() { return tree_.get(); }
   const char* transport() const { return session_ ? session_->transport() : ""; }
   std::string transport_reason() const { return session_ ? session_->transport_reason() : ""; }
@@ -55,6 +61,7 @@ class Engine {
   const EngineOptions options_;
   std::shared_ptr<const Policy> first_policy_;
   unsigned first_interval_s_ = 10;
+  std::set<std::string> first_blocked_;
   const std::shared_ptr<journal::Recorder> recorder_;
   const std::function<void()> gone_;
   std::unique_ptr<Tree> tree_;

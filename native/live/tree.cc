@@ -78,18 +78,19 @@ fuse::EntryOut Tree::entry(const Inode& inode, const struct statx& stat) const {
 }
 
 Recording::Recording(Tree& tree, const fuse::Call& call, journal::Kind kind)
-    : tree_(tree), interrupted_(call.interrupted) {
+    : tree_(tree), call_(&call) {
   draft.kind = kind;
   draft.writer = tree.writers.resolve(call.head.pid, call.head.uid, call.head.gid);
 }
 
-Recording::Recording(Tree& tree, journal::Kind kind, uint64_t writer) : tree_(tree), interrupted_(nullptr) {
+Recording::Recording(Tree& tree, journal::Kind kind, uint64_t writer) : tree_(tree), call_(nullptr) {
   draft.kind = kind;
   draft.writer = writer;
 }
 
 Result<void> Recording::reserve(uint64_t payload_bytes, unsigned records) {
-  auto reserved = tree_.recorder.reserve(payload_bytes, records, interrupted_);
+  if (call_ != nullptr && tree_.writers.refuses(call_->head.pid, call_->head.uid, call_->head.gid)) return Errno{EROFS};
+  auto reserved = tree_.recorder.reserve(payload_bytes, records, call_ == nullptr ? nullptr : call_->interrupted);
   if (!reserved.ok()) return Errno{reserved.error()};
   reservation_ = std::move(*reserved);
   return {};

@@ -71,7 +71,8 @@ class Recording {
   // For what nobody waits for: no reserving.
   Recording(Tree& tree, journal::Kind kind, uint64_t writer);
 
-  // Before any lock is taken: it may wait for the backlog. ENOSPC, EIO, EINTR: answer that and change nothing.
+  // Before any lock is taken: it may wait for the backlog. ENOSPC, EIO, EINTR, and EROFS for a writer that is blocked:
+  // answer that and change nothing.
   Result<void> reserve(uint64_t payload_bytes, unsigned records = 1);
 
   // After the change, under the locks: the object's, the directories' and the replaced object's attributes.
@@ -86,7 +87,7 @@ class Recording {
 
  private:
   Tree& tree_;
-  const volatile bool* const interrupted_;
+  const fuse::Call* const call_;
   journal::Reservation reservation_;
   journal::Attr attr_{}, parent_{};
   journal::InoAttr parent2_{}, target_{};

@@ -1,6 +1,9 @@
 #include "live/writers.h"
 
+#include <unistd.h>
+
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <map>
@@ -31,6 +34,7 @@ struct Process {
   std::string exe;
   Program program;
   bool certain = false;
+  std::vector<std::string> lineage;  // "PID:START": itself, its parent, its parent's and so on
 };
 
 // Which process a thread belonged to when it was last looked at.
@@ -54,7 +58,7 @@ std::string describe(const Process& process, pid_t parent, uint32_t uid, uint32_
   json.number("uid", uid);
   json.number("gid", gid);
   json.text("cgroup", process.certain ? control_group(process.pid) : std::string());
-  json.texts("ancestors", ancestors(parent));
+  json.texts("ancestors", {process.lineage.begin() + 1, process.lineage.end()});
   json.text("session", process.certain ? run_session(process.pid) : std::string());
   json.boolean("certain", process.certain);
   return json.finish();
@@ -67,6 +71,7 @@ struct Writers::Impl {
 
   using Key = std::tuple<pid_t, uint32_t, uint32_t>;  // pid, uid, gid
 
+  std::shared_ptr<const Process> find(uint32_t tid, uint32_t uid, uint32_t gid);
   std::shared_ptr<const Process> look(uint32_t tid, uint32_t uid, uint32_t gid, bool& lasting);
   std::shared_ptr<const Process> known(const Key& key);
   void remember(const Key& key, std::shared_ptr<const Process> process);
@@ -77,32 +82,57 @@ struct Writers::Impl {
   Mutex mutex;
   std::map<Key, std::shared_ptr<const Process>> processes GUARDED_BY(mutex);
   std::deque<Key> oldest_first GUARDED_BY(mutex);
+  std::atomic<bool> blocking{false};
+  std::set<std::string> blocked GUARDED_BY(mutex);
 };
 
 Writers::Writers(journal::Recorder& recorder) : impl_(std::make_unique<Impl>(recorder)) {}
 Writers::~Writers() = default;
 
 uint64_t Writers::resolve(uint32_t tid, uint32_t uid, uint32_t gid) {
-  if (tid == 0) return 0;
-  Slot& slot = impl_->slots[tid % kSlots];
+  const std::shared_ptr<const Process> process = impl_->find(tid, uid, gid);
+  return process ? process->id : 0;
+}
+
+void Writers::block(std::set<std::string> families) {
+  const MutexLock lock(impl_->mutex);
+  impl_->blocking = !families.empty();
+  impl_->blocked = std::move(families);
+}
+
+bool Writers::refuses(uint32_t tid, uint32_t uid, uint32_t gid) {
+  if (!impl_->blocking.load(std::memory_order_relaxed)) return false;
+  const std::shared_ptr<const Process> process = impl_->find(tid, uid, gid);
+  if (!process || process->pid == getpid()) return false;
+  const MutexLock lock(impl_->mutex);
+  for (const std::string& one : process->lineage) {
+    if (impl_->blocked.contains(one)) return true;
+  }
+  return false;
+}
+
+// Null for pid 0, and when nothing could be recorded.
+std::shared_ptr<const Process> Writers::Impl::find(uint32_t tid, uint32_t uid, uint32_t gid) {
+  if (tid == 0) return nullptr;
+  Slot& slot = slots[tid % kSlots];
   const MutexLock lock(slot.mutex);
   const Clock::time_point now = Clock::now();
   const bool same = slot.tid == tid && slot.uid == uid && slot.gid == gid && slot.process;
   if (same && now - slot.looked < kReuse) {
     const bool moment_ago = now - slot.asked < kExec;
     slot.asked = now;
-    if (moment_ago || slot.process->program.still_runs()) return slot.process->id;
+    if (moment_ago || slot.process->program.still_runs()) return slot.process;
   }
 
   bool lasting = false;
-  const std::shared_ptr<const Process> process = impl_->look(tid, uid, gid, lasting);
-  if (!process) return 0;
+  const std::shared_ptr<const Process> process = look(tid, uid, gid, lasting);
+  if (!process) return nullptr;
   slot.tid = lasting ? tid : 0;
   slot.uid = uid;
   slot.gid = gid;
   slot.looked = slot.asked = now;
   slot.process = process;
-  return process->id;
+  return process;
 }
 
 // lasting: an exec will be noticed, so that the answer may be kept. Null when nothing could be recorded.
@@ -149,6 +179,8 @@ void Writers::Impl::remember(const Key& key, std::shared_ptr<const Process> proc
 }
 
 bool Writers::Impl::record(Process& process, pid_t parent, uint32_t uid, uint32_t gid) {
+  process.lineage = ancestors(parent);
+  process.lineage.insert(process.lineage.begin(), std::to_string(process.pid) + ":" + std::to_string(process.start));
   const std::string payload = describe(process, parent, uid, gid);
   const auto reservation = recorder.reserve(payload.size());
   if (!reservation.ok()) return false;

@@ -127,7 +127,7 @@ async function watch(scope: Scope, tree: MountedTree): Promise<(LogRow | Recover
   const open = await openTree({ path: tree.tree });
   const stop = new AbortController();
   const seen: (LogRow | RecoveryRow)[] = [];
-  const watching = (async () => { for await (const row of open.call('watch', {}, stop.signal)) seen.push(row); })();
+  const watching = (async () => { for await (const row of open.call('watch', {}, stop.signal)) if (!('type' in row) || row.type !== 'alarm') seen.push(row); })();
   scope.defer(async () => {
     stop.abort();
     await watching;

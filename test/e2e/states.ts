@@ -1,11 +1,16 @@
 /** Points that make themselves, on a mounted tree: found again by their reason, and the state that they name is exact. */
 import test from 'ava';
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { PointRow } from '../../lib/index.js';
 import { noteRestart } from '../../lib/daemon/sessions.js';
-import { mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
+import { startOptions } from '../../lib/daemon/start.js';
+import { History } from '../../lib/history/history.js';
+import { native } from '../../lib/native.js';
+import { cli, mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
 import { must, shell, sleep, until } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 
@@ -96,4 +101,77 @@ test('a start of the machine since the last mount is two points', async (t) => {
   t.deepEqual(appended, []);
   await noteRestart([mount(50, 'b'), mount(1, 'a')], 'c', place);
   t.deepEqual(appended.map(({ kind, at, at_time }) => [kind, at, at_time]), [['shutdown', 89, '89'], ['boot', 90, '90']]);
+});
+
+test('what a mount is for is the name of its point, and its words are kept with both ends', async (t) => {
+  await scoped(async (scope) => {
+    const tree = await mountSettled(scope, { where: 'memory', args: ['--purpose', 'cad  plans', '--tag', 'fast', '--tag', 'ann'] });
+    const file = path.join(tree.tree, 'plan');
+    fs.writeFileSync(file, 'one');
+    await tree.unmount();
+    fs.writeFileSync(file, 'two, while nobody looked');
+    await rewind(['mount', tree.tree, '--store', tree.store]);
+    t.like((await points(tree, '--state', 'mount'))[0], { name: 'cad plans', tags: ['fast', 'ann'] });
+    t.like((await points(tree, '--state', 'unmount'))[0], { note: 'unmount: cad plans', tags: ['fast', 'ann'] });
+    t.regex(await tree.rewind('points'), /cad plans {2}\[fast, ann\]/);
+    t.is((await tree.rewind('ls', '--at', 'cad plans')).trim(), '');
+    t.is(await tree.rewind('cat', file, '--at', 'last-unmount'), 'one');
+    await tree.rewind('rollback', '--to', 'cad plans', '--yes');
+    t.deepEqual(fs.readdirSync(tree.tree), []);
+    const refused = await rewind(['mount', scope.temporary('memory'), '--purpose', '10m']);
+    t.is(refused.code, 2);
+    t.regex(refused.stderr, /"10m" cannot be the purpose of a mount/);
+  });
+});
+
+test('what cannot be asked for again is no purpose', (t) => {
+  for (const purpose of ['', '   ', 'now', 'yesterday 17:00', '#12', 'a/b', 'before:x', 'last-mount', 'a\u0007', 'x'.repeat(129)]) t.throws(() => startOptions(purpose, []), { code: 'ERR_POINT_NAME' }, purpose);
+  for (const tag of ['', 'a b', '-x', 'a/b']) t.throws(() => startOptions(undefined, [tag]), { code: 'ERR_USAGE' }, tag);
+  t.deepEqual(startOptions(' nightly\tbuild 7 ', ['a:b']), { purpose: 'nightly build 7', tags: ['a:b'] });
+});
+
+for (const [how, stop] of [['unmount', (tree: MountedTree) => tree.unmount()], ['SIGTERM', async (tree: MountedTree) => {
+  process.kill(tree.daemon, 'SIGTERM');
+  await until('the daemon has ended', () => !fs.existsSync(`/proc/${tree.daemon}`));
+}]] as const) {
+  test(`a stop by ${how} is a complete point: history has all of it, and the state that it names is the directory`, async (t) => {
+    await scoped(async (scope) => {
+      const tree = await mountSettled(scope, { where: 'memory' });
+      const writing = shell('i=0; while printf %08d $i >> log && cp log copy-$((i % 50)); do i=$((i + 1)); done', { cwd: tree.tree }).catch(() => null);
+      await sleep(1500);
+      await shell('for i in $(seq 300); do head -c 20000 /dev/urandom > big-$i; done', { cwd: tree.tree });
+      await (how === 'unmount' ? rewind(['unmount', '--lazy', tree.tree]).then(() => until('the daemon has ended', () => !fs.existsSync(`/proc/${tree.daemon}`))) : stop(tree));
+      await writing;
+      const { id } = JSON.parse(fs.readFileSync(path.join(tree.store, 'store.json'), 'utf8')) as { id: string };
+      const history = await History.open(path.join(tree.store, 'history'), { storeId: Buffer.from(id, 'hex') });
+      const journal = new native.Journal({ directory: path.join(tree.store, 'journal'), storeId: Buffer.from(id, 'hex'), nextSeq: history.watermark() + 1, readOnly: true });
+      const { lastSeq } = await journal.open();
+      t.is(lastSeq, history.watermark());
+      await journal.close();
+      await history.close();
+      const into = path.join(scope.temporary('memory'), 'copy');
+      await must(process.execPath, [cli, 'restore', '', '--store', tree.store, '--at', 'last-unmount', '--into', into]);
+      t.is(listing(into), listing(tree.tree));
+    });
+  });
+}
+
+test('changes by a process that is connected with whom a rule names have a point before them', async (t) => {
+  await scoped(async (scope) => {
+    const tree = await mountSettled(scope, { where: 'memory' });
+    const server = createServer((socket) => socket.end('update')).listen(0, '127.0.0.1');
+    scope.defer(() => void server.close());
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await setPolicy(tree, `[[point]]\nname = "site"\nhost = "localhost"\nport = ${port}\nwithin = "1s"\n`);
+    fs.writeFileSync(path.join(tree.tree, 'mine'), 'one');
+    await sleep(1500);
+    t.deepEqual(await points(tree, '--state', 'connection'), []);
+    await shell(`exec 3<>/dev/tcp/127.0.0.1/${port}; cat <&3 > fetched; sleep 3; echo more > mine`, { cwd: tree.tree });
+    await until('it has its point', async () => (await points(tree, '--state', 'connection')).length === 1);
+    t.regex((await points(tree, '--state', 'connection'))[0]!.note, new RegExp(`^bash .*with 127\\.0\\.0\\.1:${port}$`));
+    t.deepEqual((await tree.rewind('ls', '--at', 'before:site')).trim().split('\n').length, 1);
+    await tree.rewind('rollback', '--to', 'before:site', '--yes');
+    t.deepEqual([fs.readdirSync(tree.tree), fs.readFileSync(path.join(tree.tree, 'mine'), 'utf8')], [['mine'], 'one']);
+  });
 });

@@ -19,7 +19,7 @@ test('a program opens a tree, looks at its past, plans and rolls back, and watch
   t.is(await tree.place(file), 'dir/f');
   const stop = new AbortController();
   const watched: LogRow[] = [];
-  const watching = (async () => { for await (const row of tree.watch(stop.signal)) watched.push(row); })();
+  const watching = (async () => { for await (const row of tree.watch(stop.signal)) if ('path' in row) watched.push(row); })();
   fs.writeFileSync(file, 'one');
   const point = await tree.mark('first', 'for the test');
   fs.writeFileSync(file, 'two');

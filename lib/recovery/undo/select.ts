@@ -7,6 +7,7 @@ import { RewindError } from '../../errors.js';
 import type { HistoryReader } from '../../history/reader.js';
 import type { Change, NodeId, Seq, Writer } from '../../history/types.js';
 import { safeForTerminal } from '../../paths.js';
+import { compileProgramGlob } from '../../program.js';
 import { operationsOf, type Operation } from '../operations.js';
 import { slotKey, touchedBetween } from '../places.js';
 import { TEMPORARY } from '../plan/placer.js';
@@ -19,7 +20,7 @@ export interface Selection {
   family?: number;
   /** Of `family`: the one that began then, of processes that had the same number. */
   start?: number;
-  /** Executable: a glob of its name, or of its path when it holds a slash. */
+  /** Program, by a pattern (lib/program.ts). */
   exe?: string;
   /** Id or name of a run. */
   session?: string;
@@ -57,7 +58,7 @@ export async function select(history: HistoryReader, selection: Selection): Prom
   if (selection.family !== undefined) writers = familyOf(writers, selection.family, selection.start);
   if (session !== null) writers = ofSession(writers, session);
   if (selection.uid !== undefined) writers = writers.filter(({ uid }) => uid === selection.uid);
-  if (selection.exe !== undefined) writers = writers.filter(({ exe }) => globOf(selection.exe as string).test(selection.exe?.includes('/') === true ? exe : exe.split('/').at(-1) as string));
+  if (selection.exe !== undefined) writers = writers.filter(compileProgramGlob(selection.exe));
   const appliers = new Set(operations.map(({ detail }) => detail.applier));
   if (selection.writer === undefined && selection.family === undefined) writers = writers.filter((writer) => !appliers.has(idOf(writer)));
   if (writers.length === 0) throw new RewindError('ERR_WRITER_UNKNOWN', `Nobody who is ${describe(selection)} ever changed this tree`, '`rewind log` shows who changed what.');
@@ -150,11 +151,6 @@ function sessionOf(operations: readonly Operation[], everyone: readonly Writer[]
   if (run) return run.detail.session as string;
   if (ofSession(everyone, named).length > 0) return named;
   throw new RewindError('ERR_SESSION_UNKNOWN', `No run has the id or name ${safeForTerminal(named)}`, '`rewind op log` lists runs with theirs.');
-}
-
-function globOf(pattern: string): RegExp {
-  const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.');
-  return new RegExp(`^${escaped}$`, 's');
 }
 
 /** A selection in words. */

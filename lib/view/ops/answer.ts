@@ -9,4 +9,4 @@ export type Answer = Buffer | number;
 /** One operation: what is asked of which object. `grants` notes what the kernel will have to forget. */
 export type Operation = (view: View, place: Place, request: Request, grants: Grants) => Answer | Promise<Answer>;
 
-export const { EINTR, EINVAL, EIO, ENAMETOOLONG, ENODATA, ENOENT, ENOSYS, ENXIO, ERANGE, EROFS, ESTALE } = constants.errno;
+export const { EACCES, EINTR, EINVAL, EIO, ENAMETOOLONG, ENODATA, ENOENT, ENOSYS, ENXIO, ERANGE, EROFS, ESTALE } = constants.errno;

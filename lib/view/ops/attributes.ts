@@ -6,6 +6,7 @@ import { inoOf, syntheticIno, type Place, type Synthetic } from '../nodes.js';
 import { objectKey, type View } from '../view.js';
 import { FOREVER, S_IFDIR, S_IFMT, S_IFREG, type U64 } from '../wire.js';
 import { ENOENT, EINVAL, type Operation } from './answer.js';
+import { readable } from './data.js';
 
 /** Every path through the view asks for its root: so long a listing of points may be out of date. */
 const SYNTHETIC_SECONDS = 0.1;
@@ -56,7 +57,11 @@ export const statx: Operation = async (view, place) => {
   return status ? statxOut(status.attr, status.ino, status.seconds) : ENOENT;
 };
 
-export const readlink: Operation = (view, place) =>
-  place.kind === 'object' ? view.history.readlink(place.node, place.slot.seq) : EINVAL;
+export const readlink: Operation = (view, place) => {
+  if (place.kind !== 'object') return EINVAL;
+  const { slot, node } = place;
+  const target = () => view.history.readlink(node, slot.seq);
+  return slot.lens ? readable(slot.lens, node, target) : target();
+};
 
 export const statfs: Operation = () => statfsOut();

@@ -47,7 +47,9 @@ const listingKey = (place: Place): string =>
   place.kind === 'object' ? `${place.slot.index}:${objectKey(place.slot.seq, place.node)}` : place.directory.key;
 
 async function pastListing(view: View, slot: Slot, directory: NodeId): Promise<Listing> {
-  const names = await view.history.list(directory, slot.seq);
+  const all = await view.history.list(directory, slot.seq);
+  const there = await slot.lens?.shows(directory, all);
+  const names = there ? all.filter((_, i) => there[i]) : all;
   return {
     length: names.length,
     slot,

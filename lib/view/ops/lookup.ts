@@ -3,6 +3,7 @@ import { ROOT, type Name, type NodeId } from '../../history/types.js';
 import { nameAt } from '../decode.js';
 import { entryOut, noEntryOut } from '../encode.js';
 import { instantNamed } from '../instants.js';
+import type { ViewGroup } from '../lens.js';
 import { livesOf, versionName, versionsIn } from '../lives.js';
 import { inoOf, nodeidOf, syntheticNodeid, type Place, type Slot } from '../nodes.js';
 import { rememberSize, type Grants, type View } from '../view.js';
@@ -14,6 +15,8 @@ import { shown, syntheticStatus } from './attributes.js';
 export const PATHS = '~';
 /** What the slots of versions, which have no place in a past tree, are named. */
 const VERSIONS = '~';
+/** For how long the kernel may believe that a group is what it was. */
+const GROUP_SECONDS = 1;
 
 export const lookup: Operation = (view, place, request, grants) => {
   const name = nameAt(request.body, 0);
@@ -26,17 +29,28 @@ export const lookup: Operation = (view, place, request, grants) => {
 async function inThePast(view: View, place: Extract<Place, { kind: 'object' }>, name: Name, grants: Grants): Promise<Answer> {
   const found = await view.history.lookup(place.node, name, place.slot.seq);
   if (!found) return noEntryOut(FOREVER);
+  const { lens } = place.slot;
+  if (lens && !(await lens.shows(place.node, [{ name, node: found.node }]))[0]) return noEntryOut(FOREVER);
   grants.add(view.nodes.hold(place.slot));
   return object(view, place.slot, found.node, FOREVER);
 }
 
 async function inRoot(view: View, name: Name, grants: Grants): Promise<Answer> {
   if (name === PATHS) return pathDirectory(view, [], grants);
-  const instant = await instantNamed(view, name);
+  const { group, instant: expression } = throughGroup(view, name);
+  const instant = group === undefined ? null : await instantNamed(view, expression);
   if (!instant) return ENOENT;
-  const slot = view.holdSlot(name, instant.seq);
+  const slot = view.holdSlot(name, instant.seq, group);
   grants.add(slot);
-  return object(view, slot, ROOT, instant.seconds);
+  return object(view, slot, ROOT, group ? Math.min(instant.seconds, GROUP_SECONDS) : instant.seconds);
+}
+
+/** `%NAME@TIME`: the instant as that group shows it; undefined: there is no such group. */
+function throughGroup(view: View, name: Name): { group: ViewGroup | null | undefined; instant: Name } {
+  const parts = /^%([^@]+)(@.*)$/s.exec(name);
+  if (!parts) return { group: null, instant: name };
+  const group = view.source.group?.(Buffer.from(parts[1]!, 'latin1').toString('utf8'));
+  return { group: group ?? undefined, instant: parts[2]! };
 }
 
 async function inPath(view: View, path: readonly Name[], name: Name, grants: Grants): Promise<Answer> {

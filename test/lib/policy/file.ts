@@ -6,7 +6,7 @@ import { DEFAULT_RECOVERY, RecoveryPolicy } from '../../../lib/policy/recovery.j
 import { DEFAULT_TRIPS } from '../../../lib/policy/trips.js';
 
 test('an empty file is the defaults', (t) => {
-  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS });
+  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [] });
 });
 
 test('rules come after the defaults, in the order of the file, each with its line', (t) => {
@@ -47,8 +47,14 @@ test('a wrong file is refused with file, line and reason', (t) => {
     [`${rule}capture = "none"\n\n[[rule]]\ncapture = "none"`, /^p:5: the rule has no match/], ['[[rule]]\ncapture = "none"\nmatch = []', /^p:3: match lists no pattern/],
     ['[[rule]]\ncapture = "none"\nmatch = ["a", 1]', /^p:3: match is a pattern or/], ['[[rule]]\ncapture = "none"\nmatch = "[a"', /^p:3: "\[a": the set/],
     ['[trip]\ndeletion = -1', /^p:2: deletion is a number/], ['[trip]\nwithin = 3', /^p:2: within is 3/], ['[trip]\nfire = 1', /^p:2: "fire" is not known/], ['[trip]\nhook = ""', /^p:2: hook/],
+    ['[trip]\nblock = "yes"', /^p:2: block is "yes": true, false or a list of "deletion"/], ['[trip]\nblock = ["fire"]', /^p:2: block is \["fire"\]/],
+    ['[group]\nname = "a"', /^p:1: groups are written \[\[group\]\]/], ['[[group]]\ninclude = "a"', /^p:1: the group has no name/], ['[[group]]\nname = "a b"\ninclude = "a"', /^p:2: the group has no name/],
+    ['[[group]]\nname = "a"', /^p:1: the group has no include/], ['[[group]]\nname = "a"\ninclude = []', /^p:3: include lists no pattern/], ['[[group]]\nname = "a"\ninclude = "a"\nexclude = ["["]', /^p:4: "\[": the set/],
+    ['[[group]]\nname = "a"\ninclude = "a"\nexclude = 1', /^p:4: exclude is a pattern or/], ['[[group]]\nname = "a"\ninclude = "a"\nevery = 5', /^p:4: every is 5/],
+    ['[[group]]\nname = "a"\ninclude = "a"\nview = "all"', /^p:4: view is "all": "members" or "names"/], ['[[group]]\nname = "a"\ninclude = "a"\nmatch = "b"', /^p:4: "match" is not known in a group/],
+    ['[[group]]\nname = "a"\ninclude = "a"\n[[group]]\nname = "a"\ninclude = "b"', /^p:5: there is a group "a" already/], ['group = [1]', /^p:1: a group is a table/],
     ['\n[points]\nevery = "often"', /^p:3: every is "often"/], [`${rule}capture = "none"\n[[point]]\nname = "a"\nmatch = "["`, /^p:6: "\["/],
-    ['[[point]]\nname = "a"\nexe = "x"\n[[point]]\nname = "b"\nexe = 1', /^p:6: exe is the name/], ['[[point]]\nmatch = "a"\n', /^p:1: the point has no name/],
+    ['[[point]]\nname = "a"\nexe = "x"\n[[point]]\nname = "b"\nexe = 1', /^p:6: exe is a pattern/], ['[[point]]\nmatch = "a"\n', /^p:1: the point has no name/],
     [`${rule}recover = "always"`, /^p:3: recover is "always": "manual", "notified" or "automatic"/], [`${rule}capture = "none"\nrecover = "automatic"`, /^p:4: what is not captured/],
     [`${rule}capture = "none"\nretries = 2`, /^p:4: retries says nothing without recover/], [`${rule}recover = "automatic"\nretries = 0`, /^p:4: retries is a whole number from 1 to 100/],
     [`${rule}recover = "notified"\ntimeout = 5`, /^p:4: timeout is 5: a time like "10s"/], [`${rule}recover = "notified"\ntimeout = "1h"`, /^p:4: timeout is "1h": at most "10m"/],
@@ -89,4 +95,19 @@ paused = true
   t.is(policy.rule(Buffer.from('x/c'))?.retries, 7);
   t.is(policy.of(Buffer.from('zz')), DEFAULT_RECOVERY);
   t.deepEqual(policy.automatic.map(({ pattern }) => pattern), ['a', 'b', 'd']);
+});
+
+test('who is blocked is said by one word for all, or by name', (t) => {
+  t.deepEqual(parsePolicy('[trip]\nblock = true', 'p').trips.block, ['deletion', 'encryption', 'renaming']);
+  t.deepEqual(parsePolicy('[trip]\nblock = ["encryption"]', 'p').trips.block, ['encryption']);
+  t.deepEqual(parsePolicy('[trip]\nblock = false', 'p').trips.block, []);
+});
+
+test('a member is what an include names, with all below it, and no exclude does; a file may be in many groups', (t) => {
+  const { groups } = parsePolicy('[[group]]\nname = "src"\ninclude = ["/src/", "*.sql"]\nexclude = ["/src/gen/", "*.tmp"]\nevery = "5m"\nview = "names"\n[[group]]\nname = "sql"\ninclude = "*.sql"', 'p');
+  const memberships = (path: string, directory = false): string => groups.filter((group) => group.has(Buffer.from(path), directory)).map(({ name }) => name).join(' ');
+  t.deepEqual(['src/a', 'src/deep/b.tmp', 'src/gen/c', 'src/gen/d.sql', 'x.sql', 'deep/x.sql', 'other', ''].map((path) => memberships(path)), ['src', '', '', 'sql', 'src sql', 'src sql', '', '']);
+  t.deepEqual([memberships('src', true), memberships('src', false), memberships('src/gen', true)], ['src', '', '']);
+  t.like(groups[0], { everyMs: 300_000, view: 'names' });
+  t.like(groups[1], { everyMs: null, view: 'members' });
 });

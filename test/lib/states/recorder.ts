@@ -1,15 +1,17 @@
 /** Points that make themselves: before and after installations, before writes that matter, in intervals. */
 import test from 'ava';
 import type { Change, Writer } from '../../../lib/history/types.js';
+import { parsePolicy } from '../../../lib/policy/file.js';
 import { Lines } from '../../../lib/policy/lines.js';
 import { DEFAULT_POINTS, parsePoints, type PointRules } from '../../../lib/policy/points.js';
 import { DEFAULT_TRIPS } from '../../../lib/policy/trips.js';
 import { StateRecorder, type PointDraft } from '../../../lib/states/recorder.js';
+import type { Socket } from '../../../lib/states/connections.js';
 import type { ProcessId } from '../../../lib/states/processes.js';
 
 const S_IFREG = 0o100000;
 
-interface Made { recorder: StateRecorder; points: PointDraft[]; failures: unknown[]; change(writer: number, path: string, atS?: number): Change; pass(ms: number): void; ended: Set<number>; full(error: Error | null): void }
+interface Made { recorder: StateRecorder; points: PointDraft[]; failures: unknown[]; change(writer: number, path: string, atS?: number): Change; pass(ms: number): void; ended: Set<number>; full(error: Error | null): void; sockets: Socket[] }
 
 /** A recorder over writers 1.., each with a command and the pid of who started it; pid = 100 * writer. */
 function made(commands: Record<number, { argv: string; ppid?: number; exe?: string; uid?: number }>, rules: PointRules = DEFAULT_POINTS): Made {
@@ -20,6 +22,7 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
   let seq = 10;
   let nowMs = 0;
   let refusal: Error | null = null;
+  const sockets: Socket[] = [];
   const writerOf = (id: number): Writer | null => {
     const known = commands[id];
     if (!known) return null;
@@ -43,7 +46,9 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
       if (refusal) throw refusal;
       points.push(point);
     },
-    alarm: () => undefined,
+    pid: 1,
+    network: { sockets: async () => sockets, owners: async (inodes) => [...inodes].map((inode) => ({ inode, pid: Number(inode) })), lineage: async (pid) => [`${pid}:${pid / 100}`], command: async (pid) => `curl ${pid}`, addresses: async () => ['203.0.113.7'], now: () => nowMs },
+    alarm: async () => '',
     failed: (error) => failures.push(error),
     now: () => nowMs,
   }, rules, DEFAULT_TRIPS);
@@ -55,6 +60,7 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
     },
     pass: (ms) => { nowMs += ms; },
     full: (error) => { refusal = error; },
+    sockets,
   };
 }
 
@@ -111,6 +117,27 @@ test('a rule can ask for many writes in a short time: the point is before the fi
   t.deepEqual(points.map(({ name, at }) => [name, at]), [['flood', 11]]);
 });
 
+test('a connection that a rule names has a point before the first change of its family, whichever came first', async (t) => {
+  const { recorder, points, change, sockets, pass } = made({ 1: { argv: 'curl x' }, 2: { argv: 'vim' } }, rules({ point: [{ name: 'site', host: 'updates.example.org', port: 443, note: 'its updates' }] }));
+  sockets.push({ address: '203.0.113.7', port: 80, inode: '100' }, { address: '203.0.113.8', port: 443, inode: '200' });
+  recorder.changed([change(2, 'a', 1), change(1, 'b', 2), change(1, 'c', 3)]);
+  await recorder.tick();
+  t.deepEqual(points, []);
+  sockets.push({ address: '203.0.113.7', port: 443, inode: '100' });
+  pass(1000);
+  await recorder.tick();
+  t.deepEqual(points, [{ kind: 'connection', name: 'site', note: 'its updates: curl 100 [100] with 203.0.113.7:443', phase: 'before', at: 11 }]);
+  sockets.length = 0;
+  pass(50_000);
+  recorder.changed([change(1, 'd', 60), change(1, 'e', 130)]);
+  await recorder.tick();
+  t.deepEqual(points.map(({ at }) => at), [11, 14], 'it has just had one; a burst later it has one point more');
+  pass(70_000);
+  recorder.changed([change(1, 'f', 300)]);
+  await recorder.tick();
+  t.is(points.length, 2, 'no longer');
+});
+
 test('intervals make a point only when something changed since the last one of any kind', async (t) => {
   const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '10m' } }));
   pass(600_000);
@@ -139,6 +166,27 @@ test('a point that cannot be made is reported, and the next one is made', async 
   t.deepEqual(points.map(({ at }) => at), [11]);
 });
 
+test('a group with a schedule has a point when a member changed, and only then', async (t) => {
+  const [group] = parsePolicy('[[group]]\nname = "sql"\ninclude = "*.sql"\nevery = "10s"\nnote = "tables"', 'p').groups;
+  const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } });
+  recorder.setRules(DEFAULT_POINTS, DEFAULT_TRIPS, [group!]);
+  recorder.changed([change(1, 'a.c')]);
+  pass(10_000);
+  await recorder.tick();
+  t.deepEqual(points, []);
+  recorder.changed([change(1, 'a.sql')]);
+  recorder.setRules(DEFAULT_POINTS, DEFAULT_TRIPS, [group!]);
+  await recorder.tick();
+  t.deepEqual(points, [{ kind: 'interval', name: 'sql', note: 'tables', phase: 'after', at: 12 }]);
+  recorder.changed([change(1, 'a.sql')]);
+  pass(9000);
+  await recorder.tick();
+  t.is(points.length, 1);
+  pass(1000);
+  await recorder.tick();
+  t.is(points.length, 2);
+});
+
 const WRONG: [text: { points?: unknown; point?: unknown }, says: RegExp][] = [
   [{ points: [] }, /points is a table/],
   [{ points: { evry: '1m' } }, /"evry" is not known/],
@@ -148,11 +196,18 @@ const WRONG: [text: { points?: unknown; point?: unknown }, says: RegExp][] = [
   [{ point: {} }, /two brackets/],
   [{ point: [{ match: 'a' }] }, /has no name/],
   [{ point: [{ name: 'a b', match: 'a' }] }, /has no name/],
-  [{ point: [{ name: 'a' }] }, /neither match nor exe nor user/],
+  [{ point: [{ name: 'a' }] }, /neither match nor exe nor user nor host nor port/],
+  [{ point: [{ name: 'a', host: [] }] }, /the list is empty/],
+  [{ point: [{ name: 'a', host: '1.2.3' }] }, /"1.2.3" is no host/],
+  [{ point: [{ name: 'a', host: '1.2.3.4/33' }] }, /"1.2.3.4\/33" is no host/],
+  [{ point: [{ name: 'a', host: 'a b' }] }, /"a b" is no host/],
+  [{ point: [{ name: 'a', port: 0 }] }, /0 is no port/],
+  [{ point: [{ name: 'a', port: '443' }] }, /"443" is no port/],
   [{ point: [{ name: 'a', match: [] }] }, /lists no pattern/],
   [{ point: [{ name: 'a', match: '[' }] }, /has no "\]"/],
   [{ point: [{ name: 'a', user: 'root' }] }, /number of a user/],
-  [{ point: [{ name: 'a', exe: 5 }] }, /name of a program/],
+  [{ point: [{ name: 'a', exe: 5 }] }, /pattern for programs/],
+  [{ point: [{ name: 'a', exe: '[a' }] }, /the set \[a has no/],
   [{ point: [{ name: 'a', exe: 'x', count: 0 }] }, /count is a whole number/],
   [{ point: [{ name: 'a', exe: 'x', within: 5 }] }, /within is 5/],
   [{ point: [{ name: 'a', exe: 'x', note: 1 }] }, /note is a text/],

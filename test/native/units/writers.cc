@@ -158,6 +158,25 @@ TEST("a process that is gone is told as uncertain, with what the request said") 
   CHECK_EQ(writers.resolve(pid, 5, 6), gone);
 }
 
+TEST("a blocked family is refused, with what it started, and nobody else") {
+  MemoryRecorder recorder;
+  live::Writers writers(recorder);
+  Child one({"sleep", "1000"}), other({"sleep", "1000"});
+  const auto refused = [&](pid_t pid) { return writers.refuses(static_cast<uint32_t>(pid), 0, 0); };
+  const auto id = [](pid_t pid) { return std::to_string(pid) + ":" + std::to_string(live::start_time(pid)); };
+  CHECK(!refused(one.pid()));
+  writers.block({id(one.pid())});
+  CHECK(refused(one.pid()));
+  CHECK(!refused(other.pid()));
+  writers.block({id(getpid())});
+  CHECK(refused(one.pid()) && refused(other.pid()));
+  CHECK(!refused(getpid()));
+  writers.block({std::to_string(one.pid()) + ":1"});
+  CHECK(!refused(one.pid()));
+  writers.block({});
+  CHECK(!refused(other.pid()));
+}
+
 TEST("no thread is writer 0, and what cannot be recorded is not remembered") {
   MemoryRecorder recorder;
   live::Writers writers(recorder);

@@ -3,9 +3,9 @@
  * is that byte, `?` is one character or one byte that belongs to none); newlines are characters like others; matching
  * takes at most the product of both lengths, whatever the pattern.
  */
-import { RewindError } from '../errors.js';
-import type { Name } from '../history/types.js';
-import { parseName, safeForTerminal } from '../paths.js';
+import { RewindError } from './errors.js';
+import type { Name } from './history/types.js';
+import { parseName, safeForTerminal } from './paths.js';
 
 /** Does a path, given by its names from the root, match? */
 export interface PathGlob {
@@ -34,12 +34,6 @@ export function compileGlob(pattern: string): PathGlob {
   const last = parts.at(-1) as Part;
   const mayEnd = (name: Name): boolean => last === null || match(last, pointsOf(name), fits);
   return { mayEnd, matches: whole ? (path) => match(parts.map((part) => part ?? '*'), path.map(pointsOf), nameFits) : (path) => path.length > 0 && mayEnd(path.at(-1) as Name) };
-}
-
-/** A pattern for programs: on the whole path of the executable when it has a slash, else on its last name. */
-export function compileProgramGlob(pattern: string): (exe: string) => boolean {
-  const glob = compileGlob(pattern);
-  return (exe) => glob.matches(Buffer.from(exe, 'utf8').toString('latin1').split('/').filter((name) => name !== ''));
 }
 
 function bad(pattern: string, why: string): RewindError {

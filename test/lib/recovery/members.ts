@@ -1,0 +1,86 @@
+/** Properties: differences and copies of a set of files are those of its members, wherever they lay, and of nothing else. */
+import test from 'ava';
+import type { HistoryReader } from '../../../lib/history/reader.js';
+import type { Name, Seq } from '../../../lib/history/types.js';
+import { showPath } from '../../../lib/paths.js';
+import { parsePolicy } from '../../../lib/policy/file.js';
+import { isDir } from '../../../lib/recovery/compare.js';
+import { diffMembers, memberTree, type Members } from '../../../lib/recovery/members.js';
+import { dump } from '../../helpers/dump.js';
+import { ModelTree } from '../../helpers/model-tree.js';
+import { randomChange } from '../../helpers/random-changes.js';
+import { freshSeed, Random } from '../../helpers/random.js';
+
+const RUNS = 150;
+
+/** include, exclude */
+const SETS: [include: string, exclude: string][] = [
+  ['["a"]', '[]'], ['["/a/", "/b/"]', '["c"]'], ['["*"]', '["/a/b", "d*"]'], ['["c", "e f"]', '[]'], ['["/a/b/", "b/c"]', '["/a/b/a"]'],
+];
+
+function membersOf([include, exclude]: [string, string]): Members {
+  const [group] = parsePolicy(`[[group]]\nname = "g"\ninclude = ${include}\nexclude = ${exclude}\n`, 'p').groups;
+  return (path, directory) => group!.has(Buffer.from(path.join('/'), 'latin1'), directory);
+}
+
+/** What is no directory, by path: in the set, or not in it. */
+async function files(history: HistoryReader, at: Seq, members: Members, wanted: boolean): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const lines = new Map((await dump(history, at)).map((line) => [line.slice(0, line.indexOf(' | ')), line]));
+  const visit = async (path: Name[]): Promise<void> => {
+    const node = (await history.resolve(path, at))!;
+    for (const { name, node: child } of await history.list(node, at)) {
+      const here = [...path, name];
+      const attr = await history.attr(child, at);
+      if (attr && isDir(attr)) await visit(here);
+      else if (members(here, false) === wanted) found.set(here.join('/'), lines.get(showPath(here))!);
+    }
+  };
+  await visit([]);
+  return found;
+}
+
+function grown(random: Random): ModelTree {
+  const tree = new ModelTree();
+  for (let i = random.between(50, 400); i > 0; i--) {
+    const op = randomChange(random);
+    if (op.op !== 'link') tree.do(op);
+  }
+  return tree;
+}
+
+test('every member that differs is named, and nothing else', async (t) => {
+  const base = freshSeed();
+  t.log(`REWIND_SEED=${base}`);
+  for (let run = 0; run < RUNS; run++) {
+    const random = new Random(base + run);
+    const tree = grown(random);
+    const to = tree.seq;
+    const from = random.between(1, to);
+    const set = random.pick(SETS);
+    const members = membersOf(set);
+    const label = `seed ${base + run}: ${set.join(' without ')}, #${from} to #${to}`;
+    const told: string[] = [];
+    for await (const { path, from: was, fromAttr, toAttr } of diffMembers(tree.history, from, to, members)) {
+      const ours = (toAttr && members(path, isDir(toAttr))) || (fromAttr && members(was ?? path, isDir(fromAttr)));
+      t.true(ours, `${label}: ${path.join('/')} is no member`);
+      told.push(path.join('/'), ...was ? [was.join('/')] : []);
+    }
+    const isTold = (path: string): boolean => told.some((one) => path === one || path.startsWith(`${one}/`));
+    const [then, present] = [await files(tree.history, from, members, true), await files(tree.history, to, members, true)];
+    for (const path of new Set([...then.keys(), ...present.keys()])) {
+      if (then.has(path) !== present.has(path)) t.true(isTold(path), `${label}: ${path} is missing`);
+    }
+  }
+});
+
+test('a copy holds the members and the directories that lead to them', async (t) => {
+  const tree = new ModelTree();
+  const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
+  for (const path of ['src', 'src/x', 'src/empty', 'lib']) tree.do({ op: 'mkdir', path: bytes(path), mode: 0o755 });
+  for (const path of ['src/x/a.sql', 'src/x/b.c', 'src/c.sql', 'lib/d.c']) tree.do({ op: 'create', path: bytes(path), mode: 0o644 });
+  t.deepEqual([...await memberTree(tree.history, [], tree.seq, membersOf(['["*.sql"]', '[]']))].sort(), ['', 'src', 'src/c.sql', 'src/x', 'src/x/a.sql']);
+  t.deepEqual([...await memberTree(tree.history, ['src', 'x'], tree.seq, membersOf(['["*.sql"]', '[]']))].sort(), ['src/x', 'src/x/a.sql']);
+  t.deepEqual([...await memberTree(tree.history, ['src'], tree.seq, membersOf(['["/src/"]', '["*.sql"]']))].sort(), ['src', 'src/empty', 'src/x', 'src/x/b.c']);
+  t.deepEqual([...await memberTree(tree.history, ['lib'], tree.seq, membersOf(['["*.sql"]', '[]']))], []);
+});
