@@ -5,11 +5,13 @@
  */
 import type { Capture } from '../policy/file.js';
 import type { Recover } from '../policy/recovery.js';
-import type { Alarm } from '../policy/trips.js';
+import type { AlarmRow, BlockRow } from './alarms.js';
 import type { BaselineProgress, EngineStats } from '../native.js';
 import type { Marker, PointKind, PointPhase } from '../history/types.js';
 import type { OperationKind } from '../recovery/operations.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
+
+export type { AlarmRow, BlockRow };
 
 /** A time as a person wrote it, with what is needed to read it as they meant it. */
 export interface TimeArgs {
@@ -181,33 +183,6 @@ export interface StatusRow {
   blocked: BlockRow[];
   /** What is not captured at each write, and why the policy file is not in force if it is not. */
   policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };
-}
-
-/** A writer, with all that it started, that may change nothing until it is released. */
-export interface BlockRow {
-  pid: number;
-  command: string;
-  alarm: Alarm;
-  /** Files, and the seq of the first change of it. */
-  count: number;
-  first_seq: number;
-  since: string;
-  /** Does the process still run? What it started may, even when it does not. */
-  running: boolean;
-}
-
-/** Something destroys work in bulk (`watch`). */
-export interface AlarmRow {
-  type: 'alarm';
-  alarm: Alarm;
-  /** The first change of it: the state before it is `before:alarm`. */
-  first_seq: number;
-  count: number;
-  time: string;
-  command: string;
-  writer: WriterRow;
-  /** Is that writer blocked now? */
-  blocked: boolean;
 }
 
 /** The policy in force. */
