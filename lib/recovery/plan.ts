@@ -9,7 +9,7 @@ import type { Name, NodeId, Seq } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import { compareObjects, differs, hasNoContent, isDir, isFile, noDifference, xattrsOf, type At } from './compare.js';
 import { neverExisted } from './nearest.js';
-import { touchedBetween } from './places.js';
+import { slotKey, touchedBetween } from './places.js';
 import { Remembered } from './remembered.js';
 import { changedAttributes, type Owner } from './plan/attributes.js';
 import { Gathering } from './plan/gather.js';
@@ -39,6 +39,8 @@ interface Draft {
   instants: Instants;
   scope: Scope;
   gathering: Gathering;
+  /** Names that objects have now and shall not have. */
+  vacated: ReadonlySet<string>;
   placer: Placer;
   lentBefore: ReadonlyMap<NodeId, number>;
   ops: PlanOp[];
@@ -64,7 +66,8 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
   await gathering.run(touched);
   const left = await leaveUncaptured(gathering.placements, gathering.vacancies, instants);
   const placer = new Placer(instants, (node) => gathering.liveThing(node), (thing) => scope.slots(thing.node, 'now'), gathering.vacancies);
-  const draft: Draft = { instants, scope, gathering, placer, lentBefore: options.lent ?? new Map(), ops: [], bytes: 0, entries: new Map(), unchanged: 0 };
+  const vacated = new Set(gathering.vacancies.map(({ parent, name }) => slotKey(parent.node, name)));
+  const draft: Draft = { instants, scope, gathering, vacated, placer, lentBefore: options.lent ?? new Map(), ops: [], bytes: 0, entries: new Map(), unchanged: 0 };
   await nameEntries(draft);
   const lent = await lendModes(draft);
   await placer.run(gathering.placements);
@@ -209,12 +212,15 @@ function tell(draft: Draft, path: string, what: DiffWhat, bytes: number, directo
 }
 
 /** Where an object that stays lies when all names are as they were. */
-async function finalPath({ scope, gathering, placer }: Draft, thing: Thing): Promise<string | null> {
+async function finalPath({ scope, gathering, placer, vacated }: Draft, thing: Thing): Promise<string | null> {
   if (thing.isDir) return placer.pathOf(thing);
-  const [slot] = await scope.slots(thing.was, 'then');
-  if (!slot) return null;
-  const parent = await gathering.parentFor(slot.parent);
-  return joinPath(await placer.pathOf(parent), slot.name);
+  const place = thing.placement ?? await keptPlace();
+  return place && joinPath(await placer.pathOf(place.parent), place.name);
+
+  async function keptPlace(): Promise<{ parent: Thing; name: Name } | null> {
+    const slot = (await scope.slots(thing.node, 'now')).find(({ parent, name }) => !vacated.has(slotKey(parent, name)));
+    return slot ? { parent: await gathering.liveThing(slot.parent), name: slot.name } : null;
+  }
 }
 
 function countsOf(entries: PlanEntry[], unchanged: number): PlanCounts {

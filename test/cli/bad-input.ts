@@ -24,11 +24,11 @@ function failure(result: RunResult): Failure {
   return JSON.parse(line) as Failure;
 }
 
-/** The command fails so, says so in JSON, and prints no data (but the instant that a time was resolved to). */
+/** The command fails so, says so in JSON, and prints no data (but the instants that times were resolved to). */
 async function refused(args: string[], code: number, error: string, message: RegExp, options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Promise<Failure> {
   const result = await rewind([...args, '--json'], options);
   const found = failure(result);
-  if (result.code !== code || found.error !== error || !message.test(found.message) || found.message_type !== 'exit_error' || found.code !== code || /^(?!\{"type":"instant")./m.test(result.stdout)) {
+  if (result.code !== code || found.error !== error || !message.test(found.message) || found.message_type !== 'exit_error' || found.code !== code || /^(?!\{"type":"(instant|part)")./m.test(result.stdout)) {
     throw new Error(`rewind ${args.join(' ')}: exit ${result.code}, expected ${code} ${error} ${message}\n${result.stdout}\n${result.stderr}`);
   }
   return found;

@@ -60,12 +60,6 @@ export class Gathering {
     return (await this.twins.isKept(node)) ? this.liveThing(node) : this.freshThing(node, false);
   }
 
-  /** The directory that stands for `node` of then, also when it lies outside the scope. */
-  async parentFor(node: NodeId): Promise<Thing> {
-    const twin = this.twins.now.get(node);
-    return twin === undefined ? this.fresh.get(node) ?? this.liveThing(node) : this.liveThing(twin);
-  }
-
   private async keptDir(node: NodeId): Promise<boolean> {
     return await this.scope.within(node, 'then') && await this.scope.within(node, 'now') && this.twins.isKept(node);
   }

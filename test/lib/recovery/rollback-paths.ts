@@ -103,6 +103,21 @@ test('a rename between two named paths is taken back as a rename', async (t) => 
   t.deepEqual(plan.ops.filter((op) => op.op !== 'times').map((op) => op.op), ['rename']);
 });
 
+test('a file that comes back from another named path gets its content where it goes, wherever its directory of then lies', async (t) => {
+  const tree = new ModelTree();
+  tree.do({ op: 'mkdir', path: bytes('c'), mode: 0o755 });
+  tree.do({ op: 'create', path: bytes('c/d'), mode: 0o644 });
+  tree.do({ op: 'write', path: bytes('c/d'), offset: 0, data: bytes('then') });
+  const to = tree.seq;
+  tree.do({ op: 'rename', from: bytes('c/d'), path: bytes('b') });
+  tree.do({ op: 'write', path: bytes('b'), offset: 0, data: bytes('now, and longer') });
+  tree.do({ op: 'rename', from: bytes('c'), path: bytes('e') });
+  tree.do({ op: 'mkdir', path: bytes('c'), mode: 0o755 });
+  t.deepEqual(await rolledBack(tree, ['b', 'c/d'], to), ['.', 'c', 'c/d', 'e']);
+  const node = (await tree.history.resolve(['c', 'd'], tree.seq)) ?? 0;
+  t.is((await tree.history.read(node, 0, 100, tree.seq)).toString(), 'then');
+});
+
 test('a path that no instant has is refused, one that is neither then nor now needs nothing', async (t) => {
   const tree = makeTree();
   const to = tree.seq;
