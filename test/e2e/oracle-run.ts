@@ -1,4 +1,4 @@
-/** The oracle by hand: `node dist/test/e2e/oracle-run.js --steps 100000 --seed 7 [--where memory] [--objects 40]`. A seed does the same only with the same options: what is not given is as in oracle.ts. */
+/** The oracle by hand: `node dist/test/e2e/oracle-run.js --steps 100000 --seed 7 [--where memory] [--objects 40]`. A seed does the same only with the same options: what is not given is as in support/seeds.ts. */
 import { parseArgs } from 'node:util';
 import { freshSeed } from '../helpers/random.js';
 import { scoped } from '../helpers/scope.js';

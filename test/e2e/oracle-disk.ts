@@ -1,0 +1,4 @@
+/** The oracle on disk. */
+import { testSeeds } from './support/seeds.js';
+
+testSeeds('disk');
