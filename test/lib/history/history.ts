@@ -166,6 +166,25 @@ test('a writer is what its record says', async (t) => {
   });
 });
 
+test('a directory is listed at the cost of its names, however often they came and went', async (t) => {
+  await scoped(async (scope) => {
+    const lock = (born: number) => [{ ...create(1000 + born, 'lock'), attr: fileAttr(0, born) }, { kind: Kind.Unlink, ino: 1000 + born, parent: 100, name: 'lock', attr: { ...fileAttr(0, born), nlink: 0 }, parentAttr: directoryAttr }];
+    const churn = Array.from({ length: 1000 }, (_, i) => lock(i + 2)).flat();
+    const { history } = await filled(scope, numbered([MOUNT, create(101, 'a'), create(102, 'z'), ...churn, create(103, 'b'), ...churn, create(104, 'lock')]));
+    const scan = history.rocks.scan.bind(history.rocks);
+    let read = 0;
+    history.rocks.scan = async function* (...args) {
+      for await (const entry of scan(...args)) {
+        read++;
+        yield entry;
+      }
+    };
+    const names = async (seq: number): Promise<string> => (await history.list(ROOT, seq)).map(({ name }) => name).join(' ');
+    t.deepEqual([await names(3), await names(1000), await names(1001), await names(2004), await names(4004), await names(4005)], ['a z', 'a lock z', 'a z', 'a b z', 'a b z', 'a b lock z']);
+    t.true(read < 6 * 150, `${read} entries`);
+  });
+});
+
 test('the live entries are the root and every name of the newest tree, directories first', async (t) => {
   await scoped(async (scope) => {
     const scenario = new Scenario(new Random(8));
