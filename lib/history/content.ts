@@ -76,7 +76,8 @@ export class ContentReader {
     const searching = this.cuts(node, offset, seq);
     for (let block = first; block <= last; block += PARALLEL) {
       const count = Math.min(PARALLEL, last - block + 1);
-      const [cuts, layers] = await Promise.all([searching, this.layersOf(node, block, count, seq)]);
+      const blocks = Array.from({ length: count }, (_, i) => ({ node, block: block + i, seq }));
+      const [cuts, layers] = await Promise.all([searching, this.layersOfAll(blocks)]);
       const contents = await this.contents(layers.flat());
       layers.forEach((own, i) => lay(out, offset, block + i, own, cuts, contents));
     }
@@ -94,8 +95,12 @@ export class ContentReader {
     return found.map((one) => ({ ...one, contents }));
   }
 
-  private async layersOfAll(stretch: readonly Place[]): Promise<Layer[][]> {
-    const alone = ({ node, block, seq }: Place): Promise<Layer[]> => this.layers(node, block, seq);
+  /**
+   * The layers of blocks in the order of their keys. One scan over all of them: a seek costs more than passing a few entries
+   * that do not count. Where too many lie in its way, the blocks that are left are sought one by one.
+   */
+  private async layersOfAll(stretch: readonly WantedBlock[]): Promise<Layer[][]> {
+    const alone = ({ node, block, seq }: WantedBlock): Promise<Layer[]> => this.layers(node, block, seq);
     if (stretch.length === 1) return [await alone(stretch[0]!)];
     const all: Layer[][] = stretch.map(() => []);
     const [first, last] = [stretch[0]!, stretch.at(-1)!];
@@ -172,28 +177,6 @@ export class ContentReader {
     return cuts;
   }
 
-  /**
-   * The layers of `count` blocks from `first` on. One scan over all of them: a seek costs more than passing a few entries
-   * that do not count. Where too many lie in its way, the blocks that are left are sought one by one.
-   */
-  private async layersOf(node: NodeId, first: number, count: number, seq: Seq): Promise<Layer[][]> {
-    const all: Layer[][] = Array.from({ length: count }, () => []);
-    if (count === 1) return [await this.layers(node, first, seq)];
-    let passed = 0;
-    const range = { gte: blockKey(node, first, seq), lt: blockKey(node, first + count, Number.MAX_SAFE_INTEGER) };
-    for await (const { key, value } of this.rocks.scan('blocks', range, { capacity: count * 2 })) {
-      const index = getU64(key, 8) - first;
-      const since = seqInKey(key);
-      const own = all[index]!;
-      if (since <= seq && own.at(-1)?.full !== true) own.push(...layersIn(value, since, seq));
-      else if (++passed > count * PASSED_PER_BLOCK) {
-        const left = Array.from({ length: count - index }, (_, i) => this.layers(node, first + index + i, seq));
-        return [...all.slice(0, index), ...await Promise.all(left)];
-      }
-    }
-    return all;
-  }
-
   /** A block's entries at or before seq, newest first, down to the newest full one. */
   private async layers(node: NodeId, block: number, seq: Seq): Promise<Layer[]> {
     const layers: Layer[] = [];
@@ -228,7 +211,7 @@ export class ContentReader {
 const cutOf = (key: Buffer, value: Buffer): Cut => ({ seq: getInverse(key, 8), from: getU64(key, 16), to: getU64(value, 0) });
 
 /** Does a place come before this block, in the order of keys? */
-const isBefore = (place: Place, node: NodeId, block: number): boolean => place.node < node || (place.node === node && place.block < block);
+const isBefore = (place: WantedBlock, node: NodeId, block: number): boolean => place.node < node || (place.node === node && place.block < block);
 
 /** Blocks in the order of their keys, in stretches of different blocks whose objects are neighbours. */
 function stretchesOf(wanted: readonly WantedBlock[]): Place[][] {

@@ -16,9 +16,10 @@ export const read: Operation = (view, place, request) => {
   if (place.kind !== 'object') return EINVAL;
   const { slot, node } = place;
   const known = view.files.get(objectKey(slot.seq, node));
-  if (slot.lens) return readable(slot.lens, node, () => view.history.read(node, offset, Math.min(size, MAX_READ_BYTES), slot.seq, known?.size));
+  const content = (): Promise<Buffer> => view.history.read(node, offset, Math.min(size, MAX_READ_BYTES), slot.seq, known?.size);
+  if (slot.lens) return readable(slot.lens, node, content);
   if (offset === 0 && known?.among && size >= known.size) return view.ahead.content(known.among.siblings, known.among.index);
-  return view.history.read(node, offset, Math.min(size, MAX_READ_BYTES), slot.seq, known?.size);
+  return content();
 };
 
 /** The content of what is no member of the group that is looked at is not shown. */

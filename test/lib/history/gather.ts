@@ -5,7 +5,20 @@ import { History } from '../../../lib/history/history.js';
 import { extractRaw } from '../../helpers/extract.js';
 import { freshSeed, Random } from '../../helpers/random.js';
 import { Scenario } from '../../helpers/scenario.js';
-import { scoped } from '../../helpers/scope.js';
+import { scoped, type Scope } from '../../helpers/scope.js';
+
+/** History of a session of random steps. */
+async function recorded(scope: Scope, random: Random, steps: number): Promise<History> {
+  const scenario = new Scenario(random);
+  scenario.changeUnmounted(60);
+  scenario.mount();
+  for (let i = 0; i < steps; i++) scenario.step();
+  scenario.finishWalk();
+  const history = await History.open(`${scope.temporary('memory')}/history`);
+  scope.defer(() => history.close());
+  await extractRaw(history, scenario.records);
+  return history;
+}
 
 test('what is asked while others are answered is answered together; one alone at once', async (t) => {
   const batches: number[][] = [];
@@ -32,14 +45,7 @@ for (const seed of [1, 2, 3, freshSeed()]) {
   test(`blocks asked for together are those asked for alone (seed ${seed})`, async (t) => {
     await scoped(async (scope) => {
       const random = new Random(seed);
-      const scenario = new Scenario(random);
-      scenario.changeUnmounted(60);
-      scenario.mount();
-      for (let i = 0; i < 300; i++) scenario.step();
-      scenario.finishWalk();
-      const history = await History.open(`${scope.temporary('memory')}/history`);
-      scope.defer(() => history.close());
-      await extractRaw(history, scenario.records);
+      const history = await recorded(scope, random, 300);
       const last = history.watermark();
       const asked = Array.from({ length: 400 }, () => ({ node: random.between(1, 90), block: random.below(3), seq: random.chance(0.5) ? last : random.between(1, last) }));
       const alone: Buffer[] = [];
@@ -53,14 +59,7 @@ for (const seed of [1, 2, 3, freshSeed()]) {
 
 test('content that is broken is told to those who ask for it, not to their neighbours', async (t) => {
   await scoped(async (scope) => {
-    const scenario = new Scenario(new Random(5));
-    scenario.changeUnmounted(60);
-    scenario.mount();
-    for (let i = 0; i < 200; i++) scenario.step();
-    scenario.finishWalk();
-    const history = await History.open(`${scope.temporary('memory')}/history`);
-    scope.defer(() => history.close());
-    await extractRaw(history, scenario.records);
+    const history = await recorded(scope, new Random(5), 200);
     const batch = history.rocks.batch();
     let number = 0;
     for await (const { key } of history.rocks.scan('content', {})) if (number++ % 3 === 0) batch.put('content', key, Buffer.from([77]));
