@@ -239,8 +239,8 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'points', positionals: '', describe: 'The instants that have a name or a reason',
     arguments: {},
-    options: ['state', 'since', 'group-points', ...WHERE],
-    examples: [['rewind points', 'marks, mounts, installations, rollbacks ...'], ['rewind points --state install --since yesterday', 'what was installed, before and after']],
+    options: ['state', 'since', 'until', 'group-points', ...WHERE],
+    examples: [['rewind points', 'marks, mounts, installations, rollbacks ...'], ['rewind points --state install --since yesterday', 'what was installed, before and after'], ['rewind points --state shutdown --until 3d', 'the last of them is the time last-shutdown@3d']],
   },
   {
     name: 'mark', positionals: '<NAME>', describe: 'Name this instant',

@@ -41,3 +41,8 @@ export function compileProgramGlob(pattern: string): ProgramGlob {
   const fits = (path: string): boolean => glob.matches(Buffer.from(path, 'utf8').toString('latin1').split('/').filter((name) => name !== ''));
   return (writer) => fits(withoutMark(writer.exe) || (writer.argv[0] ?? '')) || (!pattern.includes('/') && fits(programOf(writer).name));
 }
+
+/** Is this writer one of these programs? */
+export function anyOf(programs: readonly ProgramGlob[]): ProgramGlob {
+  return (writer) => programs.some((program) => program(writer));
+}

@@ -84,7 +84,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     },
     yields: 'GrepRow',
   },
-  points: { describe: 'The instants that have a name or a reason, oldest first', args: { ...zone, kinds: may('string[]', 'Only of these kinds'), since: may('string', 'Only later ones'), group: may('string', 'Only those that this group has of its own') }, yields: 'PointRow' },
+  points: { describe: 'The instants that have a name or a reason, oldest first', args: { ...zone, kinds: may('string[]', 'Only of these kinds'), since: may('string', 'Only later ones'), until: may('string', 'Only earlier ones'), group: may('string', 'Only those that this group has of its own') }, yields: 'PointRow' },
   find: {
     describe: 'Names over all of history',
     args: { ...zone, ...path, ...stretch, pattern: must('string', 'A glob of the name, with a slash of the path'), deleted: may('boolean', 'Only what is gone'), type: may('string', '`f`, `d` or `l`') }, yields: 'FindRow',

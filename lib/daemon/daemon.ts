@@ -25,11 +25,11 @@ import { unmountForks } from './forks.js';
 import { JobTable } from './jobs.js';
 import { addMark } from './mark.js';
 import { Recoverer, type Ward } from './recovery.js';
-import { bootId, lastSessionEndedClean, noteRestart } from './sessions.js';
+import { bootId, lastSessionEndedClean, noteEnd } from './sessions.js';
 import type { AlarmRow } from './protocol.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
-import { recordStates } from './states.js';
+import { recordStates, type States } from './states.js';
 
 const { EBUSY } = constants.errno;
 
@@ -73,7 +73,7 @@ export class Daemon implements LiveTree, Session {
   private stopping: Promise<Seq> | null = null;
   private failure: Error | null = null;
   private readonly alarmListeners = new Set<(alarm: AlarmRow) => void>();
-  private endStates: () => Promise<void> = async () => undefined;
+  private states: States = { pointMade: () => undefined, end: async () => undefined };
   recoverer!: Recoverer;
   private checker!: Checker;
   /** Fires when the tree is unmounted. */
@@ -154,7 +154,7 @@ export class Daemon implements LiveTree, Session {
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     daemon.mountSeq = daemon.provisionalFrom = (await engine.start()).mountSeq;
     daemon.walk = daemon.awaitWalk();
-    await noteRestart(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
+    await noteEnd(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     daemon.lookAfterFiles();
     await daemon.mountViews();
@@ -162,7 +162,7 @@ export class Daemon implements LiveTree, Session {
     const control = await serveControl(daemon, layout.socket);
     undo.push(() => policy.unwatch());
     policy.watch();
-    daemon.endStates = recordStates(daemon, extractor, (alarm) => { for (const listener of daemon.alarmListeners) listener(alarm); }, (error) => options.onFailure?.('A point could not be made', error));
+    daemon.states = recordStates(daemon, extractor, (alarm) => { for (const listener of daemon.alarmListeners) listener(alarm); }, (error) => options.onFailure?.('A point could not be made', error));
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close());
     void daemon.loadBaseline(before);
     return daemon;
@@ -244,6 +244,10 @@ export class Daemon implements LiveTree, Session {
     return () => { this.alarmListeners.delete(listener); };
   }
 
+  pointMade(seq: Seq): void {
+    this.states.pointMade(seq);
+  }
+
   grown(seq: Seq, signal: AbortSignal): Promise<void> {
     if (this.history.watermark() > seq || signal.aborted || this.ending.signal.aborted) return Promise.resolve();
     return new Promise((resolve) => {
@@ -278,7 +282,7 @@ export class Daemon implements LiveTree, Session {
       if (!isBusy(error) && lazy) this.fail('Unmounting failed', error);
       else await this.stillMounted(error);
     }
-    await this.endStates();
+    await this.states.end();
     // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
     this.ending.abort();
     await this.extractor.stop().catch(() => null);

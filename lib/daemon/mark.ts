@@ -36,6 +36,7 @@ export async function appendPoint({ journal, history }: Points, { at, ...point }
 /** Appends a point, and waits until history shows it. */
 export async function addMark(session: Session, live: LiveTree, { kind, name = '', note, ...more }: Mark): Promise<PointRow> {
   const { seq, timeNs } = await live.journal.append(KIND_MARK, Buffer.from(JSON.stringify({ kind, name, note, ...more })));
+  live.pointMade(seq);
   await session.settle();
   const point = (await session.history.points()).find((candidate) => candidate.id === seq);
   return point ? pointRow(point) : { id: 0, seq, time: formatTimeUtc(timeNs), kind, name, note, ...more.pinned && { pinned: true } };

@@ -91,9 +91,10 @@ const methods: { [M in MethodName]: Method<M> } = {
 
   async *points(session, args) {
     const since = args.since === undefined ? 0 : (await instantAt(session, args.since, args)).seq;
+    const until = args.until === undefined ? Infinity : (await instantAt(session, args.until, args)).seq;
     await session.settle();
     const group = args.group === undefined ? null : groupNamed(session, args.group).name;
-    const points = (await session.history.points()).filter(({ seq, kind, name }) => seq >= since && (args.kinds?.includes(kind) ?? true) && (group === null || (kind === 'interval' && name === group)));
+    const points = (await session.history.points()).filter(({ seq, kind, name }) => seq >= since && seq <= until && (args.kinds?.includes(kind) ?? true) && (group === null || (kind === 'interval' && name === group)));
     for (const point of points.sort((a, b) => a.seq - b.seq || a.id - b.id)) yield pointRow(point);
   },
 

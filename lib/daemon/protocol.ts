@@ -353,7 +353,7 @@ export interface Methods {
     args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; ignore_case?: boolean; fixed?: boolean; names_only?: boolean; all_versions?: boolean };
     item: GrepRow;
   };
-  points: { args: TimeArgs & { kinds?: PointKind[]; since?: string; group?: string }; item: PointRow };
+  points: { args: TimeArgs & { kinds?: PointKind[]; since?: string; until?: string; group?: string }; item: PointRow };
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
   undo: { args: SelectionArgs & { dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };
   redo: { args: { dry_run?: boolean; planned_at?: number }; item: WorkRow };

@@ -54,6 +54,8 @@ export class Hopeless extends Error {}
 
 export class Recoverer {
   private readonly inHand = new Map<string, Promise<Job>>();
+  /** Attempts that write a file, by its path; one may go on when its job was given up. */
+  private readonly writing = new Map<string, Promise<unknown>>();
   private stopping = new AbortController();
 
   constructor(private readonly ward: Ward, readonly jobs: JobTable) {
@@ -73,7 +75,7 @@ export class Recoverer {
   async stop(): Promise<void> {
     this.stopping.abort();
     this.ward.engine.setPatience(0);
-    await Promise.race([Promise.allSettled(this.inHand.values()), new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
+    await Promise.race([Promise.allSettled([...this.inHand.values(), ...this.writing.values()]), new Promise((resolve) => setTimeout(resolve, STOP_MS).unref())]);
   }
 
   private get stopped(): boolean {
@@ -85,18 +87,23 @@ export class Recoverer {
     if (!this.stopped) this.ward.engine.setPatience(patience === 0 ? 0 : patience + SPARE_MS);
   }
 
-  /** Joins the job that is under way for this file. Resolves when it has ended. */
+  /** Joins the job that is under way for this file, but who wants a version of his own waits for its end. Resolves when it has ended. */
   recover(order: Order): Promise<Job> {
     const key = showPath(order.path);
     const under = this.inHand.get(key);
-    if (under) return under;
+    if (under && !order.goBack) return under;
+    return this.hold(key, this.startAfter(under, key, order));
+  }
+
+  private async startAfter(under: Promise<Job> | undefined, key: string, order: Order): Promise<Job> {
+    await under?.catch(() => undefined);
     const { retries } = this.ruleOf(order.path);
-    const job = this.jobs.begin({ path: safeForTerminal(key), cause: order.cause, writer: order.by, started: new Date().toISOString(), ended: null, tries_left: retries, result: 'running', to: null, note: '' });
-    return this.hold(key, job.then((begun) => this.run(begun, order)));
+    const job = await this.jobs.begin({ path: safeForTerminal(key), cause: order.cause, writer: order.by, started: new Date().toISOString(), ended: null, tries_left: retries, result: 'running', to: null, note: '' });
+    return this.run(job, order);
   }
 
   private hold(key: string, work: Promise<Job>): Promise<Job> {
-    const held = work.finally(() => this.inHand.delete(key));
+    const held: Promise<Job> = work.finally(() => { if (this.inHand.get(key) === held) this.inHand.delete(key); });
     this.inHand.set(key, held);
     held.catch((error: unknown) => this.ward.report('The table of recoveries could not be written', error));
     return held;
@@ -156,7 +163,7 @@ export class Recoverer {
       await this.jobs.update(job, { tries_left: job.tries_left - 1 });
       try {
         // One that did not end in its time is waited for again, never overtaken.
-        under ??= this.attempt(job, order, last).finally(() => { under = null; });
+        under ??= this.alone(job, order, last).finally(() => { under = null; });
         const note = await within(this.ruleOf(order.path).timeoutMs, under);
         await this.end(job, 'recovered', note);
         return job;
@@ -186,6 +193,21 @@ export class Recoverer {
 
   private unlessStopped(waited: Promise<void>): Promise<void> {
     return orAborted(waited, this.stopping.signal);
+  }
+
+  /** One try, when no other writes the file any more: of a job that was given up the last one may still be under way. */
+  private alone(job: Job, order: Order, failure: unknown): Promise<string> {
+    const key = showPath(order.path);
+    const before = this.writing.get(key);
+    const attempt = (async () => {
+      await before?.catch(() => undefined);
+      if (job.result !== 'running') throw new Hopeless(`${job.path} was given up`);
+      return await this.attempt(job, order, failure);
+    })();
+    const noted = attempt.finally(() => { if (this.writing.get(key) === noted) this.writing.delete(key); });
+    noted.catch(() => undefined);
+    this.writing.set(key, noted);
+    return attempt;
   }
 
   /** One try. Resolves to what was done, in words. */

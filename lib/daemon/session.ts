@@ -34,6 +34,8 @@ export interface LiveTree {
   readonly blocks: Blocks;
   /** Told of every wire that is tripped. Answers how to end it. */
   onAlarm(listener: (alarm: AlarmRow) => void): () => void;
+  /** Told of every point that somebody asked for: intervals begin anew. */
+  pointMade(seq: Seq): void;
   /** Resolves when history has grown beyond `seq` (or the signal fires). */
   grown(seq: Seq, signal: AbortSignal): Promise<void>;
 }

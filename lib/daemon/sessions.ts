@@ -15,11 +15,16 @@ export function lastSessionEndedClean(points: Point[]): boolean {
   return last.kind === 'unmount';
 }
 
-/** The machine was started anew since the last mount: its stop and its start are points. */
-export async function noteRestart(before: Point[], boot: string, points: Points & { mountSeq: Seq }): Promise<void> {
+/** How the session before ended, where nobody could say it: it was killed, or the machine was started anew since. */
+export async function noteEnd(before: Point[], boot: string, points: Points & { mountSeq: Seq }): Promise<void> {
   const mounts = before.filter((point) => point.kind === 'mount' && point.boot !== undefined);
   const last = mounts.reduce<Point | null>((newest, point) => (newest && newest.seq > point.seq ? newest : point), null);
-  if (last === null || last.boot === boot) return;
-  await appendPoint(points, { kind: 'shutdown', name: '', note: '', phase: 'after', at: points.mountSeq - 1 });
+  const end = points.mountSeq - 1;
+  const restarted = last !== null && last.boot !== boot;
+  if (!lastSessionEndedClean(before)) {
+    await appendPoint(points, { kind: 'killed', name: '', note: restarted ? 'the daemon ended with the machine' : 'the daemon was found dead', phase: 'after', at: end });
+  }
+  if (!restarted) return;
+  await appendPoint(points, { kind: 'shutdown', name: '', note: '', phase: 'after', at: end });
   await appendPoint(points, { kind: 'boot', name: '', note: '', phase: 'after', at: points.mountSeq });
 }

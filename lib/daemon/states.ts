@@ -1,7 +1,7 @@
 /** Joins the recorder of states to a mounted tree: what it sees, where its points go, when it looks, and what an alarm does. */
-import { execFile } from 'node:child_process';
 import type { Extractor } from '../extractor/loop.js';
 import type { HistoryReader } from '../history/reader.js';
+import type { Seq } from '../history/types.js';
 import type { Journal } from '../native.js';
 import type { PolicySource } from '../policy/source.js';
 import type { Blocks } from '../states/blocks.js';
@@ -11,19 +11,26 @@ import { PROC } from '../states/processes.js';
 import { StateRecorder } from '../states/recorder.js';
 import type { Tripped } from '../states/tripwires.js';
 import { formatTimeUtc } from '../time/format.js';
+import { runHook } from './hook.js';
 import { appendPoint } from './mark.js';
 import type { AlarmRow } from './protocol.js';
 import { writerRow } from './rows.js';
 
 const TICK_MS = 1000;
-const HOOK_MS = 30_000;
 
 type Watched = { history: HistoryReader; journal: Journal; policy: PolicySource; blocks: Blocks; mountpoint: string };
 
-/** Begins; answers how to end it, once what it has seen is recorded. */
-export function recordStates(tree: Watched, extractor: Extractor, tell: (alarm: AlarmRow) => void, failed: (error: unknown) => void): () => Promise<void> {
+/** The recorder of a mounted tree. */
+export interface States {
+  /** Somebody made a point of this instant. */
+  pointMade(seq: Seq): void;
+  /** Resolves once what it has seen is recorded. */
+  end(): Promise<void>;
+}
+
+export function recordStates(tree: Watched, extractor: Extractor, tell: (alarm: AlarmRow) => void, failed: (error: unknown) => void): States {
   const recorder = new StateRecorder({
-    history: tree.history, processes: PROC, network: NETWORK, pid: process.pid, failed, now: () => performance.now(),
+    history: tree.history, processes: PROC, network: NETWORK, pid: process.pid, failed, lastSeq: () => tree.journal.stats().lastSeq, now: () => performance.now(),
     add: (point) => appendPoint(tree, point),
     alarm: (tripped, command) => alarm(tree, tripped, command, tell, failed),
   }, tree.policy.policy.points, tree.policy.policy.trips, tree.policy.policy.groups);
@@ -37,29 +44,31 @@ export function recordStates(tree: Watched, extractor: Extractor, tell: (alarm: 
   extractor.overhear((changes) => recorder.changed(changes));
   const timer = setInterval(() => void recorder.tick(), TICK_MS);
   timer.unref();
-  return async () => {
-    clearInterval(timer);
-    await recorder.stop();
+  return {
+    pointMade: (seq) => recorder.pointMade(seq),
+    end: async () => {
+      clearInterval(timer);
+      await recorder.stop();
+    },
   };
 }
 
 /** Stops who is to be stopped, then tells everybody. */
 async function alarm(tree: Watched, tripped: Tripped, command: string, tell: (alarm: AlarmRow) => void, failed: (error: unknown) => void): Promise<string> {
-  const { what, count, first, writer, family } = tripped;
+  const { what, count, first, writer, families } = tripped;
   const { trips } = tree.policy.policy;
-  const block = family && trips.block.includes(what) ? { ...family, command, what, count, first, sinceMs: Date.now() } : null;
-  const blocked = block !== null && await tree.blocks.add(block);
-  if (trips.hook) runHook(trips.hook, tree.mountpoint, tripped, command, blocked, failed);
+  const stopped: number[] = [];
+  for (const family of trips.block.includes(what) ? families : []) {
+    if (await tree.blocks.add({ ...family, command, what, count, first, sinceMs: Date.now() })) stopped.push(family.pid);
+  }
+  const blocked = stopped.length > 0;
+  if (trips.hook) {
+    runHook(trips.hook, {
+      REWIND_ALARM: what, REWIND_COUNT: String(count), REWIND_SEQ: String(first), REWIND_PID: String(writer.pid), REWIND_EXE: writer.exe, REWIND_COMMAND: command,
+      REWIND_TREE: tree.mountpoint, REWIND_BLOCKED: blocked ? '1' : '',
+    }, failed);
+  }
   const timeNs = await tree.history.timeOf(first);
   tell({ type: 'alarm', alarm: what, first_seq: first, count, time: formatTimeUtc(timeNs ?? 0n), command: safeForTerminal(command), writer: writerRow(writer), blocked });
-  return blocked ? `; blocked: rewind release ${block.pid}` : '';
-}
-
-/** Somebody else's program: it gets a while, and what becomes of it is no concern of the tree's. */
-function runHook(hook: string, tree: string, { what, count, first, writer }: Tripped, command: string, blocked: boolean, failed: (error: unknown) => void): void {
-  const env = {
-    ...process.env, REWIND_ALARM: what, REWIND_COUNT: String(count), REWIND_SEQ: String(first), REWIND_PID: String(writer.pid), REWIND_EXE: writer.exe, REWIND_COMMAND: command,
-    REWIND_TREE: tree, REWIND_BLOCKED: blocked ? '1' : '',
-  };
-  execFile('/bin/sh', ['-c', hook], { cwd: '/', env, timeout: HOOK_MS, killSignal: 'SIGKILL' }, (error) => { if (error) failed(new Error(`the hook for an alarm failed: ${error.message}`, { cause: error })); });
+  return blocked ? `; blocked: ${stopped.map((pid) => `rewind release ${pid}`).join(', ')}` : '';
 }

@@ -118,7 +118,7 @@ export interface Writer {
 }
 
 /** Reasons for which an instant is found again; docs/points.md says what each means. */
-export const POINT_KINDS = ['mount', 'unmount', 'boot', 'shutdown', 'mark', 'notify', 'transaction', 'recover', 'rollback', 'undo', 'redo', 'replay', 'restore', 'run', 'fork', 'install', 'uninstall', 'write', 'connection', 'interval', 'alarm', 'gap'] as const;
+export const POINT_KINDS = ['mount', 'unmount', 'killed', 'boot', 'shutdown', 'mark', 'notify', 'transaction', 'recover', 'rollback', 'undo', 'redo', 'replay', 'restore', 'run', 'fork', 'install', 'uninstall', 'write', 'connection', 'interval', 'alarm', 'gap'] as const;
 export type PointKind = (typeof POINT_KINDS)[number];
 /** Of something that takes time: the instant before it began, or after it had ended. */
 export type PointPhase = 'before' | 'after';

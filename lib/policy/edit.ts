@@ -15,23 +15,28 @@ export type RuleChange = 'pause' | 'resume' | 'remove' | Record<string, string |
 /** The new text, and the lines of the tables that were changed. */
 export interface Edited { text: string; lines: number[]; patterns: string[] }
 
-interface Table { kind: 'rule' | 'point'; index: number; value: Record<string, unknown> }
+/** Tables that have words of their own. */
+const KINDS = ['rule', 'point', 'group', 'installer'] as const;
+
+interface Table { kind: (typeof KINDS)[number]; index: number; value: Record<string, unknown> }
 
 type Values = Record<string, unknown>;
 
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined ? [] : [value]);
 
-/** Of a rule its patterns, of a point its name, too. */
-const wordsOf = ({ kind, value }: Table): unknown[] => [...list(value['match']), ...kind === 'point' ? [value['name']] : []];
+/** Of a rule its patterns, of a point its name, too; of a group its name, of an installer its programs. */
+const wordsOf = ({ kind, value }: Table): unknown[] => ({
+  rule: list(value['match']), point: [...list(value['match']), value['name']], group: [value['name']], installer: list(value['exe']),
+})[kind];
 
 /**
- * Changes the rules that list a pattern, and the points of that name. Keys are set in the last of them; when there is none, a
- * new rule at the end gets them. @throws ERR_POLICY when the text, or what becomes of it, is not a right policy file; ERR_USAGE
+ * Changes the rules that list a pattern, the points and groups of that name, and the installers of that program. Keys are
+ * set in the last of them; when there is none, a new rule at the end gets them. @throws ERR_POLICY when the text, or what becomes of it, is not a right policy file; ERR_USAGE
  */
 export function editRules(text: string, path: string, pattern: string, change: RuleChange): Edited {
   parsePolicy(text, path);
   const before = parse(text);
-  const all: Table[] = (['rule', 'point'] as const).flatMap((kind) => (list(before[kind]) as Values[]).map((value, index) => ({ kind, index, value })));
+  const all: Table[] = KINDS.flatMap((kind) => (list(before[kind]) as Values[]).map((value, index) => ({ kind, index, value })));
   const found = all.filter((table) => wordsOf(table).includes(pattern));
   const changes = typeof change === 'string' ? null : change;
   if (found.length === 0 && changes) return addRule(text, path, pattern, changes);
@@ -57,7 +62,7 @@ function noRule(pattern: string, path: string): RewindError {
   if (DEFAULT_RULES.some((rule) => rule.pattern === pattern)) {
     return new RewindError('ERR_USAGE', `${pattern} is a built-in rule, which no file lists`, `A rule of your own outweighs it: rewind policy set '${pattern}' capture=each-write`);
   }
-  return new RewindError('ERR_USAGE', `${path} has no rule for ${pattern}`, 'Write it as the file does; `rewind policy show` lists the rules.');
+  return new RewindError('ERR_USAGE', `${path} has no rule for ${pattern}`, 'Write it as the file does; `rewind policy show` lists the rules and groups.');
 }
 
 function addRule(text: string, path: string, pattern: string, keys: Record<string, string | number | boolean | null>): Edited {
@@ -91,8 +96,8 @@ function expectMeant(text: string, path: string, before: Values, chosen: readonl
   } catch {
     after = {};
   }
-  const others = ({ rule: _rule, point: _point, ...rest }: Values): Values => rest;
-  const meant = isDeepStrictEqual(plain(list(after['rule'])), plain(wanted('rule'))) && isDeepStrictEqual(plain(list(after['point'])), plain(wanted('point'))) && isDeepStrictEqual(plain(others(after)), plain(others(before)));
+  const others = (file: Values): Values => Object.fromEntries(Object.entries(file).filter(([key]) => !KINDS.some((kind) => kind === key)));
+  const meant = KINDS.every((kind) => isDeepStrictEqual(plain(list(after[kind])), plain(wanted(kind)))) && isDeepStrictEqual(plain(others(after)), plain(others(before)));
   if (!meant) throw new RewindError('ERR_POLICY', `${path} is written in a way that cannot be changed from outside`, 'Nothing was changed. Change it by hand: rewind policy edit');
   parsePolicy(text, path);
 }

@@ -50,7 +50,7 @@ export interface Policy {
 export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [] };
 
 const MAX_INTERVAL = 86_400;
-const KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'trip', 'group'];
+export const FILE_KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'installer', 'trip', 'group'];
 
 /** @throws ERR_POLICY naming `path`, the line and the reason */
 export function parsePolicy(text: string, path: string): Policy {
@@ -59,7 +59,7 @@ export function parsePolicy(text: string, path: string): Policy {
     throw new RewindError('ERR_POLICY', `${path}:${line}: ${reason}`, 'Nothing was changed: the policy that was in force stays. See docs/policy.md, or `rewind policy edit`.');
   };
   const table = parseToml(text, fail);
-  for (const key of Object.keys(table)) if (!KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points], [[point]], [trip] or [[group]] was expected`);
+  for (const key of Object.keys(table)) if (!FILE_KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points], [[point]], [[installer]], [trip] or [[group]] was expected`);
   const { defaults = true, interval = DEFAULT_POLICY.interval, rule = [] } = table;
   if (typeof defaults !== 'boolean') fail(where.ofKey('defaults'), 'defaults must be true or false');
   if (typeof interval !== 'number' || !(interval >= 1 && interval <= MAX_INTERVAL)) fail(where.ofKey('interval'), `interval must be a number of seconds from 1 to ${MAX_INTERVAL}`);
@@ -69,7 +69,7 @@ export function parsePolicy(text: string, path: string): Policy {
   return {
     rules: [...defaults ? DEFAULT_RULES : [], ...inForce.flatMap(({ capture }) => capture)], recovery: inForce.flatMap(({ recovery }) => recovery),
     paused: read.filter(({ paused }) => paused).map(({ patterns, by, line }) => ({ patterns, by, line })), interval: interval as number,
-    points: parsePoints(table['points'], table['point'], where, fail), trips: parseTrips(table['trip'], where, fail),
+    points: parsePoints(table['points'], table['point'], table['installer'], where, fail), trips: parseTrips(table['trip'], where, fail),
     groups: parseGroups(table['group'], where, fail),
   };
 }
@@ -86,7 +86,7 @@ function parseToml(text: string, fail: Fail): Record<string, unknown> {
 /** What one table says: for each of its patterns a rule of capture, or of recovery, or of both. */
 interface Table { patterns: string[]; by: string; line: number; paused: boolean; capture: Rule[]; recovery: RecoveryRule[] }
 
-const RULE_KEYS = ['match', 'capture', ...RECOVERY_KEYS, 'paused', 'note'];
+export const RULE_KEYS = ['match', 'capture', ...RECOVERY_KEYS, 'paused', 'note'];
 
 function ruleOf(one: unknown, path: string, line: (key: string) => number, fail: Fail): Table {
   if (typeof one !== 'object' || one === null) return fail(line(''), 'a rule is a table: [[rule]], then match and capture or recover');

@@ -23,7 +23,7 @@ export interface Group {
 }
 
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
-const KEYS = ['name', 'note', 'include', 'exclude', 'every', 'view'];
+export const GROUP_KEYS = ['name', 'note', 'include', 'exclude', 'every', 'view', 'paused'];
 
 /** @throws what `fail` throws */
 export function parseGroups(group: unknown, where: Lines, fail: Fail): Group[] {
@@ -35,15 +35,16 @@ export function parseGroups(group: unknown, where: Lines, fail: Fail): Group[] {
     if (groups.some(({ name }) => name === parsed.name)) fail(line('name'), `there is a group "${parsed.name}" already`);
     groups.push(parsed);
   }
-  return groups;
+  return groups.filter((_, i) => (group as Record<string, unknown>[])[i]!['paused'] !== true);
 }
 
 function groupOf(one: Record<string, unknown>, line: (key: string) => number, fail: Fail): Group {
   if (typeof one !== 'object' || one === null) return fail(line(''), 'a group is a table: [[group]], then name and include');
-  for (const key of Object.keys(one)) if (!KEYS.includes(key)) fail(line(key), `"${key}" is not known in a group: ${KEYS.join(', ')} were expected`);
-  const { name, note = '', include, exclude = [], every, view = 'members' } = one;
+  for (const key of Object.keys(one)) if (!GROUP_KEYS.includes(key)) fail(line(key), `"${key}" is not known in a group: ${GROUP_KEYS.join(', ')} were expected`);
+  const { name, note = '', include, exclude = [], every, view = 'members', paused = false } = one;
   if (typeof name !== 'string' || !NAME.test(name)) return fail(line('name'), 'the group has no name of letters, digits and . _ -');
   if (typeof note !== 'string') return fail(line('note'), 'note is a text in quotes');
+  if (typeof paused !== 'boolean') return fail(line('paused'), 'paused must be true or false');
   if (include === undefined) return fail(line(''), 'the group has no include: it would be empty');
   const shown = GROUP_VIEWS.find((known) => known === view);
   if (!shown) return fail(line('view'), `view is ${JSON.stringify(view)}: ${GROUP_VIEWS.map((known) => `"${known}"`).join(' or ')} was expected`);

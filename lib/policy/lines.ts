@@ -22,6 +22,13 @@ export class Lines {
     return begin === undefined ? this.ofKey(table) : this.find(key, begin + 1, this.next(begin)) ?? begin + 1;
   }
 
+  /** The line of a key of [table], else that of the table. */
+  inTable(table: string, key: string): number {
+    const header = new RegExp(`^\\s*\\[\\s*["']?${table}["']?\\s*\\]`);
+    const begin = this.lines.findIndex((line) => header.test(line));
+    return begin < 0 ? this.ofKey(table) : this.find(key, begin + 1, this.next(begin)) ?? begin + 1;
+  }
+
   /** The lines of the i-th [[table]], counted from 0: from its header to behind its last key. Empty when it cannot be told. */
   spanOf(table: string, index: number): { begin: number; end: number } {
     const begin = this.header(table, index);

@@ -3,9 +3,11 @@
  * the rest of it (file.ts); docs/points.md says what each key means.
  */
 import { native } from '../native.js';
-import { compileProgramGlob, type ProgramGlob } from '../program.js';
+import { anyOf, type ProgramGlob } from '../program.js';
 import type { Fail, Lines } from './lines.js';
 import { compilePattern, patternsOf } from './pattern.js';
+import { DEFAULT_INSTALLERS, parseInstallers, type Installer } from './installers.js';
+import { programsOf } from './programs.js';
 import { remoteOf, type Remote } from './remote.js';
 import { secondsOf } from './values.js';
 
@@ -30,33 +32,37 @@ export interface PointRule {
 export interface PointRules {
   /** A point so often when something changed, in milliseconds; null: none. */
   everyMs: number | null;
-  /** Before and after a program installs or removes something. */
-  install: boolean;
+  /** Before and after one of these installs or removes something. */
+  installers: readonly Installer[];
   points: PointRule[];
 }
 
-export const DEFAULT_POINTS: PointRules = { everyMs: null, install: true, points: [] };
+export const DEFAULT_POINTS: PointRules = { everyMs: null, installers: DEFAULT_INSTALLERS, points: [] };
 
 const NS_PER_S = 1_000_000_000n;
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
-const KEYS = ['name', 'note', 'match', 'exe', 'user', 'host', 'port', 'count', 'within', 'quiet', 'paused'];
+export const POINT_KEYS = ['name', 'note', 'match', 'exe', 'user', 'host', 'port', 'count', 'within', 'quiet', 'paused'];
+
+export const POINTS_KEYS = ['every', 'install', 'defaults'] as const;
 
 /** @throws what `fail` throws */
-export function parsePoints(points: unknown, point: unknown, where: Lines, fail: Fail): PointRules {
+export function parsePoints(points: unknown, point: unknown, installer: unknown, where: Lines, fail: Fail): PointRules {
   const table = points ?? {};
-  if (typeof table !== 'object' || Array.isArray(table)) fail(where.ofKey('points'), 'points is a table: [points], then every or install');
-  const { every, install = DEFAULT_POINTS.install, ...others } = table as Record<string, unknown>;
-  for (const key of Object.keys(others)) fail(where.ofKey(key), `"${key}" is not known in [points]: every or install was expected`);
-  if (typeof install !== 'boolean') fail(where.ofKey('install'), 'install must be true or false');
+  if (typeof table !== 'object' || Array.isArray(table)) fail(where.ofKey('points'), 'points is a table: [points], then every, install or defaults');
+  const { every, install = true, defaults = true, ...others } = table as Record<string, unknown>;
+  for (const key of Object.keys(others)) fail(where.inTable('points', key), `"${key}" is not known in [points]: ${POINTS_KEYS.slice(0, -1).join(', ')} or defaults was expected`);
+  if (typeof install !== 'boolean') fail(where.inTable('points', 'install'), 'install must be true or false');
+  if (typeof defaults !== 'boolean') fail(where.inTable('points', 'defaults'), 'defaults must be true or false');
   const seconds = every === undefined ? null : secondsOf(every);
-  if (every !== undefined && seconds === null) fail(where.ofKey('every'), `every is ${JSON.stringify(every)}: a time like "10m" was expected (s, m, h or d)`);
+  if (every !== undefined && seconds === null) fail(where.inTable('points', 'every'), `every is ${JSON.stringify(every)}: a time like "10m" was expected (s, m, h or d)`);
   if (point !== undefined && !Array.isArray(point)) fail(where.ofKey('point'), 'rules for points are written [[point]], with two brackets');
   const rules = ((point ?? []) as unknown[]).map((one, i) => ruleOf(one as Record<string, unknown>, (key) => where.ofTable('point', i, key), fail));
-  return { everyMs: seconds === null ? null : seconds * 1000, install: install as boolean, points: rules.filter((_, i) => (point as Record<string, unknown>[])[i]!['paused'] !== true) };
+  const installers = parseInstallers(installer, defaults as boolean, where, fail);
+  return { everyMs: seconds === null ? null : seconds * 1000, installers: install === true ? installers : [], points: rules.filter((_, i) => (point as Record<string, unknown>[])[i]!['paused'] !== true) };
 }
 
 function ruleOf(one: Record<string, unknown>, line: (key: string) => number, fail: Fail): PointRule {
-  for (const key of Object.keys(one)) if (!KEYS.includes(key)) fail(line(key), `"${key}" is not known in a point: ${KEYS.join(', ')} were expected`);
+  for (const key of Object.keys(one)) if (!POINT_KEYS.includes(key)) fail(line(key), `"${key}" is not known in a point: ${POINT_KEYS.join(', ')} were expected`);
   const { name, note = '', match, exe, user, host, port, count = 1, within = '1m', quiet = '1m', paused = false } = one;
   if (typeof paused !== 'boolean') fail(line('paused'), 'paused must be true or false');
   if (typeof name !== 'string' || !NAME.test(name)) fail(line('name'), 'the point has no name of letters, digits and . _ -');
@@ -73,17 +79,8 @@ function ruleOf(one: Record<string, unknown>, line: (key: string) => number, fai
   return {
     name: name as string, note: note as string,
     path: compiled && ((path, directory) => native.policyRule(compiled, path, directory) >= 0),
-    exe: exe === undefined ? null : programsOf(exe, (reason) => fail(line('exe'), reason)),
+    exe: exe === undefined ? null : anyOf(programsOf(exe, 'exe', (reason) => fail(line('exe'), reason))),
     uid: user === undefined ? null : user as number, remote,
     count: count as number, withinNs: nanoseconds('within', within), quietNs: nanoseconds('quiet', quiet),
   };
-}
-
-function programsOf(exe: unknown, fail: (reason: string) => never): ProgramGlob {
-  if (typeof exe !== 'string' || exe === '') return fail('exe is a pattern for programs in quotes, like "psql*" or "/usr/lib/postgresql/**"');
-  try {
-    return compileProgramGlob(exe);
-  } catch (error) {
-    return fail((error as Error).message);
-  }
 }

@@ -16,8 +16,8 @@ import type { TripRules } from '../policy/trips.js';
 import { GroupSchedule } from './schedule.js';
 import { TripWires, type Tripped } from './tripwires.js';
 
-/** What a point is made of; `at`: the instant that it names. */
-export interface PointDraft { kind: PointKind; name: string; note: string; phase: PointPhase; at: Seq }
+/** What a point is made of; `at`: the instant that it names. `pinned`: it is kept whatever is forgotten. */
+export interface PointDraft { kind: PointKind; name: string; note: string; phase: PointPhase; at: Seq; pinned?: boolean }
 
 /** Where points go, and what they are made from. */
 export interface Recording {
@@ -26,6 +26,8 @@ export interface Recording {
   network: Network;
   /** This process: what it does to the tree somebody asked for. */
   pid: number;
+  /** The newest change that a program was told to be done: history comes to it later. */
+  lastSeq(): Seq;
   add(point: PointDraft): Promise<void>;
   /** Does what is to be done at once; the point that is made next says it. Answers what to add to its note. */
   alarm(tripped: Tripped, command: string): Promise<string>;
@@ -36,6 +38,9 @@ export interface Recording {
 
 /** A program that installs or removes, from its first change on. */
 interface Episode { process: ProcessId; operation: Operation }
+
+/** One that has ended: what it did is complete once history has come to `at`. */
+interface Ended { operation: Operation; at: Seq }
 
 /** How often connections are looked at, at most, while changes come. */
 const LEAST_POLL_MS = 100;
@@ -48,6 +53,7 @@ const MAX_WAITING = 200_000;
 
 export class StateRecorder {
   private readonly episodes = new Map<string, Episode>();
+  private ended: Ended[] = [];
   private readonly plain = new Set<Seq>();
   private matchers: Matcher[] = [];
   private readonly trips: TripWires;
@@ -78,9 +84,16 @@ export class StateRecorder {
   setRules(rules: PointRules, trips: TripRules, groups: readonly Group[] = []): void {
     this.schedule.setGroups(groups);
     this.rules = rules;
+    this.plain.clear();
     this.matchers = rules.points.map((rule) => matcherOf(rule, this.connections, this.recording.now));
     this.connections.setRemotes(rules.points.flatMap(({ remote }) => remote ?? []));
     this.trips.setRules(trips);
+  }
+
+  /** Somebody else made a point of this instant: it is as good as one of an interval. */
+  pointMade(at: Seq): void {
+    this.notePoint(at);
+    this.schedule.pointMade(at);
   }
 
   /** A batch that is in history. Returns at once. */
@@ -107,14 +120,15 @@ export class StateRecorder {
       if (this.stopped) return;
       if (change.unmounted) continue;
       this.lastChange = Math.max(this.lastChange, change.seq);
-      if (this.rules.install && change.writer !== 0 && !this.plain.has(change.writer)) await this.lookForOperation(change);
+      if (this.rules.installers.length > 0 && change.writer !== 0 && !this.plain.has(change.writer)) await this.lookForOperation(change);
       await this.schedule.look(change, this.history);
+      // What this process does somebody asked for: it has its own points.
+      if ((await this.history.writer(change.writer))?.pid === this.recording.pid) continue;
       for (const matcher of this.matchers) {
         if (matcher.rule.remote !== null && await this.connections.poll(LEAST_POLL_MS)) await this.connected();
         const match = await matcher.first(change, this.history);
         if (match !== null) await this.matched(matcher.rule, match);
       }
-      if ((await this.history.writer(change.writer))?.pid === this.recording.pid) continue;
       for (const tripped of await this.trips.look(change)) await this.raise(tripped);
     }
   }
@@ -132,7 +146,7 @@ export class StateRecorder {
     const { pid, exe, argv } = tripped.writer;
     const command = argv.join(' ').trim() || exe;
     const done = await this.recording.alarm(tripped, command);
-    await this.add({ kind: 'alarm', name: '', note: `${tripped.what} of ${tripped.count} files by ${command.slice(0, 100)} [${pid}]${done}`, phase: 'before', at: tripped.first - 1 });
+    await this.add({ kind: 'alarm', name: '', note: `${tripped.what} of ${tripped.count} files by ${command.slice(0, 100)} [${pid}]${done}`, phase: 'before', at: tripped.first - 1, pinned: true });
   }
 
   /** The writer, or who started it, may be installing: then what lies before its first change is a point. */
@@ -153,7 +167,7 @@ export class StateRecorder {
     let found: Episode | null = null;
     let one: Pick<Writer, 'pid' | 'start' | 'ppid' | 'exe' | 'argv'> | null = writer;
     for (let depth = 0; one !== null && depth < MAX_ANCESTORS; depth++) {
-      const operation = operationOf(one);
+      const operation = operationOf(one, this.rules.installers);
       if (operation) found = { process: { pid: one.pid, start: one.start }, operation };
       one = await this.recording.processes.parent(one);
     }
@@ -165,18 +179,27 @@ export class StateRecorder {
     for (const [key, { process, operation }] of this.episodes) {
       if (await this.recording.processes.runs(process)) continue;
       this.episodes.delete(key);
-      await this.add({ kind: operation.kind, name: '', note: operation.command, phase: 'after', at: this.recording.history.watermark() });
+      this.ended.push({ operation, at: this.recording.lastSeq() });
     }
-    for (const { name, note } of this.schedule.due()) await this.add({ kind: 'interval', name, note, phase: 'after', at: this.recording.history.watermark() });
+    const { history } = this.recording;
+    const complete = this.ended.filter(({ at }) => at <= history.watermark());
+    this.ended = this.ended.filter(({ at }) => at > history.watermark());
+    for (const { operation, at } of complete) await this.add({ kind: operation.kind, name: '', note: operation.command, phase: 'after', at });
+    for (const { name, note } of this.schedule.due()) await this.add({ kind: 'interval', name, note, phase: 'after', at: history.watermark() });
     const { everyMs } = this.rules;
     if (everyMs === null || this.recording.now() - this.lastPointMs < everyMs || this.lastChange <= this.lastPoint) return;
-    await this.add({ kind: 'interval', name: '', note: '', phase: 'after', at: this.recording.history.watermark() });
+    await this.add({ kind: 'interval', name: '', note: '', phase: 'after', at: history.watermark() });
   }
 
   private async add(point: PointDraft): Promise<void> {
     if (point.at < 1) return;  // nothing was before it
     await this.recording.add(point);
-    this.lastPoint = this.recording.history.watermark();
+    if (point.kind === 'interval') this.notePoint(point.at);
+    else this.pointMade(point.at);
+  }
+
+  private notePoint(at: Seq): void {
+    this.lastPoint = Math.max(this.lastPoint, at);
     this.lastPointMs = this.recording.now();
   }
 }

@@ -1,5 +1,5 @@
 /** Points in intervals: of the whole tree, and of each group that has a schedule of its own, when a member changed. */
-import type { Change } from '../history/types.js';
+import type { Change, Seq } from '../history/types.js';
 import type { HistoryReader } from '../history/reader.js';
 import type { Group } from '../policy/groups.js';
 import { byPath } from './matcher.js';
@@ -8,6 +8,8 @@ interface Scheduled { group: Group; dirty: boolean; lastMs: number }
 
 export class GroupSchedule {
   private groups: Scheduled[] = [];
+  private looked: Seq = 0;
+  private covered: Seq = 0;
 
   constructor(private readonly now: () => number) {}
 
@@ -16,10 +18,18 @@ export class GroupSchedule {
     const before = new Map(this.groups.map((one) => [one.group.name, one]));
     this.groups = groups.filter(({ everyMs }) => everyMs !== null).map((group) => ({ dirty: false, lastMs: this.now(), ...before.get(group.name), group }));
   }
-
   /** What has changed is asked once an interval for each group. */
   async look(change: Change, history: Pick<HistoryReader, 'pathOf' | 'attr'>): Promise<void> {
+    this.looked = Math.max(this.looked, change.seq);
+    if (change.seq <= this.covered) return;
     for (const one of this.groups) one.dirty ||= await byPath(one.group.has, change, history);
+  }
+
+  /** A point with a reason that holds all changes which were looked at stands for that of each group. */
+  pointMade(at: Seq): void {
+    if (at < this.looked) return;
+    this.covered = at;
+    for (const one of this.groups) one.dirty = false;
   }
 
   /** Groups whose point is due; they begin a new interval. */

@@ -1,75 +1,78 @@
 /**
- * Notices what destroys work in bulk: many files deleted, many whose content became unreadable, many that got another
- * ending. Changes are counted for each group of processes (what one process has started) over a short time.
+ * Notices what destroys work in bulk: many files deleted, many whose content became unreadable or was replaced, many that
+ * got another ending. Changes are counted for each group of processes (what one process has started) over a short time.
  *
- * What a program does to files that the same program wrote is its own business: npm empties its node_modules, git its
- * objects. Content counts as unreadable when a sample of it can hardly be compressed, and only against what it takes
- * the place of: files that could. Guarantee: counting costs nothing of history; it is asked only when the bare numbers would
- * trip, and then about a few of the files.
+ * What a program does to files that the same program wrote is its own business; so is what the rules trust and spare
+ * (docs/points.md). Who made a file that was there before history is not known: anybody but the one who destroys it. Content
+ * counts as unreadable when a sample of it can hardly be compressed, as replaced when next to nothing of it is left, and
+ * only against what it takes the place of. Guarantee: counting costs next to nothing of history; it is asked only when the
+ * bare numbers would trip, and then about a few of the files.
  */
-import { deflateRawSync } from 'node:zlib';
 import type { HistoryReader } from '../history/reader.js';
-import type { Change, NodeAttr, NodeId, Seq, Writer } from '../history/types.js';
+import type { Change, Name, NodeAttr, NodeId, Seq, Writer } from '../history/types.js';
 import type { Alarm, TripRules } from '../policy/trips.js';
-import type { ProcessId } from './processes.js';
 import { programOf } from '../program.js';
+import { familiesOf, writerOfMost } from './culprits.js';
+import type { ProcessId } from './processes.js';
+import { Recent } from './recent.js';
+import { isReplaced, isSealed, MIN_SEALED_BYTES, SAMPLE_BYTES } from './samples.js';
 
-/** What has happened, since when, and who was the last to do it. */
+/** What has happened, since when, and who did the most of it. */
 export interface Tripped {
   what: Alarm;
   first: Seq;
   count: number;
   writer: Writer;
-  /** The one process that did all of it, else the one that started those who did: it and all that it starts. null: not known. */
-  family: ProcessId | null;
+  /** Who is to be stopped (culprits.ts). */
+  families: readonly ProcessId[];
 }
 
-type Asked = Pick<HistoryReader, 'writer' | 'attr' | 'read' | 'nodeChanges'>;
+type Asked = Pick<HistoryReader, 'writer' | 'attr' | 'read' | 'nodeChanges' | 'pathOf'>;
 
 const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
-const SAMPLE_BYTES = 4096;
-/** Shorter samples do not compress, whatever they hold. */
-const MIN_SAMPLE_BYTES = 256;
-const INCOMPRESSIBLE = 0.95;
-/** Files of one group that are remembered, and that are looked into, at most. */
-const MAX_WROTE = 4096;
+/** Number of native/journal/format.h `Kind`. */
+const KIND_TRUNCATE = 25;
+/** Files of one group that are remembered, and that are looked into, within the time, at most. */
+const MAX_WROTE = 32_768;
 const MAX_SAMPLES = 512;
 /** So many of a list tell how it is with all. */
 const PROBES = 32;
-/** How packed content begins: zlib (git's objects), gzip, zip, xz, zstd, bzip2, PNG, JPEG, git's packs, PDF. */
-const PACKED_HEADS = ['7801', '785e', '789c', '78da', '1f8b', '504b0304', 'fd377a58', '28b52ffd', '425a68', '89504e47', 'ffd8ff', '5041434b', '25504446'].map((hex) => Buffer.from(hex, 'hex'));
+/** A file that has become so much shorter is lost, whatever it begins with. */
+const CUT_SHORT = 4;
+/** A wire that tripped is set again once so small a part of its limit is left. */
+const QUIET = 0.25;
 const PACKED = /\.(gz|tgz|bz2|xz|zst|zip|7z|rar|jar|whl|jpe?g|png|gif|webp|heic|mp[34]|m4[av]|mkv|mov|webm|ogg|flac|pdf|docx|xlsx|pptx|woff2?)$/i;
 
-interface Seen { seq: Seq; timeNs: bigint; node: NodeId; name: string | undefined; program: string; writer: Writer }
+/** `by`: what has the content that took the place of the file's. */
+interface Seen { seq: Seq; timeNs: bigint; node: NodeId; by: NodeId; name: Name | undefined; program: string; writer: Writer }
 
 /** What one group did lately. Nothing of it was looked into but what `sealed` holds. */
 interface Group {
-  deleted: Seen[];
-  renamed: Seen[];
+  deleted: Recent<Seen>;
+  renamed: Recent<Seen>;
+  overwritten: Recent<Seen>;
   /** Files whose content is no more: overwritten, deleted, renamed over. */
-  lost: Seen[];
+  lost: Recent<Seen>;
   /** Files with unreadable content that came. */
-  sealed: Seen[];
-  /** Files that it has written since it began to do anything, in the order of their first change. */
-  wrote: Map<NodeId, Seq>;
-  samples: number;
+  sealed: Recent<Seen>;
+  samples: Recent<{ timeNs: bigint }>;
+  /** Files that it has written, in the order of their first change. */
+  wrote: Map<NodeId, { seq: Seq; timeNs: bigint }>;
   lastNs: bigint;
+  droppedNs: bigint;
   told: Set<Alarm>;
-  /** So many must there be until it is worth looking again. */
-  next: Record<Alarm, number>;
 }
+
+/** What has left the time is dropped in so many steps: each costs what stays. */
+const DROPS = 50n;
 
 const endingOf = (name: string | undefined): string => /\.([^.]+)$/.exec(name ?? '')?.[1] ?? '';
 
-/** Can this content hardly be compressed, though it is in no format that is packed? */
-export function isSealed(sample: Buffer): boolean {
-  if (PACKED_HEADS.some((head) => sample.subarray(0, head.length).equals(head))) return false;
-  return sample.length >= MIN_SAMPLE_BYTES && deflateRawSync(sample, { level: 1 }).length > sample.length * INCOMPRESSIBLE;
-}
-
 export class TripWires {
   private readonly groups = new Map<string, Group>();
+  /** The directory that was asked about last: what is deleted lies together. */
+  private directory: { node: NodeId; path: Name[] | null } = { node: 0, path: null };
 
   constructor(private readonly history: Asked, private rules: TripRules) {}
 
@@ -82,62 +85,88 @@ export class TripWires {
     const writer = change.writer === 0 ? null : await this.history.writer(change.writer);
     if (writer === null) return [];
     const group = this.groupOf(writer, change.timeNs);
-    const seen = { seq: change.seq, timeNs: change.timeNs, node: change.node, name: change.name, program: programOf(writer).name, writer };
+    const trusted = this.rules.trusts(writer);
+    const seen = { seq: change.seq, timeNs: change.timeNs, node: change.node, by: change.node, name: change.name, program: programOf(writer).name, writer };
     if (change.marker === 'delete') {
-      group.deleted.push(seen);
       group.lost.push(seen);
+      if (!trusted && !await this.isSpared(change)) group.deleted.push(seen);
     } else if (change.marker === 'rename') {
-      if (change.target !== undefined && !change.exchange) group.lost.push({ ...seen, node: change.target, name: change.name2 });
-      if (endingOf(change.name) !== '' && endingOf(change.name) !== endingOf(change.name2)) group.renamed.push(seen);
+      if (change.target !== undefined && !change.exchange) this.replaced(group, { ...seen, node: change.target, name: change.name2 }, trusted);
+      if (!trusted && endingOf(change.name) !== '' && endingOf(change.name) !== endingOf(change.name2)) group.renamed.push(seen);
     } else if (writes(change)) {
-      await this.written(group, change, seen);
+      await this.written(group, change, seen, trusted);
     }
-    return this.tripped(group, change.seq, writer);
+    return this.tripped(group, change.seq);
   }
 
+  /** What services of one parent do is told apart by the group that the system holds them in (cgroups(7)). */
   private groupOf(writer: Writer, nowNs: bigint): Group {
-    const key = `${writer.ppid > 1 ? writer.ppid : writer.pid}`;
+    const { withinNs } = this.rules;
+    const key = `${writer.ppid > 1 ? writer.ppid : writer.pid} ${writer.cgroup}`;
     let group = this.groups.get(key);
-    if (!group || nowNs - group.lastNs > this.rules.withinNs) {
-      for (const [other, { lastNs }] of this.groups) if (nowNs - lastNs > this.rules.withinNs) this.groups.delete(other);
-      const { deletion, encryption, renaming } = this.rules;
-      group = { deleted: [], renamed: [], lost: [], sealed: [], wrote: new Map(), samples: 0, lastNs: nowNs, told: new Set(), next: { deletion, encryption, renaming } };
+    if (!group || nowNs - group.lastNs > withinNs) {
+      for (const [other, { lastNs }] of this.groups) if (nowNs - lastNs > withinNs) this.groups.delete(other);
+      group = { deleted: new Recent(), renamed: new Recent(), overwritten: new Recent(), lost: new Recent(), sealed: new Recent(), samples: new Recent(), wrote: new Map(), lastNs: nowNs, droppedNs: nowNs, told: new Set() };
       this.groups.set(key, group);
     }
     group.lastNs = nowNs;
-    for (const list of [group.deleted, group.renamed, group.lost, group.sealed]) dropOlder(list, nowNs - this.rules.withinNs);
+    if ((nowNs - group.droppedNs) * DROPS >= withinNs) dropOlder(group, nowNs - withinNs);
     return group;
   }
 
+  private replaced(group: Group, seen: Seen, trusted: boolean): void {
+    group.lost.push(seen);
+    if (!trusted) group.overwritten.push(seen);
+  }
+
   /** Once for each file: what was in it before is lost, unless this group made it; what is in it now may be unreadable. */
-  private async written(group: Group, change: Change, seen: Seen): Promise<void> {
-    const first = !group.wrote.has(change.node);
-    if (first && group.wrote.size < MAX_WROTE) group.wrote.set(change.node, change.seq);
-    if (first && change.marker !== 'create') group.lost.push(seen);
-    if (change.marker === 'create' || group.told.has('encryption') || group.lost.length < this.rules.encryption / 4) return;
-    if (group.sealed.some(({ node }) => node === change.node)) return;
-    if (group.samples++ < MAX_SAMPLES && await this.sealedAt(change.node, change.seq)) group.sealed.push(seen);
+  private async written(group: Group, { marker, node, seq, timeNs }: Change, seen: Seen, trusted: boolean): Promise<void> {
+    if (!group.wrote.has(node) && group.wrote.size < MAX_WROTE) {
+      group.wrote.set(node, { seq, timeNs });
+      if (marker !== 'create') this.replaced(group, seen, trusted);
+    }
+    if (marker === 'create' || group.told.has('encryption') || group.lost.list.length < this.rules.encryption / 4) return;
+    if (group.samples.list.length >= MAX_SAMPLES || group.sealed.list.some((one) => one.node === node)) return;
+    group.samples.push({ timeNs });
+    if (await this.sealedAt(node, seq)) group.sealed.push(seen);
+  }
+
+  private async sample(node: NodeId, seq: Seq, bytes = SAMPLE_BYTES): Promise<Buffer> {
+    return this.history.read(node, 0, bytes, seq).catch(() => Buffer.alloc(0));
   }
 
   private async sealedAt(node: NodeId, seq: Seq): Promise<boolean> {
-    return isSealed(await this.history.read(node, 0, SAMPLE_BYTES, seq).catch(() => Buffer.alloc(0)));
+    return isSealed(await this.sample(node, seq));
   }
 
-  private async tripped(group: Group, now: Seq, writer: Writer): Promise<Tripped[]> {
+  /** What tools make again, by its path. */
+  private async isSpared({ parent, name, seq }: Change): Promise<boolean> {
+    if (parent === undefined || name === undefined) return false;
+    if (this.directory.node !== parent) this.directory = { node: parent, path: await this.history.pathOf(parent, seq) };
+    const { path } = this.directory;
+    return path !== null && this.rules.spares(Buffer.from([...path, name].join('/'), 'latin1'), false);
+  }
+
+  private async tripped(group: Group, now: Seq): Promise<Tripped[]> {
     const found: Tripped[] = [];
-    const check = async (what: Alarm, list: readonly Seen[], seen: number, counts: (one: Seen) => Promise<boolean>): Promise<void> => {
+    const check = async (what: Alarm, looked: Recent<Seen>, lost: Recent<Seen>, counts: (one: Seen) => Promise<boolean>): Promise<void> => {
       const limit = this.rules[what];
-      if (limit === 0 || seen < group.next[what] || group.told.has(what)) return;
-      const count = Math.round(seen * await fractionOf(list, counts));
-      group.next[what] = seen + Math.max(limit / 2, limit - count);
-      if (count < limit) return;
+      if (group.told.has(what) && lost.list.length < limit * QUIET) group.told.delete(what);
+      const seen = Math.min(looked.list.length, lost.list.length);
+      if (limit === 0 || seen < limit || !looked.worthLooking || group.told.has(what)) return;
+      const count = Math.round(seen * await fractionOf(lost.list, counts));
+      if (count < limit) return looked.wait(Math.max(limit / 2, limit - count));
       group.told.add(what);
-      const family = familyOf(what === 'encryption' ? group.sealed : list);
-      found.push({ what, family, count, writer, first: what === 'encryption' ? Math.min(await this.firstSealed(group, now), list[0]!.seq) : list[0]!.seq });
+      const first = lost.list[0]!.seq;
+      found.push({ what, count, families: familiesOf(looked.list), writer: writerOfMost(looked.list), first: what === 'encryption' ? Math.min(await this.firstSealed(group, now), first) : first });
     };
-    await check('deletion', group.deleted, group.deleted.length, (one) => this.ofAnother(one));
-    await check('renaming', group.renamed, group.renamed.length, (one) => this.ofAnother(one));
-    await check('encryption', group.lost, Math.min(group.lost.length, group.sealed.length), (one) => this.wasReadable(one));
+    await check('deletion', group.deleted, group.deleted, (one) => this.ofAnother(one));
+    await check('renaming', group.renamed, group.renamed, (one) => this.ofAnother(one));
+    await check('encryption', group.sealed, group.lost, (one) => this.wasReadable(one));
+    // What is encrypted in place is overwritten, too: it is told once, unless only this is blocked.
+    if (!group.told.has('encryption') || this.rules.block.includes('overwriting')) {
+      await check('overwriting', group.overwritten, group.overwritten, (one) => this.isGone(one, now));
+    }
     return found;
   }
 
@@ -158,32 +187,38 @@ export class TripWires {
   private async wasReadable(one: Seen): Promise<boolean> {
     if (PACKED.test(one.name ?? '')) return false;
     const attr = await this.history.attr(one.node, one.seq - 1);
-    if (!isFile(attr) || attr.uncaptured || attr.size < MIN_SAMPLE_BYTES) return false;
+    if (!isFile(attr) || attr.uncaptured || attr.size < MIN_SEALED_BYTES) return false;
     return await this.madeByAnother(one) && !await this.sealedAt(one.node, one.seq - 1);
+  }
+
+  /** A file of another program, of whose content next to nothing is left. */
+  private async isGone(one: Seen, now: Seq): Promise<boolean> {
+    const [before, after] = [await this.history.attr(one.node, one.seq - 1), await this.history.attr(one.by, now)];
+    if (!isFile(before) || before.uncaptured || !isFile(after) || after.uncaptured || !await this.madeByAnother(one)) return false;
+    const old = await this.sample(one.node, one.seq - 1);
+    // What was put in front of it may have moved it.
+    const left = after.size * CUT_SHORT < before.size ? Buffer.alloc(0) : await this.sample(one.by, now, 2 * SAMPLE_BYTES);
+    return isReplaced(old, left);
   }
 
   /** Those that came before anything was looked into count, too. */
   private async firstSealed(group: Group, now: Seq): Promise<Seq> {
     let looked = 0;
-    for (const [node, seq] of group.wrote) if (looked++ < MAX_SAMPLES && await this.sealedAt(node, now)) return seq;
-    return group.sealed[0]!.seq;
+    for (const [node, { seq }] of group.wrote) if (looked++ < MAX_SAMPLES && await this.sealedAt(node, now)) return seq;
+    return group.sealed.list[0]!.seq;
   }
 }
 
-function familyOf(done: readonly Seen[]): ProcessId | null {
-  const { writer } = done.at(-1)!;
-  if (!writer.certain) return null;
-  if (done.every((one) => one.writer.pid === writer.pid)) return { pid: writer.pid, start: writer.start };
-  const parent = /^(\d+):(\d+)$/.exec(writer.ancestors?.[0] ?? '');
-  return parent && { pid: Number(parent[1]), start: Number(parent[2]) };
+function dropOlder(group: Group, thanNs: bigint): void {
+  group.droppedNs = group.lastNs;
+  for (const recent of [group.deleted, group.renamed, group.overwritten, group.lost, group.sealed, group.samples]) recent.dropOlder(thanNs);
+  for (const [node, { timeNs }] of group.wrote) {
+    if (timeNs >= thanNs) break;
+    group.wrote.delete(node);
+  }
 }
 
 const isFile = (attr: NodeAttr | null): attr is NodeAttr => attr !== null && (attr.mode & S_IFMT) === S_IFREG;
-
-function dropOlder(list: Seen[], thanNs: bigint): void {
-  const kept = list.findIndex(({ timeNs }) => timeNs >= thanNs);
-  if (kept !== 0) list.splice(0, kept < 0 ? list.length : kept);
-}
 
 /** For how many of these something holds, by a few of them. */
 async function fractionOf(list: readonly Seen[], holds: (one: Seen) => Promise<boolean>): Promise<number> {
@@ -194,4 +229,4 @@ async function fractionOf(list: readonly Seen[], holds: (one: Seen) => Promise<b
   return probed.length === 0 ? 0 : held / probed.length;
 }
 
-const writes = ({ marker, length }: Change): boolean => marker === 'create' || (marker === 'modify' && length > 0);
+const writes = ({ marker, kind, length }: Change): boolean => marker === 'create' || (marker === 'modify' && (length > 0 || kind === KIND_TRUNCATE));

@@ -6,17 +6,18 @@ import { POINT_KINDS, type PointKind } from '../history/types.js';
 import { parse as chronoParse, type ParsedComponents } from 'chrono-node';
 import { instantOf, isRealDate, NS_PER_MS, NS_PER_S, wallTime, type WallTime } from './zone.js';
 
-/** What an expression means. `invalid`: it has the shape of a strict form, but no such time exists. */
+/** What an expression means. `last`: the newest of a kind, or of those at or before a time (an expression again). `invalid`: it has the shape of a strict form, but no such time exists. */
 export type TimeForm =
   | { form: 'now' }
   | { form: 'time'; timeNs: bigint }
   | { form: 'seq'; seq: number }
-  | { form: 'last'; kind: PointKind }
+  | { form: 'last'; kind: PointKind; before: string | null }
   | { form: 'beside'; side: 'before' | 'after'; of: string }
   | { form: 'invalid'; why: string };
 
 const ABSOLUTE = /^(\d{4})-(\d{2})-(\d{2})(?:[T t_](\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?)?$/i;
 const CLOCK = /^(?:(today|yesterday)(?:\s+(?:at\s+)?)?)?(?:(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?$/i;
+const LAST = /^last-([a-z]+)(?:(?:\s*@\s*|\s+(?:before\s+)?)(.+))?$/is;
 const UNIT_NS: Record<string, bigint> = {
   ns: 1n, us: 1000n, ms: NS_PER_MS, s: NS_PER_S, m: 60n * NS_PER_S, h: 3600n * NS_PER_S, d: 86_400n * NS_PER_S, w: 604_800n * NS_PER_S,
 };
@@ -72,8 +73,9 @@ function ago(text: string, nowNs: bigint): TimeForm | null {
 export function parseStrict(text: string, nowNs: bigint, timeZone?: string): TimeForm | null {
   const lower = text.toLowerCase();
   if (lower === 'now') return { form: 'now' };
-  const last = POINT_KINDS.find((kind) => lower === `last-${kind}`);
-  if (last) return { form: 'last', kind: last };
+  const last = LAST.exec(text);
+  const kind = POINT_KINDS.find((one) => one === last?.[1]?.toLowerCase());
+  if (kind) return { form: 'last', kind, before: last?.[2] ?? null };
   if (/^#\d{1,15}$/.test(text)) return { form: 'seq', seq: Number(text.slice(1)) };
   const beside = /^(before|after):\s*(.+)$/is.exec(text);
   if (beside) return { form: 'beside', side: beside[1]?.toLowerCase() as 'before' | 'after', of: beside[2] as string };

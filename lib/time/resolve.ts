@@ -6,7 +6,7 @@
 import { uptime } from 'node:os';
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
-import type { Point, PointKind, PointPhase, Seq } from '../history/types.js';
+import type { Point, PointPhase, Seq } from '../history/types.js';
 import { safeForTerminal } from '../paths.js';
 import { formatTime } from './format.js';
 import { nearestNames } from './nearest.js';
@@ -33,7 +33,10 @@ export interface ResolveOptions {
   bootNs?: bigint;
 }
 
-const FORMS = 'write now, 10:05, yesterday 17:00, 2026-11-21T10:05:00Z, 10m, 2h ago, #12345, last-boot, last-mount, before:install, or the name of a point';
+const FORMS = 'write now, 10:05, yesterday 17:00, 2026-11-21T10:05:00Z, 10m, 2h ago, #12345, last-boot, last-mount, last-shutdown@3d, before:install, or the name of a point';
+
+/** A point's name or kind, and a time that it is not to be later than. */
+const DATED = /^([^@\s]+)(?:\s*@\s*|\s+before\s+)(.+)$/is;
 
 interface Range {
   first: { seq: Seq; timeNs: bigint };
@@ -81,7 +84,7 @@ function resolveForm(form: TimeForm, context: Context): Promise<Instant> | Insta
     case 'now': return { expr, seq: range.last.seq, timeNs: nowNs > range.last.timeNs ? nowNs : range.last.timeNs };
     case 'time': return atTime(form.timeNs, context);
     case 'seq': return atSeq(form.seq, context);
-    case 'last': return atLast(form.kind, context);
+    case 'last': return atLast(form, context);
     case 'beside': return beside(form.side, form.of, context);
     case 'invalid': throw new RewindError('ERR_TIME_SYNTAX', `${quote(expr)}: ${form.why}`, FORMS);
   }
@@ -110,31 +113,39 @@ function atPoint(point: Point, context: Context): Instant {
   return { expr, seq: point.seq, timeNs: point.timeNs };
 }
 
-/** The newest point of a kind; of what took time, the one after it. `last-boot` is known without any point. */
-async function atLast(kind: PointKind, context: Context): Promise<Instant> {
-  if (kind === 'boot') {
-    const bootNs = context.options.bootNs ?? context.nowNs - BigInt(Math.round(uptime() * 1000)) * NS_PER_MS;
-    return atTime(bootNs, context);
-  }
-  const points = (await context.history.points()).filter((point) => point.kind === kind);
+const bootTime = ({ nowNs, options }: Context): bigint => options.bootNs ?? nowNs - BigInt(Math.round(uptime() * 1000)) * NS_PER_MS;
+
+/** The newest point of a kind at or before a time; of what took time, the one after it. `last-boot` is known without any point. */
+async function atLast({ kind, before }: Extract<TimeForm, { form: 'last' }>, context: Context): Promise<Instant> {
+  if (kind === 'boot' && before === null) return atTime(bootTime(context), context);
+  const points = (await pointsUntil(before, context)).filter((point) => point.kind === kind);
   const point = newest(points, ({ phase }) => phase !== 'before') ?? newest(points, () => true);
-  if (!point) throw outOfRange(context, `history holds no ${kind} of this tree yet`);
+  if (!point) throw outOfRange(context, `history holds no ${kind} of this tree ${before === null ? 'yet' : `at or before ${quote(before)}`}`);
   return atPoint(point, context);
+}
+
+/** Points at or before a time; null: all. */
+async function pointsUntil(before: string | null, { history, options }: Context): Promise<Point[]> {
+  const points = await history.points();
+  if (before === null) return points;
+  const until = await resolveTime(before, history, options);
+  return points.filter(({ seq }) => seq <= until.seq);
 }
 
 /** `before:` the instant just before a point or record took effect; `after:` the instant at which it had. */
 async function beside(side: 'before' | 'after', of: string, context: Context): Promise<Instant> {
   const inner = parseStrict(of, context.nowNs, context.options.timeZone);
+  const timeNs = inner?.form === 'time' ? inner.timeNs : inner?.form === 'last' && inner.kind === 'boot' && inner.before === null ? bootTime(context) : null;
+  if (timeNs !== null) return atTime(side === 'before' ? timeNs - 1n : timeNs, context);
   let at: Instant;
-  if (inner?.form === 'seq' || (inner?.form === 'last' && inner.kind !== 'boot')) {
+  if (inner?.form === 'seq' || inner?.form === 'last') {
     at = await resolveForm(inner, context);
-  } else if (inner?.form === 'time') {
-    return atTime(side === 'before' ? inner.timeNs - 1n : inner.timeNs, context);
   } else if (inner) {
     throw new RewindError('ERR_TIME_SYNTAX', `${quote(context.expr)}: ${side}: takes a point, a state, a #seq or a time`, FORMS);
   } else {
-    const points = await context.history.points();
-    const point = newest(points, (candidate) => candidate.name === of) ?? besideState(side, of.toLowerCase(), points);
+    const [, name, before] = DATED.exec(of) ?? [of, of, null];
+    const points = await pointsUntil(before ?? null, context);
+    const point = newest(points, (candidate) => candidate.name === name) ?? besideState(side, name!.toLowerCase(), points);
     if (!point) throw unknownPoint(of, points);
     at = atPoint(point, context);
     if (point.phase === side) return at;

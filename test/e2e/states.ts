@@ -6,7 +6,7 @@ import fs from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { PointRow } from '../../lib/index.js';
-import { noteRestart } from '../../lib/daemon/sessions.js';
+import { noteEnd } from '../../lib/daemon/sessions.js';
 import { startOptions } from '../../lib/daemon/start.js';
 import { History } from '../../lib/history/history.js';
 import { native } from '../../lib/native.js';
@@ -91,16 +91,21 @@ test('writes that a rule names, and intervals, have points; a change of the rule
   });
 });
 
-test('a start of the machine since the last mount is two points', async (t) => {
-  const appended: { kind: string; at: number; at_time: string }[] = [];
+test('a start of the machine since the last mount is two points, a daemon that was found dead is one', async (t) => {
+  const appended: { kind: string; note: string; at: number; at_time: string }[] = [];
   const journal = { append: async (_: number, payload: Buffer) => { appended.push(JSON.parse(payload.toString()) as never); return { seq: 0, timeNs: 0n }; } };
   const mount = (seq: number, boot: string) => ({ id: seq, seq, timeNs: 0n, kind: 'mount' as const, name: '', note: '', boot });
   const place = { journal: journal as never, history: { timeOf: async (seq: number) => BigInt(seq) }, mountSeq: 90 };
-  await noteRestart([mount(1, 'a'), mount(50, 'b')], 'b', place);
-  await noteRestart([], 'b', place);
+  const unmount = { ...mount(60, ''), kind: 'unmount' as const };
+  await noteEnd([mount(1, 'a'), mount(50, 'b'), unmount], 'b', place);
+  await noteEnd([], 'b', place);
   t.deepEqual(appended, []);
-  await noteRestart([mount(50, 'b'), mount(1, 'a')], 'c', place);
-  t.deepEqual(appended.map(({ kind, at, at_time }) => [kind, at, at_time]), [['shutdown', 89, '89'], ['boot', 90, '90']]);
+  await noteEnd([unmount, mount(50, 'b'), mount(1, 'a')], 'c', place);
+  t.deepEqual(appended.splice(0).map(({ kind, at, at_time }) => [kind, at, at_time]), [['shutdown', 89, '89'], ['boot', 90, '90']]);
+  await noteEnd([mount(1, 'a'), unmount, mount(70, 'b')], 'b', place);
+  t.deepEqual(appended.splice(0).map(({ kind, at, note }) => [kind, at, note]), [['killed', 89, 'the daemon was found dead']]);
+  await noteEnd([mount(70, 'b')], 'c', place);
+  t.deepEqual(appended.map(({ kind, note }) => [kind, note]), [['killed', 'the daemon ended with the machine'], ['shutdown', ''], ['boot', '']]);
 });
 
 test('what a mount is for is the name of its point, and its words are kept with both ends', async (t) => {

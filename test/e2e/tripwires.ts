@@ -3,7 +3,6 @@ import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
 import type { PointRow } from '../../lib/index.js';
-import { isSealed } from '../../lib/states/tripwires.js';
 import { mountSettled, type MountedTree } from '../helpers/mount.js';
 import { must, shell, sleep, until } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
@@ -99,11 +98,4 @@ make -s && make -s clean && make -s
     await sleep(2500);
     t.deepEqual((await alarms(tree)).map(({ note }) => note), []);
   });
-});
-
-test('what is packed is not taken for encrypted', (t) => {
-  t.true(isSealed(Buffer.from(Array.from({ length: 4096 }, (_, i) => (Math.imul(i + 1, 2_654_435_761) >>> 11) ^ (Math.imul(i + 7, 40_503) >>> 3)).map((n) => n & 255))));
-  t.false(isSealed(Buffer.concat([Buffer.from('789c', 'hex'), Buffer.from(Array.from({ length: 4096 }, (_, i) => (Math.imul(i + 1, 2_654_435_761) >>> 11) & 255))])));
-  t.false(isSealed(Buffer.from('text that repeats '.repeat(100))));
-  t.false(isSealed(Buffer.alloc(0)));
 });

@@ -98,7 +98,7 @@ paused = true
 });
 
 test('who is blocked is said by one word for all, or by name', (t) => {
-  t.deepEqual(parsePolicy('[trip]\nblock = true', 'p').trips.block, ['deletion', 'encryption', 'renaming']);
+  t.deepEqual(parsePolicy('[trip]\nblock = true', 'p').trips.block, ['deletion', 'encryption', 'overwriting', 'renaming']);
   t.deepEqual(parsePolicy('[trip]\nblock = ["encryption"]', 'p').trips.block, ['encryption']);
   t.deepEqual(parsePolicy('[trip]\nblock = false', 'p').trips.block, []);
 });

@@ -11,7 +11,7 @@ import type { ProcessId } from '../../../lib/states/processes.js';
 
 const S_IFREG = 0o100000;
 
-interface Made { recorder: StateRecorder; points: PointDraft[]; failures: unknown[]; change(writer: number, path: string, atS?: number): Change; pass(ms: number): void; ended: Set<number>; full(error: Error | null): void; sockets: Socket[] }
+interface Made { recorder: StateRecorder; points: PointDraft[]; failures: unknown[]; change(writer: number, path: string, atS?: number): Change; pass(ms: number): void; ended: Set<number>; full(error: Error | null): void; sockets: Socket[]; lag(records: number): void }
 
 /** A recorder over writers 1.., each with a command and the pid of who started it; pid = 100 * writer. */
 function made(commands: Record<number, { argv: string; ppid?: number; exe?: string; uid?: number }>, rules: PointRules = DEFAULT_POINTS): Made {
@@ -21,6 +21,7 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
   const paths = new Map<number, string>();
   let seq = 10;
   let nowMs = 0;
+  let lag = 0;
   let refusal: Error | null = null;
   const sockets: Socket[] = [];
   const writerOf = (id: number): Writer | null => {
@@ -31,7 +32,7 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
   };
   const recorder = new StateRecorder({
     history: {
-      watermark: () => seq,
+      watermark: () => seq - lag,
       writer: async (id) => writerOf(id),
       pathOf: async (node) => paths.get(node)?.split('/') ?? null,
       attr: async () => ({ mode: S_IFREG, size: 1 }) as never,
@@ -47,6 +48,7 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
       points.push(point);
     },
     pid: 1,
+    lastSeq: () => seq,
     network: { sockets: async () => sockets, owners: async (inodes) => [...inodes].map((inode) => ({ inode, pid: Number(inode) })), lineage: async (pid) => [`${pid}:${pid / 100}`], command: async (pid) => `curl ${pid}`, addresses: async () => ['203.0.113.7'], now: () => nowMs },
     alarm: async () => '',
     failed: (error) => failures.push(error),
@@ -61,10 +63,11 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
     pass: (ms) => { nowMs += ms; },
     full: (error) => { refusal = error; },
     sockets,
+    lag: (records) => { lag = records; },
   };
 }
 
-const rules = (text: { points?: object; point?: object[] }): PointRules => parsePoints(text.points, text.point, new Lines(''), (_, reason) => { throw new Error(reason); });
+const rules = (text: { points?: object; point?: object[] }): PointRules => parsePoints(text.points, text.point, undefined, new Lines(''), (_, reason) => { throw new Error(reason); });
 
 test('an installation has a point before its first change and one after its end', async (t) => {
   const { recorder, points, change, ended } = made({ 1: { argv: 'vim x' }, 2: { argv: 'cargo install ripgrep' } });
@@ -77,6 +80,23 @@ test('an installation has a point before its first change and one after its end'
   t.deepEqual(points[1], { kind: 'install', name: '', note: 'cargo install ripgrep', phase: 'after', at: 14 });
   await recorder.tick();
   t.is(points.length, 2);
+});
+
+test('the point after an installation holds all of it, though history lags behind its end', async (t) => {
+  const { recorder, points, change, ended, lag } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'vim x' } });
+  recorder.changed([change(1, 'a')]);
+  change(1, 'b');
+  change(1, 'c');
+  lag(2);
+  ended.add(1);
+  await recorder.tick();
+  t.deepEqual(points.map(({ phase }) => phase), ['before']);
+  recorder.changed([change(2, 'x')]);
+  await recorder.tick();
+  t.is(points.length, 1);
+  lag(1);
+  await recorder.tick();
+  t.deepEqual(points.map(({ phase, at }) => [phase, at]), [['before', 10], ['after', 13]]);
 });
 
 test('what an installer starts belongs to it, and so does an installer within it', async (t) => {
@@ -154,6 +174,37 @@ test('intervals make a point only when something changed since the last one of a
   t.is(points.length, 2);
 });
 
+test('a point that somebody else made begins an interval anew, and stands for one when nothing changed since', async (t) => {
+  const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '10m' } }));
+  recorder.changed([change(1, 'a')]);
+  pass(599_000);
+  recorder.pointMade(11);
+  pass(1000);
+  await recorder.tick();
+  pass(600_000);
+  await recorder.tick();
+  t.deepEqual(points, []);
+  recorder.changed([change(1, 'a')]);
+  await recorder.tick();
+  t.deepEqual(points.map(({ kind, at }) => [kind, at]), [['interval', 12]]);
+});
+
+test('a point before a change is none of the state after it', async (t) => {
+  const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '10m' }, point: [{ name: 'x', match: 'x' }] }));
+  recorder.changed([change(1, 'x')]);
+  await recorder.tick();
+  pass(600_000);
+  await recorder.tick();
+  t.deepEqual(points.map(({ kind, at }) => [kind, at]), [['write', 10], ['interval', 11]]);
+});
+
+test('what this process does for somebody who asked is no write that a rule names', async (t) => {
+  const { recorder, points, change } = made({ 0.01: { argv: 'node daemon.js' }, 2: { argv: 'vim' } }, rules({ point: [{ name: 'schema', match: '*.sql', quiet: '1s' }] }));
+  recorder.changed([change(2, 'a.sql', 1), change(0.01, 'a.sql', 100), change(0.01, 'b.sql', 200)]);
+  await recorder.tick();
+  t.deepEqual(points.map(({ at }) => at), [10]);
+});
+
 test('a point that cannot be made is reported, and the next one is made', async (t) => {
   const { recorder, points, failures, change, full } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'npm ci' } });
   full(new Error('no room'));
@@ -185,6 +236,28 @@ test('a group with a schedule has a point when a member changed, and only then',
   pass(1000);
   await recorder.tick();
   t.is(points.length, 2);
+});
+
+test('a state that holds all changes of a group stands for its point; another interval does not', async (t) => {
+  const [group] = parsePolicy('[[group]]\nname = "sql"\ninclude = "*.sql"\nevery = "10s"', 'p').groups;
+  const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '5s' } }));
+  recorder.setRules(rules({ points: { every: '5s' } }), DEFAULT_TRIPS, [group!]);
+  recorder.changed([change(1, 'a.sql')]);
+  const covered = change(1, 'b.sql');
+  recorder.pointMade(12);
+  recorder.changed([covered]);
+  pass(10_000);
+  await recorder.tick();
+  t.deepEqual(points, []);
+  recorder.changed([change(1, 'a.sql')]);
+  await recorder.tick();
+  t.deepEqual(points.map(({ name }) => name), ['sql']);
+  recorder.changed([change(1, 'a.sql')]);
+  pass(6000);
+  await recorder.tick();
+  pass(4000);
+  await recorder.tick();
+  t.deepEqual(points.map(({ name }) => name), ['sql', '', 'sql']);
 });
 
 const WRONG: [text: { points?: unknown; point?: unknown }, says: RegExp][] = [

@@ -5,7 +5,7 @@ import { clockHistory } from '../../helpers/points-history.js';
 
 const ns = (iso: string): bigint => BigInt(Date.parse(iso)) * 1_000_000n;
 const NOW = ns('2026-11-21T10:30:00Z');
-const BERLIN = { nowNs: NOW, timeZone: 'Europe/Berlin' };
+const BERLIN = { nowNs: NOW, timeZone: 'Europe/Berlin', bootNs: ns('2026-11-21T10:00:00Z') };
 const HOURS = ['2026-11-19T12:00:00Z', '2026-11-20T16:00:00Z', '2026-11-20T17:00:00Z', '2026-11-21T09:05:00Z', '2026-11-21T10:20:00Z', '2026-11-21T10:29:00Z'];
 const history = clockHistory(HOURS.map(ns), [
   { seq: 1, name: 'first' }, { seq: 2, name: 'before-upgrade' }, { seq: 4, name: 'before-upgrade' },
@@ -46,6 +46,19 @@ const MEANS: [expr: string, seq: number, time: string][] = [
   ['before:install', 2, '2026-11-20T16:00:00Z'],
   ['after:install', 3, '2026-11-20T17:00:00Z'],
   ['last-install', 3, '2026-11-20T17:00:00Z'],
+  ['last-mount@now', 4, '2026-11-21T09:05:00Z'],
+  ['last-shutdown@2026-11-21', 3, '2026-11-20T17:00:00Z'],
+  ['last-mark before 2026-11-21 10:10', 4, ''],
+  ['last-mark 1 day ago', 1, ''],
+  ['last-mark @ #3', 2, ''],
+  ['last-mark before last-unmount', 2, ''],
+  ['before:install@yesterday 17:30', 2, '2026-11-20T16:00:00Z'],
+  ['after:install @ 2026-11-21', 3, '2026-11-20T17:00:00Z'],
+  ['before:before-upgrade before 11:00', 3, ''],
+  ['before:before-upgrade@yesterday 18:00', 1, ''],
+  ['after:last-boot', 4, '2026-11-21T10:00:00Z'],
+  ['before:last-boot', 4, ''],
+  ['last-boot', 4, '2026-11-21T10:00:00Z'],
   ['last-shutdown', 3, '2026-11-20T17:00:00Z'],
   ['before:schema', 5, '2026-11-21T10:20:00Z'],
   ['before:write', 5, '2026-11-21T10:20:00Z'],
@@ -81,6 +94,12 @@ const REFUSED: [expr: string, code: ErrorCode, says: RegExp][] = [
   ['', 'ERR_TIME_SYNTAX', /neither/],
   ['10:05 or so', 'ERR_TIME_SYNTAX', /neither/],
   ['#', 'ERR_TIME_SYNTAX', /neither/],
+  ['last-mount@2026-11-20', 'ERR_TIME_RANGE', /holds no mount of this tree at or before "2026-11-20"/],
+  ['last-mount@nosuch', 'ERR_POINT_UNKNOWN', /nosuch/],
+  ['last-mount@25:00', 'ERR_TIME_SYNTAX', /no such time/],
+  ['last-boot@now', 'ERR_TIME_RANGE', /holds no boot/],
+  ['last-nosuch@now', 'ERR_TIME_SYNTAX', /neither/],
+  ['before:install@2026-11-20 00:00', 'ERR_POINT_UNKNOWN', /no point named "install@/],
   ['before:now', 'ERR_TIME_SYNTAX', /takes a point/],
   ['10 parsecs ago', 'ERR_TIME_SYNTAX', /neither/],
   ['before:nosuch', 'ERR_POINT_UNKNOWN', /nosuch/],
@@ -121,7 +140,7 @@ test('an empty history has no instant', async (t) => {
 });
 
 test('a text that reads as a time is told, so that no point gets it as its name', (t) => {
-  for (const text of ['now', '10m', '10:05', '#5', 'last-boot', 'before:x', 'yesterday', 'friday', 'noon']) t.true(readsAsTime(text), text);
+  for (const text of ['now', '10m', '10:05', '#5', 'last-boot', 'last-boot@3d', 'last-mount 2 days ago', 'before:x', 'yesterday', 'friday', 'noon']) t.true(readsAsTime(text), text);
   for (const text of ['before-upgrade', 'v1.2', 'release 3', 'x10m']) t.false(readsAsTime(text), text);
 });
 
