@@ -17,13 +17,16 @@ function documents(directory: string): void {
 
 const contents = (directory: string): string[] => fs.readdirSync(directory).sort().map((name) => `${name} ${fs.readFileSync(path.join(directory, name), 'latin1')}`);
 
-async function blocking(scope: Scope, rules: string): Promise<{ tree: MountedTree; directory: string; aside: string }> {
-  const tree = await mountSettled(scope, { where: 'memory' });
+/** `early`: the files were there before anybody protected them, and nobody knows who made them. */
+async function blocking(scope: Scope, rules: string, early: boolean): Promise<{ tree: MountedTree; directory: string; aside: string }> {
+  const top = scope.temporary('memory');
+  const directory = path.join(top, 'letters');
+  if (early) documents(directory);
+  const tree = await mountSettled(scope, { tree: top, where: 'memory' });
   fs.writeFileSync(path.join(tree.store, 'policy.toml'), rules);
   const good = path.join(tree.store, 'policy.good.toml');
   await until('the policy is in force', () => fs.existsSync(good) && fs.readFileSync(good, 'utf8') === rules);
-  const directory = path.join(tree.tree, 'letters');
-  documents(directory);
+  if (!early) documents(directory);
   await tree.settled();
   return { tree, directory, aside: scope.temporary('memory') };
 }
@@ -33,10 +36,10 @@ const blockedOf = async (tree: MountedTree): Promise<StatusRow['blocked']> => (a
 /** Encrypts one file after another; `then` is done with those that it may not change. */
 const loop = (then: string): string => `for f in "$1"/*.txt; do { openssl enc -aes-256-ctr -pbkdf2 -iter 1 -pass pass:x -in "$f" -out "$f.locked" && rm "$f"; } 2>>"$2/said" || ${then}; done`;
 
-for (const [what, rules] of [['is stopped when the rules say so', '[trip]\nblock = ["encryption"]\n'], ['is noticed', '']] as const) {
+for (const [what, rules, early] of [['is stopped when the rules say so', '[trip]\nblock = ["encryption"]\n', true], ['is noticed', '', false]] as const) {
   test.serial(`a loop that encrypts ${FILES} files ${what}; its point lies before the first of them`, async (t) => {
     await scoped(async (scope) => {
-      const { tree, directory, aside } = await blocking(scope, rules);
+      const { tree, directory, aside } = await blocking(scope, rules, early);
       const before = contents(directory);
       const began = Date.now();
       await run('bash', ['-c', loop('break'), 'loop', directory, aside], { timeoutMs: 300_000 });
@@ -57,7 +60,7 @@ for (const [what, rules] of [['is stopped when the rules say so', '[trip]\nblock
 
 test.serial('who is blocked is named, the others go on, also under a new daemon; then it is released and goes on, too', async (t) => {
   await scoped(async (scope) => {
-    const { tree, directory, aside } = await blocking(scope, '[trip]\nblock = true\n');
+    const { tree, directory, aside } = await blocking(scope, '[trip]\nblock = true\n', false);
     const told: string[] = [];
     const watcher = spawn(process.execPath, [cli, 'watch', '--tree', tree.tree], { stdio: ['ignore', 'pipe', 'ignore'] });
     watcher.stdout.setEncoding('utf8').on('data', (chunk: string) => told.push(chunk));
