@@ -25,7 +25,7 @@ export async function* recover(session: Session, args: Methods['recover']['args'
   if (rule?.recover === 'manual') throw new RewindError('ERR_REFUSED', `${path} is put back by nobody but a person (recover = "manual", ${rule.by})`, `rewind rollback ${path} --to TIME`);
   const to = args.to === undefined ? null : (await instantAt(session, args.to, args)).seq;
   const exe = safeForTerminal(await readlink(`/proc/${caller.pid}/exe`).catch(() => ''));
-  const job = await live.recoverer.recover({ path: names, cause: 'asked', by: caller.pid === 0 ? null : { pid: caller.pid, exe }, goBack: () => goBack(session, live, names, to) });
+  const job = await live.recoverer.recover({ path: names, cause: 'asked', by: caller.pid === 0 ? null : { pid: caller.pid, exe }, goBack: () => goBack(session, live, names, to), own: to !== null });
   yield recoveryRow(job);
   if (job.result !== 'recovered') throw new RewindError('ERR_NOT_RECOVERED', `${path} was not recovered: ${job.note}`, 'Look at its versions with `rewind log`, and take one with `rewind rollback` or `rewind restore`.');
 }

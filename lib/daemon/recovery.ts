@@ -37,6 +37,8 @@ export interface Order {
   by: Job['writer'];
   /** Goes to another version before the file is compared with history; answers the seq of that, null for the newest. */
   goBack?: () => Promise<Seq | null>;
+  /** That is a version of its own: no other's job brings it. */
+  own?: boolean;
 }
 
 /** A file that could not be recovered is not tried again for so long, however often it is read. */
@@ -91,7 +93,7 @@ export class Recoverer {
   recover(order: Order): Promise<Job> {
     const key = showPath(order.path);
     const under = this.inHand.get(key);
-    if (under && !order.goBack) return under;
+    if (under && !order.own) return under;
     return this.hold(key, this.startAfter(under, key, order));
   }
 

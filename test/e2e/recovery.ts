@@ -219,6 +219,18 @@ test('where the disk takes no writes any more reads still succeed; the tries run
   t.is(await onDisk(broken, 'app.db'), hashOf(CONTENT));
 }));
 
+test('a write that the disk fails is told to the program, and the file is put back', (t) => scoped(async (scope) => {
+  const broken = await disk(scope, RULES);
+  const { tree } = broken;
+  write(t, tree, 'app.db');
+  await breakDisk(broken, 'app.db');
+  const fd = fs.openSync(path.join(tree.tree, 'app.db'), 'r+');
+  t.throws(() => fs.writeSync(fd, 'broken', 3 * SIZE / 4 + 5), { code: 'EIO' }, 'of a block that cannot be read a part cannot be written');
+  fs.closeSync(fd);
+  t.like(await jobEnded(tree, 'app.db'), { cause: 'write', result: 'recovered' });
+  t.is(await onDisk(broken, 'app.db'), hashOf(CONTENT));
+}));
+
 test('content that is no longer what was written is found on schedule, kept in history and put back', (t) => scoped(async (scope) => {
   const whole = await disk(scope, RULES.replace('never', '1s'));
   const { tree, below } = whole;

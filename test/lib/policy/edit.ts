@@ -40,6 +40,31 @@ test('a point is named by its name or its pattern', (t) => {
   t.is(parsePolicy(FILE, 'p').points.points.length, 1);
 });
 
+test('a group and an installer are paused, resumed, changed and removed by their names', (t) => {
+  const text = `${FILE}
+[[group]]
+name = "sql"
+include = "*.sql"
+
+[[installer]]
+exe = ["nix-env", "nix"]
+install = "-i"  # nothing else
+`;
+  const of = (edited: string) => {
+    const { groups, points } = parsePolicy(edited, 'p');
+    return { groups: groups.map(({ name, everyMs }) => `${name} ${everyMs}`), installs: points.installers.some(({ is }) => is({ exe: '/usr/bin/nix', argv: [] })) };
+  };
+  t.deepEqual(of(text), { groups: ['sql null'], installs: true });
+  t.deepEqual(of(edit('sql', 'pause', text)), { groups: [], installs: true });
+  t.is(edit('sql', 'resume', edit('sql', 'pause', text)), text);
+  t.deepEqual(of(edit('sql', { every: '5m' }, text)).groups, ['sql 300000']);
+  t.is(edit('sql', 'remove', text), text.replace('[[group]]\nname = "sql"\ninclude = "*.sql"\n', ''));
+  t.is(parsePolicy(edit('*.sql', 'pause', text), 'p').groups.length, 1, 'a pattern names a rule or a point');
+  t.deepEqual(of(edit('nix', 'pause', text)), { groups: ['sql null'], installs: false });
+  t.is(edit('nix-env', 'resume', edit('nix', 'pause', text)), text);
+  t.is(edit('nix', 'remove', text), text.replace(/\[\[installer\]\]\nexe.*\ninstall.*\n/, ''));
+});
+
 test('a rule is removed with its keys, and nothing around it', (t) => {
   t.is(edit('a/', 'remove'), FILE.replace(/\[\[rule\]\]\nmatch = "a\/".*\ncapture = "none"\n/, ''));
   t.is(edit('schema', 'remove'), FILE.replace(/\[\[point\]\]\nname.*\nmatch.*\n/, ''));

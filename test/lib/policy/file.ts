@@ -46,6 +46,8 @@ test('a wrong file is refused with file, line and reason', (t) => {
     [`${rule}capture = "sometimes"`, /^p:3: capture is "sometimes": .*"on-close"/], [rule, /^p:1: the rule has neither capture nor recover/],
     [`${rule}capture = "none"\n\n[[rule]]\ncapture = "none"`, /^p:5: the rule has no match/], ['[[rule]]\ncapture = "none"\nmatch = []', /^p:3: match lists no pattern/],
     ['[[rule]]\ncapture = "none"\nmatch = ["a", 1]', /^p:3: match is a pattern or/], ['[[rule]]\ncapture = "none"\nmatch = "[a"', /^p:3: "\[a": the set/],
+    ['[trip]\nspare = "[a"', /^p:2: "\[a": the set/], ['[trip]\nspare = 5', /^p:2: spare is a pattern or a list/], ['[trip]\ntrust = [5]', /^p:2: trust is a pattern for programs/], ['[trip]\noverwriting = "x"', /^p:2: overwriting is a number/],
+    ['[[group]]\nname = "a"\ninclude = "a"\npaused = 1', /^p:4: paused must be true or false/],
     ['[trip]\ndeletion = -1', /^p:2: deletion is a number/], ['[trip]\nwithin = 3', /^p:2: within is 3/], ['[trip]\nfire = 1', /^p:2: "fire" is not known/], ['[trip]\nhook = ""', /^p:2: hook/],
     ['[trip]\nblock = "yes"', /^p:2: block is "yes": true, false or a list of "deletion"/], ['[trip]\nblock = ["fire"]', /^p:2: block is \["fire"\]/],
     ['[group]\nname = "a"', /^p:1: groups are written \[\[group\]\]/], ['[[group]]\ninclude = "a"', /^p:1: the group has no name/], ['[[group]]\nname = "a b"\ninclude = "a"', /^p:2: the group has no name/],
@@ -101,6 +103,16 @@ test('who is blocked is said by one word for all, or by name', (t) => {
   t.deepEqual(parsePolicy('[trip]\nblock = true', 'p').trips.block, ['deletion', 'encryption', 'overwriting', 'renaming']);
   t.deepEqual(parsePolicy('[trip]\nblock = ["encryption"]', 'p').trips.block, ['encryption']);
   t.deepEqual(parsePolicy('[trip]\nblock = false', 'p').trips.block, []);
+});
+
+test('what is spared and trusted is said anew, or nothing', (t) => {
+  const says = (text: string): boolean[] => {
+    const { spares, trusts } = parsePolicy(text, 'p').trips;
+    return [spares(Buffer.from('web/node_modules/a/b.js'), false), spares(Buffer.from('gen/a'), false), trusts({ exe: '/usr/bin/git', argv: ['git'] }), trusts({ exe: '/opt/sync', argv: ['sync'] })];
+  };
+  t.deepEqual(says(''), [true, false, true, false]);
+  t.deepEqual(says('[trip]\nspare = "gen/"\ntrust = ["/opt/sync", "git"]'), [false, true, true, true]);
+  t.deepEqual(says('[trip]\nspare = []\ntrust = []'), [false, false, false, false]);
 });
 
 test('a member is what an include names, with all below it, and no exclude does; a file may be in many groups', (t) => {
