@@ -1,10 +1,10 @@
 /** What was asked of rewindfs before it was measured: each bar in one place, compared with what was seen. */
 import { figure, type Result, type Where } from './model.js';
 
-const OURS = 'rewindfs';
-const OURS_URING = 'rewindfs, io_uring';
-const HP = 'passthrough_hp';
-const HP_URING = 'passthrough_hp, io_uring';
+export const OURS = 'rewindfs';
+export const OURS_URING = 'rewindfs, io_uring';
+export const HP = 'passthrough_hp';
+export const HP_URING = 'passthrough_hp, io_uring';
 
 export interface Bar {
   group: string;
@@ -18,11 +18,15 @@ export interface Bar {
   /** `rate`: so many times the peer's speed, or more. `time`: so many times the peer's time (or this figure), or less. `least`: this figure, or more. */
   kind: 'rate' | 'time' | 'least';
   limit: number;
+  /** A row of the same subject that must have at least this figure: what the bar was asked under. */
+  under?: { row: string; least: number };
 }
 
 export interface Seen extends Bar {
   /** NaN when it was not measured. */
   seen: number;
+  /** What `under` names was. */
+  seenUnder?: number;
   reached: boolean;
 }
 
@@ -35,6 +39,14 @@ function columns(group: string, subject: string, against: string, limit: number,
 const own = (group: string, row: string, kind: 'time' | 'least', limit: number, where: Where = 'disk'): Bar => ({ group, row, where, subject: OURS, kind, limit });
 const work = (row: string, limit: number): Bar => ({ group: 'Real work on disk, time of the directory = 1', row, where: 'disk', subject: OURS, against: 'directory', kind: 'time', limit });
 
+/** What is asked of each transport by itself. */
+const ofTransport = (subject: string, transport: string): Bar[] => [
+  { ...own(`Many clients, over ${transport}`, '16 clients, slowest : mean', 'least', 0.5), subject },
+  { ...own(`Many clients, over ${transport}`, '16 clients, cores that the engine keeps busy', 'least', 1), subject },
+  { ...own(`Steady load, over ${transport}`, 'history behind at 20,000 records/s, most', 'time', 5), subject, under: { row: 'records/s that the paced writers reached', least: 19_500 } },
+];
+
+const read = (row: string): Bar => ({ group: 'Data on disk, speed of the directory = 1', row, where: 'disk', subject: OURS, against: 'directory', kind: 'rate', limit: 0.95 });
 const leftOut = (row: string, againstRow: string): Bar => ({ group: 'node_modules left out by the policy, time of recording it = 1', row, where: 'disk', subject: OURS, against: OURS, againstRow, kind: 'time', limit: 0.7 });
 
 export const BARS: readonly Bar[] = [
@@ -43,8 +55,7 @@ export const BARS: readonly Bar[] = [
   ...columns('Calls over io_uring, everything recorded, speed of passthrough_hp (/dev/fuse) = 1', OURS_URING, HP, 1.5),
   ...columns('Calls over io_uring, everything recorded, speed of passthrough_hp (io_uring) = 1', OURS_URING, HP_URING, 0.85),
   { group: 'Data on disk, speed of the directory = 1', row: 'sequential write, fdatasync', where: 'disk', subject: OURS, against: 'directory', kind: 'rate', limit: 0.45 },
-  ...['second read, a large file', 'second read, 4 KiB of an open file', 'second read, small files'].map((row): Bar => ({ group: 'Data on disk, speed of the directory = 1', row, where: 'disk', subject: OURS, against: 'directory', kind: 'rate', limit: 0.95 })),
-  { group: 'Data on disk, speed of the directory = 1', row: 'first read, left out', where: 'disk', subject: OURS, against: 'directory', kind: 'rate', limit: 0.95 },
+  ...['second read, a large file', 'second read, 4 KiB of an open file', 'second read, small files', 'first read, left out', 'first read, on close'].map(read),
   leftOut('npm ci, node_modules left out', 'npm ci'),
   leftOut('rm -rf node_modules, left out', 'rm -rf node_modules'),
   work('git status', 1.5),
@@ -53,11 +64,10 @@ export const BARS: readonly Bar[] = [
   work('npm ci', 2.5),
   work('make -j2', 1.15),
   work('sqlite, one-row transactions', 1.3),
-  own('Many clients', '16 clients, slowest : mean', 'least', 0.5),
-  own('Many clients', '16 clients, less busy core', 'least', 80),
+  ...ofTransport(OURS, '/dev/fuse'),
+  ...ofTransport(OURS_URING, 'io_uring'),
   own('History', 'extractor, 100-byte writes', 'least', 60_000),
   own('History', 'extractor, 128 KiB writes', 'least', 250),
-  own('History', 'history behind at 20,000 records/s, most', 'time', 5),
   own('History', 'memory of the daemon after them, peak', 'time', 400),
   own('History', 'a view reads', 'least', 200),
   { group: 'Whole trees', row: 'grep -r of a past tree, first', where: 'disk', subject: OURS, against: 'directory', kind: 'time', limit: 6 },
@@ -73,6 +83,9 @@ export function seen(result: Result): Seen[] {
     const theirs = bar.against === undefined ? 1 : figure(result, bar.where, bar.againstRow ?? bar.row, bar.against);
     const lessIsBetter = result.rows.find(({ name }) => name === bar.row)?.lessIsBetter ?? false;
     const value = bar.kind === 'rate' && lessIsBetter ? theirs / ours : ours / theirs;
-    return { ...bar, seen: value, reached: bar.kind === 'time' ? value <= bar.limit : value >= bar.limit };
+    const within = bar.kind === 'time' ? value <= bar.limit : value >= bar.limit;
+    if (bar.under === undefined) return { ...bar, seen: value, reached: within };
+    const seenUnder = figure(result, bar.where, bar.under.row, bar.subject);
+    return { ...bar, seen: value, seenUnder, reached: within && seenUnder >= bar.under.least };
   });
 }

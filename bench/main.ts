@@ -9,11 +9,12 @@ import path from 'node:path';
 import { projectRoot } from '../test/helpers/run.js';
 import { scoped } from '../test/helpers/scope.js';
 import { Material } from './material.js';
-import { FULL, join, QUICK, type Result, type Where } from './model.js';
+import { FULL, join, type Measured, QUICK, type Result, type Where } from './model.js';
 import { help, parse, type Options } from './options.js';
 import { document, report } from './report.js';
 import { Run, type Workload } from './run.js';
 import { peer, subjects as known, type SubjectKind } from './subjects.js';
+import { offerUring } from './uring.js';
 import { calls } from './workloads/calls.js';
 import { clients } from './workloads/clients.js';
 import { extractor } from './workloads/extractor.js';
@@ -42,15 +43,23 @@ function chosenWorkloads({ rows }: Options): Workload[] {
   return WORKLOADS.filter((workload) => rows === undefined || wanted(workload.name) || workload.rows.some(({ name }) => wanted(name)));
 }
 
+function chosenSubjects({ only, peer: peers }: Options): SubjectKind[] {
+  const all = [...known(), ...(peers ?? []).map(peer)];
+  for (const name of only ?? []) if (!all.some((kind) => kind.name === name)) throw new TypeError(`--only ${name}: the subjects are ${all.map((kind) => kind.name).join('; ')}`);
+  return all.filter(({ name }) => only?.includes(name) ?? true);
+}
+
 async function measure(options: Options, save: (result: Result) => void): Promise<Result> {
-  const all = [...known, ...(options.peer ?? []).map(peer)];
-  for (const name of options.only ?? []) if (!all.some((kind) => kind.name === name)) throw new TypeError(`--only ${name}: the subjects are ${all.map((kind) => kind.name).join('; ')}`);
-  const subjects = all.filter(({ name }) => options.only?.includes(name) ?? true);
-  const workloads = chosenWorkloads(options);
-  const scale = options.quick ? QUICK : FULL;
-  const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
-  const result: Result = { dates: [new Date().toISOString()], machine: machine(), rounds, scale, subjects: subjects.map(({ name }) => name), rows: workloads.flatMap(({ rows }) => rows), figures: {}, counts: {}, failures: [] };
-  await scoped(async (scope) => {
+  return scoped(async (scope) => {
+    const notes = offerUring(scope);
+    notes.forEach(say);
+    const subjects = chosenSubjects(options);
+    const workloads = chosenWorkloads(options);
+    const scale = options.quick ? QUICK : FULL;
+    const rounds = Number(options.rounds ?? (options.quick ? 1 : 3));
+    const names = subjects.map(({ name }) => name);
+    const run: Measured = { date: new Date().toISOString(), subjects: names, workloads: workloads.map(({ name }) => name), notes };
+    const result: Result = { runs: [run], machine: machine(), scale, subjects: names, rows: workloads.flatMap(({ rows }) => rows), figures: {}, counts: {}, failures: [] };
     const material = new Material(scope, scale);
     for (const workload of workloads) {
       for (const where of workload.where.filter((place) => (options.where ?? place) === place)) {
@@ -64,8 +73,8 @@ async function measure(options: Options, save: (result: Result) => void): Promis
         save(result);
       }
     }
+    return result;
   });
-  return result;
 }
 
 /** One workload on a subject of its own. */
@@ -77,9 +86,9 @@ async function one(workload: Workload, kind: SubjectKind, where: Where, { scale,
       await subject.end();
     });
   } catch (error) {
-    const text = `${workload.name}, ${where}, ${kind.name}: ${(error as Error).message.trim().split('\n').slice(0, 4).join(' / ')}`;
-    result.failures.push(text);
-    say(`FAILED: ${text}`);
+    const text = (error as Error).message.trim().split('\n').slice(0, 4).join(' / ');
+    result.failures.push({ where, subject: kind.name, rows: workload.rows.map(({ name }) => name), text });
+    say(`FAILED: ${workload.name}, ${where}, ${kind.name}: ${text}`);
   }
 }
 
@@ -90,7 +99,7 @@ function writeDocs(result: Result): void {
 
 async function main(options: Options): Promise<number> {
   if (options.help) {
-    process.stdout.write(help(known.map(({ name }) => name), WORKLOADS));
+    process.stdout.write(help(known().map(({ name }) => name), WORKLOADS));
     return 0;
   }
   const save = (result: Result): void => { if (options.json) fs.writeFileSync(options.json, `${JSON.stringify(result, null, 1)}\n`); };

@@ -54,21 +54,3 @@ export function memoryMiB(pid: number): { now: number; peak: number } {
   const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024;
   return { now: Math.round(field('VmRSS')), peak: Math.round(field('VmHWM')) };
 }
-
-/** Ticks that each core was busy and in all, since the machine started. */
-function coreTicks(): { busy: number; all: number }[] {
-  const lines = fs.readFileSync('/proc/stat', 'utf8').split('\n').filter((line) => /^cpu\d/.test(line));
-  return lines.map((line) => {
-    const ticks = line.split(/\s+/).slice(1, 9).map(Number);
-    const all = ticks.reduce((sum, one) => sum + one, 0);
-    return { busy: all - ticks[3]! - ticks[4]!, all };
-  });
-}
-
-/** The share of time that the least busy core was busy while `act` ran, in percent. */
-export async function leastBusyCore(act: () => Promise<void>): Promise<number> {
-  const before = coreTicks();
-  await act();
-  const after = coreTicks();
-  return Math.min(...after.map(({ busy, all }, i) => (100 * (busy - before[i]!.busy)) / Math.max(1, all - before[i]!.all)));
-}

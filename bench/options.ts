@@ -9,7 +9,7 @@ const OPTIONS = {
   rows: { type: 'string', multiple: true, value: 'TEXT', help: 'Only workloads with a row (or name) that contains this; may be repeated' },
   peer: { type: 'string', multiple: true, value: "'NAME=CMD'", help: 'One more subject: CMD SRC MNT mounts SRC at MNT. The bars know passthrough_hp and "passthrough_hp, io_uring"' },
   json: { type: 'string', value: 'FILE', help: 'Write figures, counts and machine; after each workload, so that a run that ends early is not lost' },
-  from: { type: 'string', multiple: true, value: 'FILE', help: 'Measure nothing: join the figures of these files; may be repeated' },
+  from: { type: 'string', multiple: true, value: 'FILE', help: 'Measure nothing: join the figures of these files, a later one replaces what an earlier one has; may be repeated' },
   'write-docs': { type: 'boolean', help: 'Write bench/performance.json and, from it, docs/performance.md' },
   help: { type: 'boolean', help: 'Say this' },
 } as const;

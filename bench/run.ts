@@ -8,7 +8,7 @@ import type { MountedTree } from '../test/helpers/mount.js';
 import { must, projectRoot, sleep } from '../test/helpers/run.js';
 import type { Scope } from '../test/helpers/scope.js';
 import type { Material } from './material.js';
-import { entry, type Result, type Row, type Scale, type Where } from './model.js';
+import { type Counts, entry, type Result, type Row, type Scale, type Where } from './model.js';
 import { counted } from './observe.js';
 import type { Subject, SubjectKind } from './subjects.js';
 
@@ -79,14 +79,18 @@ export class Run {
     if (this.where === 'disk') await must('sync', [], { timeoutMs: 300_000 });
   }
 
-  /** Takes a figure. */
-  async take(row: string, act: () => Promise<Figure>): Promise<void> {
+  /** Takes a figure; answers what rewindfs did for it. */
+  async take(row: string, act: () => Promise<Figure>): Promise<Counts | undefined> {
     await this.quiet();
     const { tree } = this.subject;
-    if (tree === undefined) return this.note(row, (await act()).value);
+    if (tree === undefined) {
+      this.note(row, (await act()).value);
+      return undefined;
+    }
     const { answer, counts } = await counted(tree, act);
     this.note(row, answer.value);
     entry(this.result.counts, this.where, row)[this.kind.name] = counts;
+    return counts;
   }
 
   /** What the worker reaches, a second. */

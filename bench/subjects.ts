@@ -6,6 +6,7 @@ import { MountedTree, baselineDone } from '../test/helpers/mount.js';
 import { must, projectRoot, run, sleep, until } from '../test/helpers/run.js';
 import { mountsUnder, type Scope } from '../test/helpers/scope.js';
 import type { Where } from './model.js';
+import { uringOffered } from './uring.js';
 
 /** A mounted subject: `directory` is where the work is done. */
 export interface Subject {
@@ -64,18 +65,10 @@ export function peer(text: string): SubjectKind {
   return { name, role: 'peer', start: (scope, where) => passThrough(scope, where, (backing, mountpoint) => ['sh', ['-c', `${command} "$0" "$1"`, backing, mountpoint]], unmount) };
 }
 
-function enabled(parameter: string): boolean {
-  try {
-    return fs.readFileSync(parameter, 'utf8').startsWith('Y');
-  } catch {
-    return false;
-  }
-}
-
 /** rewindfs in each way that it is mounted: more arguments of `rewind mount`, and whether this machine offers it. */
 const MOUNTS: readonly { name: string; args: string[]; offered?: () => boolean }[] = [
   { name: 'rewindfs', args: ['--transport', 'dev'] },
-  { name: 'rewindfs, io_uring', args: ['--transport', 'io_uring'], offered: () => enabled('/sys/module/fuse/parameters/enable_uring') },
+  { name: 'rewindfs, io_uring', args: ['--transport', 'io_uring'], offered: uringOffered },
 ];
 
 function rewindfs({ name, args }: (typeof MOUNTS)[number]): SubjectKind {
@@ -95,8 +88,8 @@ function rewindfs({ name, args }: (typeof MOUNTS)[number]): SubjectKind {
   };
 }
 
-/** All that this machine can measure without peers of the user's. */
-export const subjects: readonly SubjectKind[] = [
+/** All that this machine can measure now without peers of the user's. */
+export const subjects = (): SubjectKind[] => [
   {
     name: 'directory',
     role: 'raw',

@@ -32,7 +32,7 @@ inline int open_or_fail(const std::string& path, int flags) {
 
 inline double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// Writes of 100 bytes, 20,000 a second, COUNT of them.
+// Two processes, each with a file of its own, that write 100 bytes 20,000 times a second between them, COUNT times in all.
 Done paced(const std::string& dir, long count);
 
 // COUNT processes at once, each in a directory of its own, for a fixed time: create, write 4 KiB, read back, unlink.

@@ -79,7 +79,7 @@ export const history: readonly Workload[] = [
   },
   {
     name: 'lag',
-    rows: [{ name: 'history behind at 20,000 records/s, most', unit: 's', digits: 2, lessIsBetter: true }, { name: 'records/s that the paced writer reached', unit: '/s', digits: 0 }],
+    rows: [{ name: 'history behind at 20,000 records/s, most', unit: 's', digits: 2, lessIsBetter: true }, { name: 'records/s that the paced writers reached', unit: '/s', digits: 0 }],
     where: BOTH,
     on: 'rewindfs',
     once: true,
@@ -87,7 +87,7 @@ export const history: readonly Workload[] = [
       await run.quiet();
       const writing = work('paced', run.directory, PACE * run.scale.pacedSeconds);
       run.note('history behind at 20,000 records/s, most', await mostBehind(run, writing));
-      run.note('records/s that the paced writer reached', (await writing).rate);
+      run.note('records/s that the paced writers reached', (await writing).rate);
     },
   },
 ];

@@ -1,0 +1,59 @@
+/**
+ * Why bars are missed: what bounds a row, and what would move it. Said of a bar only when it is missed; which requests and how
+ * much CPU stand behind a figure is beside it in the report.
+ */
+import { HP, HP_URING, type Bar } from './bars.js';
+
+export interface Reason {
+  rows: readonly string[];
+  /** Only in comparison with these peers. */
+  against?: readonly string[];
+  /** Both are ends of sentences: "bound by ...", "would move it: ...". */
+  bound: string;
+  move: string;
+}
+
+const PASSES_ON = [HP, HP_URING];
+
+export const REASONS: readonly Reason[] = [
+  {
+    rows: ['4 KiB writes', 'sequential write'], against: PASSES_ON,
+    bound: 'one request for each write (up to 1 MiB), whose bytes are copied out of the kernel and from there to the file and to the journal; passthrough_hp registers the file with the kernel, which then writes to it without a request.',
+    move: 'a kernel that passes a write on and tells of it; nothing of ours, since what is not seen cannot be recorded.',
+  },
+  {
+    rows: ['creates', 'renames', 'unlinks', 'untar', 'rm -rf'], against: PASSES_ON,
+    bound: 'the round trips, which are as many as those of the peer or fewer; the record (parent and child attributes are read back below for it) comes on top.',
+    move: 'attributes that the engine knows by itself after a call, instead of asking the file system below for them.',
+  },
+  {
+    rows: ['4 KiB writes'],
+    bound: 'one round trip for each write, 30 to 60 microseconds over /dev/fuse, whoever answers it.',
+    move: 'io_uring (15 microseconds).',
+  },
+  {
+    rows: ['sequential write, fdatasync'],
+    bound: 'the disk, to which each byte goes twice, to the file and to the journal, and a third time to history while the next ones are written.',
+    move: 'a store on another disk; a policy that captures the file on close.',
+  },
+  {
+    rows: ['second read, small files'],
+    bound: 'the requests of open and release: what is read comes from the page cache without one.',
+    move: 'FUSE_NO_OPEN_SUPPORT (no request for an open), at the price of not knowing which files are open for writing, on which saves, policy and conflicts are built.',
+  },
+  {
+    rows: ['git status', 'git status, cold', 'git checkout', 'npm ci', 'make -j2', 'sqlite, one-row transactions'],
+    bound: 'round trips times calls: both are in the table of requests, and the processors, of which the daemon takes its part from the program.',
+    move: 'fewer requests for each name that is made or looked up; io_uring, where the kernel offers it.',
+  },
+  {
+    rows: ['grep -r of a past tree, first', 'grep -r of a past tree, again'],
+    bound: 'the one thread of JavaScript that serves views: each lookup, open and read of a past file waits for its turn there.',
+    move: 'views served by the engine, with nothing of JavaScript on the path of a cached answer.',
+  },
+];
+
+/** What is known of a bar that was missed: the first reason that speaks of it. */
+export function reasonOf({ row, against }: Pick<Bar, 'row' | 'against'>): Reason | undefined {
+  return REASONS.find((reason) => reason.rows.includes(row) && (reason.against === undefined || reason.against.includes(against ?? '')));
+}
