@@ -51,6 +51,11 @@ export const REASONS: readonly Reason[] = [
     bound: 'the one thread of JavaScript that serves views: each lookup, open and read of a past file waits for its turn there.',
     move: 'views served by the engine, with nothing of JavaScript on the path of a cached answer.',
   },
+  {
+    rows: ['extractor, 100-byte writes', 'extractor, 128 KiB writes', 'history behind at 20,000 records/s, most'],
+    bound: 'one thread of JavaScript that decodes and folds records, and RocksDB, which writes each content to its log and to its blob files; on two cores both share with the tree\'s programs and the engine.',
+    move: 'decoding and the assembly of blocks in native code, on a thread of their own.',
+  },
 ];
 
 /** What is known of a bar that was missed: the first reason that speaks of it. */
