@@ -14,6 +14,8 @@ export interface Case {
   run(calls: Calls): Promise<void>;
   /** Looks at what run left, changing nothing: it must see the same on a view, too. */
   look?(calls: Calls): Promise<void>;
+  /** So large that it is run on one mount only. */
+  large?: boolean;
 }
 
 export interface Stat {

@@ -67,6 +67,7 @@ export const processCases: Case[] = [
   },
   {
     name: 'a directory of 100,000 entries: each once, positions stable, removal while reading',
+    large: true,
     async run(c) {
       await c.ok('mkdir', 'big', 0o755);
       await c.ok('many', 'big/entry-number-', 0, 100_000);
