@@ -52,7 +52,7 @@ async function mount({ transport, passedOn }: Side): Promise<MountedTree> {
 
 test.before(async () => {
   plain = scope.temporary('disk');
-  for (const side of sides) mounts.set(side, await mount(side));
+  await Promise.all(sides.map(async (side) => void mounts.set(side, await mount(side))));
 });
 test.after.always(() => scope.close());
 
@@ -64,6 +64,17 @@ function same(t: ExecutionContext, seen: string[], expected: string[]): void {
 }
 
 const all: Case[] = [...nameCases, ...dataCases, ...attributeCases, ...permissionCases, ...processCases, ...programCases, ...kernelCases, ...raceCases, ...viewCases, ...matrixCases];
+
+if (!onlyPlain) {
+  test.serial('what is passed on is written by the kernel, and by us where it is not', async (t) => {
+    for (const side of sides) {
+      const mounted = mounts.get(side)!;
+      fs.writeFileSync(path.join(mounted.tree, 'probe'), 'x');
+      const { requests } = await mounted.control('status') as { requests: Record<string, number> };
+      t.is(requests['write'] ?? 0, side.passedOn ? 0 : 1, side.name);
+    }
+  });
+}
 
 /** A directory of its own for each case in one of the places. */
 function directory(base: string, name: string): string {
