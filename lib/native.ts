@@ -81,10 +81,12 @@ export interface EngineOptions {
   clean: boolean;
   bootId: string;
   version: string;
+  /** When the first walk began, while none was ever complete: this session's goes on with it. */
+  baselineSinceNs?: bigint;
 }
 
 export interface BaselineProgress {
-  state: 'loading' | 'walking' | 'done';
+  state: 'loading' | 'walking' | 'done' | 'failed';
   directories: number; files: number; bytes: number;
   /** Objects that differed from what history expected (0 at a first mount). */
   differences: number;
@@ -133,7 +135,8 @@ export interface Engine {
   /**
    * What history holds as the live state: entries packed one after another, each u64 parent ino, u64 ino, u32 mode,
    * u32 uid, u32 gid, u32 nlink, u64 size, i64 mtime_s, u32 mtime_ns, i64 ctime_s, u32 ctime_ns, u32 name length, name (little-endian, no padding).
-   * Bit 31 of the mode: history does not have the content. The root has parent 0 and no name. May be called many times, before startBaseline.
+   * Bit 31 of the mode: history does not have the content. The root has parent 0 and no name, and so has an object that
+   * history knows without knowing where it lies. May be called many times, before startBaseline.
    */
   expect(entries: Buffer): Promise<void>;
   /**
@@ -148,7 +151,7 @@ export interface Engine {
   block(families: string[]): void;
   /** No more `expect`: the background walk starts. */
   startBaseline(): void;
-  /** Resolves once the walk is complete (its kBaseEnd is appended). */
+  /** Resolves once the walk is complete (its kBaseEnd is appended). Rejects when it fails; with ECANCELED when the tree is unmounted before. */
   baselineDone(): Promise<void>;
   stats(): EngineStats;
   /** Unmounts (rejects with EBUSY, still mounted, when in use and not lazy), waits for the threads, appends the unmount record. */

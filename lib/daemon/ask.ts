@@ -16,11 +16,11 @@ export async function instantAt(session: Session, expression: unknown, args: Tim
   return await resolveSettled(expression, session.history, () => session.settle(), { timeZone: args.time_zone });
 }
 
-/** As instantAt, for questions about whole states: waits until a state since this mount is whole. */
+/** As instantAt, for questions about whole states: waits until a state that may still grow is whole. */
 export async function stateAt(session: Session, expression: unknown, args: TimeArgs): Promise<Instant> {
   const at = await instantAt(session, expression, args);
   const { live } = session;
-  if (live && at.seq >= live.mountSeq) await live.walked();
+  if (live && at.seq >= live.provisionalFrom) await live.walked();
   return at;
 }
 

@@ -20,7 +20,7 @@ import { Blocks } from '../states/blocks.js';
 import { PROC } from '../states/processes.js';
 import { busyHint } from './busy.js';
 import { Checker } from './checker.js';
-import { mountError } from './errors.js';
+import { mountError, walkError } from './errors.js';
 import { unmountForks } from './forks.js';
 import { JobTable } from './jobs.js';
 import { addMark } from './mark.js';
@@ -68,8 +68,7 @@ export class Daemon implements LiveTree, Session {
   private walk: Promise<void> = Promise.resolve();
   private readonly undo: Undo = [];
   private view: MountedView | null = null;
-  /** States from this seq on may still grow. */
-  private provisionalFrom: Seq = 0;
+  provisionalFrom: Seq = 0;
   private stopping: Promise<Seq> | null = null;
   private failure: Error | null = null;
   private readonly alarmListeners = new Set<(alarm: AlarmRow) => void>();
@@ -134,6 +133,7 @@ export class Daemon implements LiveTree, Session {
     undo.push(() => extractor.stop());
     await extractor.caughtUp(journal.stats().lastSeq);
     const before = history.liveEntries();
+    const unfinished = history.baselineSince();
     const pointsBefore = await history.points();
     const boot = await bootId();
     const nested = viewIsNested();
@@ -141,7 +141,7 @@ export class Daemon implements LiveTree, Session {
     const engine = new native.Engine({
       journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
       snapshotsLink: nested ? undefined : layout.view, transport: options.transport, purpose: options.purpose, tags: options.tags,
-      clean: lastSessionEndedClean(pointsBefore), bootId: boot, version: options.version,
+      clean: lastSessionEndedClean(pointsBefore), bootId: boot, version: options.version, ...unfinished && { baselineSinceNs: unfinished.timeNs },
     });
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
@@ -152,8 +152,10 @@ export class Daemon implements LiveTree, Session {
     const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs, blocks);
     policy.onRefused((error) => options.onFailure?.('The policy file was refused', error));
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
-    daemon.mountSeq = daemon.provisionalFrom = (await engine.start()).mountSeq;
+    daemon.mountSeq = (await engine.start()).mountSeq;
+    daemon.provisionalFrom = unfinished?.seq ?? daemon.mountSeq;
     daemon.walk = daemon.awaitWalk();
+    daemon.walk.catch(() => undefined);  // told to who waits for it
     await noteEnd(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     daemon.lookAfterFiles();
@@ -171,7 +173,9 @@ export class Daemon implements LiveTree, Session {
   private lookAfterFiles(): void {
     const { history, engine, policy, mountpoint } = this;
     const ward: Ward = {
-      history, engine, policy, mountpoint, settle: () => this.settle(), walked: () => this.walked(),
+      history, engine, policy, mountpoint, settle: () => this.settle(),
+      // After a walk that failed, what history holds of a file says whether it is enough.
+      walked: () => this.walked().catch(() => undefined),
       addPoint: async (note, phase) => { await addMark(this, this, { kind: 'recover', note, phase }); },
       report: (what, error) => this.options.onFailure?.(what, error),
     };
@@ -190,15 +194,17 @@ export class Daemon implements LiveTree, Session {
     });
   }
 
-  /** From this mount on, history may still get what was there at the mount, until the walk's last record is in it. */
+  /** @throws ERR_BASELINE_FAILED when the walk does not come to its end: all stays provisional then */
   private async awaitWalk(): Promise<void> {
     try {
       await this.engine.baselineDone();
-      await this.settle();
-      this.provisionalFrom = Infinity;
-    } catch {
-      // It ended before the walk did, or history stopped (which is reported where it stopped): all stays provisional.
+    } catch (cause) {
+      const error = walkError(cause as NodeJS.ErrnoException, this.mountpoint);
+      if (!this.stopping) this.fail('The first look at the tree stopped', error);
+      throw error;
     }
+    await this.settle();
+    this.provisionalFrom = Infinity;
   }
 
   /** What history held as the live state before this mount goes to the engine: so it can tell what changed meanwhile. */

@@ -19,6 +19,13 @@ export function storeOpenError(error: unknown, layout: StoreLayout): Error {
   return error as Error;
 }
 
+/** Why the walk of a mounted tree did not come to its end. */
+export function walkError(error: NodeJS.ErrnoException, mountpoint: string): RewindError {
+  if (error.code === 'ECANCELED') return new RewindError('ERR_NOT_MOUNTED', `${mountpoint} was unmounted before all of it was in history`, 'Mount it again: it goes on.', { cause: error });
+  return new RewindError('ERR_BASELINE_FAILED', `What lay in ${mountpoint} at the mount could not be brought into history: ${error.message}`,
+    'Mend the cause, unmount and mount again: it goes on where it ended. Earlier instants can be asked for.', { cause: error });
+}
+
 /** An error of mounting. */
 export function mountError(error: unknown, plan: MountPlan): Error {
   const known = storeOpenError(error, plan.store.layout);

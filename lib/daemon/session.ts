@@ -24,9 +24,11 @@ export interface LiveTree {
   stop(options: { lazy: boolean; reason: string }): Promise<Seq>;
   /** seq of this mount. */
   mountSeq: Seq;
+  /** States from this seq on may still grow: since this mount, or since the first when no walk was complete before. */
+  provisionalFrom: Seq;
   /**
-   * Resolves once the background walk is complete and in history: before, states since the mount may lack what lay
-   * there untouched.
+   * Resolves once the background walk is complete and in history: before, states that are provisional may lack what lay
+   * there untouched. @throws ERR_BASELINE_FAILED
    */
   walked(): Promise<void>;
   recoverer: Recoverer;

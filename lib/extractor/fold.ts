@@ -6,7 +6,7 @@
 import { nameKey, u64Key } from '../history/keys.js';
 import { TOMBSTONE } from '../history/values.js';
 import { linkOff, nameOff, nameOn, noteChange, noteGap, PRESENT } from './emit.js';
-import { foldBase } from './fold-base.js';
+import { foldBase, foldBaseGap } from './fold-base.js';
 import { foldFallocate, foldLinkTarget, foldTruncate, foldWrite, movesContent } from './fold-data.js';
 import { Flag, jsonOf, Kind, payloadOf, type Record } from './record.js';
 import type { Bound, FoldState } from './state.js';
@@ -18,7 +18,7 @@ export function foldRecord(state: FoldState, record: Record): void {
     case Kind.Unmount: point(state, record, 'unmount'); break;
     case Kind.Mark: point(state, record, 'mark'); break;
     case Kind.Writer: state.sink.put('writers', u64Key(record.seq), payloadOf(record)); break;
-    case Kind.Gap: noteGap(state, record.seq, record.seq, record.timeNs, jsonOf(record)); break;
+    case Kind.Gap: foldGap(state, record); break;
     case Kind.Create: case Kind.Mkdir: case Kind.Symlink: case Kind.Mknod: case Kind.Tmpfile: foldBirth(state, record); break;
     case Kind.Link: foldLink(state, record); break;
     case Kind.Unlink: case Kind.Rmdir: foldUnlink(state, record); break;
@@ -37,6 +37,12 @@ export function foldRecord(state: FoldState, record: Record): void {
   state.meta.timeNs = record.timeNs;
 }
 
+function foldGap(state: FoldState, record: Record): void {
+  const info = jsonOf(record);
+  noteGap(state, record.seq, record.seq, record.timeNs, info);
+  foldBaseGap(state, record, info);
+}
+
 /** They only bound a save, whose id every record of it carries, unless its content is left out: then they are all that is told of it. */
 function foldSave(state: FoldState, record: Record): void {
   if ((record.flags & Flag.Uncaptured) === 0) return;
@@ -49,6 +55,8 @@ function foldSave(state: FoldState, record: Record): void {
 function captureOf(state: FoldState, record: Record, bound: Bound): Bound {
   if (record.flags & Flag.Uncaptured) return state.capture(record.ino, bound, false);
   if ((record.flags & (Flag.Captured | Flag.More)) === Flag.Captured) return state.capture(record.ino, bound, true);
+  // Whatever was missing of it is gone.
+  if (record.kind === Kind.Truncate && record.length === 0 && bound.pending) return state.capture(record.ino, bound, true);
   return bound;
 }
 

@@ -47,6 +47,14 @@ function pieceAt(record: Record, from: number, end: number): Piece {
   return { seq: record.seq, block, offset: from - block * BLOCK_BYTES, length, zero, content: 0, bytes: record.raw, at, hash };
 }
 
+/** As much of a piece as lies before `length`. */
+export function cutPiece(piece: Piece, length: number): Piece {
+  if (piece.length <= length) return piece;
+  const { bytes, at } = piece;
+  const zero = isZero(bytes, at, length);
+  return { ...piece, length, zero, hash: !zero && length >= MIN_SHARED_BYTES ? hashOf(bytes.subarray(at, at + length)) : null };
+}
+
 function isZero(bytes: Buffer, at: number, length: number): boolean {
   return bytes[at] === 0 && bytes[at + length - 1] === 0 && bytes.compare(ZEROES, 0, length, at, at + length) === 0;
 }

@@ -14,10 +14,10 @@ import type { Entry, Rocks } from '../history/rocks.js';
 import type { NodeId, Seq } from '../history/types.js';
 import { attrSize, BLOCK_BYTES, decodeBinding, decodeContent, INLINE_BYTES } from '../history/values.js';
 import { isSameObject } from './fold-base.js';
-import { blockId, nameId, type BlockId } from './ids.js';
+import { blockId, dated, nameId, type BlockId } from './ids.js';
 import { HOT_BYTES, HOT_PATCHES } from './images.js';
 import { piecesOf } from './pieces.js';
-import { Kind, sizeAt, type Record } from './record.js';
+import { Flag, Kind, sizeAt, type Record } from './record.js';
 import { emptyLooked, type FoldState, type Head, type Link, type Looked } from './state.js';
 
 /** Everything that folding these records needs; bindings and heads go into the state's caches. `before`: the commit under way. */
@@ -176,7 +176,9 @@ async function bases(history: History, state: FoldState, looked: Looked, records
   const nodes = new Map<NodeId, Record>();
   const replaced: NodeId[] = [];
   const names = new Map<string, { parent: NodeId; name: string }>();
-  const blocks = new Map<BlockId, { node: NodeId; block: number }>();
+  const blocks = new Map<string, { node: NodeId; block: number; mount: Seq }>();
+  const earlier = new Map<NodeId, Seq>();
+  const complete = new Map<NodeId, Seq>();
   for (const record of records) {
     const bound = state.bindings.get(record.ino);
     if (record.kind === Kind.BaseNode && bound !== undefined) {
@@ -184,19 +186,27 @@ async function bases(history: History, state: FoldState, looked: Looked, records
       else replaced.push(bound.node);
     }
     if (record.kind === Kind.BaseData && bound !== undefined) {
-      for (const { block } of record.pieces) blocks.set(blockId(bound.node, block), { node: bound.node, block });
+      // Of an earlier mount, unless a record of this one says that the file is another now.
+      const since = bound.pending?.since ?? mount;
+      for (const { block } of record.pieces) {
+        for (const at of new Set([since, mount])) blocks.set(dated(at, blockId(bound.node, block)), { node: bound.node, block, mount: at });
+      }
+      if (since !== mount) earlier.set(bound.node, since);
+      if (bound.pending && record.flags & Flag.Captured) complete.set(bound.node, since);
     }
     if (record.kind === Kind.BaseName || record.kind === Kind.BaseAbsent) {
       const parent = state.bindings.get(record.parent)?.node;
       if (parent !== undefined) names.set(nameId(parent, record.name), { parent, name: record.name });
     }
   }
-  if (nodes.size + names.size + blocks.size + replaced.length === 0) return;
+  if (nodes.size + names.size + blocks.size + earlier.size + complete.size + replaced.length === 0) return;
   await before;
   await Promise.all([
     baseNodes(rocks, looked, [...nodes.keys()], mount, firstMount),
     baseNames(rocks, looked, [...names], mount, firstMount),
-    baseBlocks(rocks, looked, [...blocks], mount),
+    baseBlocks(rocks, looked, [...blocks]),
+    sizesAt(rocks, looked, [...earlier]),
+    ...[...complete].map(async ([node, since]) => looked.waiting.set(node, await waitingStates(rocks, node, since))),
     ...replaced.map(async (node) => {
       looked.links.set(node, await linksAt(history, node, mount));
       looked.entries.set(node, await history.list(node, mount));
@@ -233,7 +243,19 @@ async function linksAt(history: History, node: NodeId, mount: Seq): Promise<Link
   return links.map((link, i) => ({ ...link, stated: entries[i]?.since === mount }));
 }
 
-async function baseBlocks(rocks: Rocks, looked: Looked, blocks: [BlockId, { node: NodeId; block: number }][], mount: Seq): Promise<void> {
-  const found = await rocks.getMany('blocks', blocks.map(([, { node, block }]) => blockKey(node, block, mount)));
+async function baseBlocks(rocks: Rocks, looked: Looked, blocks: [string, { node: NodeId; block: number; mount: Seq }][]): Promise<void> {
+  const found = await rocks.getMany('blocks', blocks.map(([, { node, block, mount }]) => blockKey(node, block, mount)));
   blocks.forEach(([id], i) => { if (found[i] !== null) looked.blocks.add(id); });
+}
+
+async function sizesAt(rocks: Rocks, looked: Looked, files: [NodeId, Seq][]): Promise<void> {
+  const found = await newestAt(rocks, 'nodes', files.map(([node, seq]) => ({ gte: nodeKey(node, seq), lt: u64Key(node + 1) })));
+  found.forEach((entry, i) => { if (entry !== null) looked.sizes.set(files[i]![0], attrSize(stateAt(entry.value, seqInKey(entry.key), files[i]![1]), 8)); });
+}
+
+/** The states of a file that wait for its content, from the mount on that it is of. */
+async function waitingStates(rocks: Rocks, node: NodeId, since: Seq): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  for await (const entry of rocks.scan('nodes', { gte: u64Key(node), lte: nodeKey(node, since) })) entries.push(entry);
+  return entries;
 }

@@ -17,7 +17,7 @@ export const Kind = {
 } as const;
 
 /** `Flags` of native/journal/format.h. */
-export const Flag = { Opened: 1, Exchange: 2, More: 4, Writeback: 8, Unmounted: 16, NoReplace: 32, Uncaptured: 64, Captured: 128 } as const;
+export const Flag = { Opened: 1, Exchange: 2, More: 4, Writeback: 8, Unmounted: 16, NoReplace: 32, Uncaptured: 64, Captured: 128, Initial: 256 } as const;
 
 /** `Sections` of native/journal/format.h. */
 export const Section = { Attr: 1, Parent: 2, Parent2: 4, Target: 8 } as const;

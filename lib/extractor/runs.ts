@@ -26,7 +26,10 @@ export type Put = (family: Family, key: Buffer, value: Buffer) => void;
 /** Patches of one block, how many bytes lie in the entry itself, and how long the chain is with them. */
 export interface BlockRun { node: NodeId; block: number; pieces: Piece[]; bytes: number; depth: number; chainBytes: number }
 
-interface States { node: NodeId; ino: number; uncaptured: boolean; seqs: Seq[]; views: DataView[]; places: number[] }
+/** Does history hold an object's content: all of it, or none; or is it still to come, so that until then it counts as none? */
+export type Held = 'all' | 'none' | 'pending';
+
+interface States { node: NodeId; ino: number; held: Held; seqs: Seq[]; views: DataView[]; places: number[] }
 
 export class Runs {
   private readonly packer = new Packer();
@@ -35,6 +38,8 @@ export class Runs {
   private lastChange: Change | null = null;
   private readonly refs = new Map<NodeId, number[]>();
   private readonly states = new Map<NodeId, States>();
+  /** Runs that are full, of objects whose content may still come in this batch. */
+  private readonly waiting = new Map<NodeId, States[]>();
   private readonly heads = new Set<Head>();
 
   constructor(private readonly put: Put, private readonly putPacked: PutPacked) {}
@@ -75,29 +80,35 @@ export class Runs {
   }
 
   /** An object's attributes from seq on, which lie in this place. One of before the run (a mount's) is an entry of its own. */
-  state(node: NodeId, ino: number, uncaptured: boolean, seq: Seq, view: DataView, place: number): void {
+  state(node: NodeId, ino: number, held: Held, seq: Seq, view: DataView, place: number): void {
     const run = this.states.get(node);
     if (run === undefined) {
-      this.states.set(node, { node, ino, uncaptured, seqs: [seq], views: [view], places: [place] });
+      this.states.set(node, { node, ino, held, seqs: [seq], views: [view], places: [place] });
       return;
     }
     const { seqs, views, places } = run;
     const last = seqs.length - 1;
-    const same = run.ino === ino && run.uncaptured === uncaptured;
+    const same = run.ino === ino && run.held === held;
     if (same && (seq === seqs[last] || seq === seqs[0])) {
       const i = seq === seqs[last] ? last : 0;
       views[i] = view;
       places[i] = place;
     } else if (seq < seqs[last]!) {
-      this.putStates({ node, ino, uncaptured, seqs: [seq], views: [view], places: [place] });
+      this.endStates({ node, ino, held, seqs: [seq], views: [view], places: [place] });
     } else if (same && seqs.length < MAX_STATES) {
       seqs.push(seq);
       views.push(view);
       places.push(place);
     } else {
-      this.putStates(run);
-      this.states.set(node, { node, ino, uncaptured, seqs: [seq], views: [view], places: [place] });
+      this.endStates(run);
+      this.states.set(node, { node, ino, held, seqs: [seq], views: [view], places: [place] });
     }
+  }
+
+  /** What was to come of this object's content is there: its states of this batch that waited for it have it. */
+  arrived(node: NodeId): void {
+    const run = this.states.get(node);
+    for (const one of [...this.waiting.get(node) ?? [], ...run ? [run] : []]) if (one.held === 'pending') one.held = 'all';
   }
 
   /** A patch of a block whose head counts it already: it goes on in this run, which answered `roomFor`, or begins one. */
@@ -118,7 +129,9 @@ export class Runs {
     this.endChanges();
     for (const [node, refs] of this.refs) this.endRefs(node, refs);
     this.refs.clear();
+    for (const runs of this.waiting.values()) for (const run of runs) this.putStates(run);
     for (const run of this.states.values()) this.putStates(run);
+    this.waiting.clear();
     this.states.clear();
     for (const head of this.heads) {
       this.putPatches(head.run!);
@@ -140,9 +153,16 @@ export class Runs {
     this.putPacked('nodechanges', nodeChangeKey(node, refs[0]!, refs[0]!), this.packer);
   }
 
+  private endStates(run: States): void {
+    if (run.held !== 'pending') return this.putStates(run);
+    const others = this.waiting.get(run.node);
+    if (others) others.push(run);
+    else this.waiting.set(run.node, [run]);
+  }
+
   private putStates(run: States): void {
     this.packer.clear();
-    packStates(this.packer, run);
+    packStates(this.packer, { ...run, uncaptured: run.held !== 'all' });
     this.putPacked('nodes', nodeKey(run.node, run.seqs[0]!), this.packer);
   }
 

@@ -6,8 +6,9 @@ import type { Family } from '../history/families.js';
 import { u64Key } from '../history/keys.js';
 import type { FoldMeta } from '../history/meta.js';
 import type { Packer } from '../history/packing.js';
+import type { Entry } from '../history/rocks.js';
 import { ROOT, type Change, type NodeId, type Seq } from '../history/types.js';
-import { encodeBinding, type Binding } from '../history/values.js';
+import { encodeBinding, type Binding, type Pending } from '../history/values.js';
 import { Arena } from './arena.js';
 import { AgingMap } from './cache.js';
 import { RecentContents } from './contents.js';
@@ -32,8 +33,12 @@ export interface Looked {
   /** By `baseName`. */
   names: Map<string, { atMount: boolean; node: NodeId | null }>;
   nodes: Map<NodeId, { atMount: boolean; value: Buffer | null; xattrs: Map<string, Buffer> }>;
-  /** Keys (`blockId`) of blocks that have an entry at the mount already. */
-  blocks: Set<BlockId>;
+  /** By `dated`: blocks that have an entry already at the mount that their base data are of. */
+  blocks: Set<string>;
+  /** Sizes of files at an earlier mount that their content is still to come of. */
+  sizes: Map<NodeId, number>;
+  /** Entries of `nodes` that wait for content of which this batch has the last. */
+  waiting: Map<NodeId, Entry[]>;
   /** Names of nodes whose inode number, as the mount found it, stands for another object now. */
   links: Map<NodeId, Link[]>;
   /** What lay in such a node, when it was a directory. */
@@ -43,7 +48,7 @@ export interface Looked {
 /** `stated`: a base-name record of this session says so. */
 export interface Link { parent: NodeId; name: string; stated: boolean }
 
-export const emptyLooked = (): Looked => ({ names: new Map(), nodes: new Map(), blocks: new Set(), links: new Map(), entries: new Map() });
+export const emptyLooked = (): Looked => ({ names: new Map(), nodes: new Map(), blocks: new Set(), sizes: new Map(), waiting: new Map(), links: new Map(), entries: new Map() });
 
 /** Inodes and blocks whose state is kept in memory. */
 export interface Cached { bindings: number; heads: number }
@@ -122,15 +127,21 @@ export class FoldState {
 
   /** From here on the content is known, or is not; attributes that are written afterwards say so. */
   capture(ino: number, bound: Bound, captured: boolean): Bound {
-    if (captured === (bound.uncaptured !== true)) return bound;
-    const { uncaptured: _, ...rest } = bound;
+    if (bound.pending === undefined && captured === (bound.uncaptured !== true)) return bound;
+    const { uncaptured: _, pending: __, ...rest } = bound;
     return this.bind(ino, captured ? rest : { ...rest, uncaptured: true });
+  }
+
+  /** From the mount `pending.since` on the content is still to come. */
+  await(ino: number, bound: Bound, pending: Pending): Bound {
+    const { uncaptured: _, ...rest } = bound;
+    return this.bind(ino, { ...rest, pending });
   }
 
   /** A `nodes` entry from the journal's attributes at this place; nothing when the section is missing. */
   attributes(record: Record, at: number, ino: number, bound: Bound, seq: Seq): void {
     if (at === 0) return;
-    this.runs.state(bound.node, ino, bound.uncaptured === true, seq, record.view, at);
+    this.runs.state(bound.node, ino, bound.pending ? 'pending' : bound.uncaptured ? 'none' : 'all', seq, record.view, at);
     bound.size = sizeAt(record.raw, at);
   }
 }

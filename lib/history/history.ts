@@ -16,11 +16,12 @@ import { TreeReader } from './tree.js';
 import { everyLink, sweepBirths, sweepNames } from './sweep.js';
 import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
 import { u64Key } from './keys.js';
-import { BLOCK_BYTES, decodeBinding, inoOf, isUncaptured } from './values.js';
+import { BLOCK_BYTES, decodeBinding, isUncaptured } from './values.js';
 
 const MiB = 1 << 20;
 /** What opening may need beyond what the logs hold. */
 const SPARE_BYTES = 64 * MiB;
+const BOUND_AT_A_TIME = 512;
 
 export interface HistoryOptions {
   /** Only read; nothing is created or recovered on disk. */
@@ -90,9 +91,10 @@ export class History implements HistoryReader {
     return first === 0 ? null : { first: { seq: first, timeNs: firstTimeNs }, last: { seq: watermark, timeNs } };
   }
 
-  /** The background walk was complete once: the whole tree is in history. */
-  baselined(): boolean {
-    return this.current.baselined;
+  /** When the first background walk began, while none was ever complete; null once the whole tree is in history. */
+  baselineSince(): { seq: Seq; timeNs: bigint } | null {
+    const { first, firstTimeNs, baselined } = this.current;
+    return first === 0 || baselined ? null : { seq: first, timeNs: firstTimeNs };
   }
 
   /** The object that an inode number of the live tree stands for; null when history knows none. */
@@ -101,21 +103,27 @@ export class History implements HistoryReader {
     return value == null ? null : decodeBinding(value).node;
   }
 
+  /** All objects that inode numbers stand for, some at a time. */
+  private async *boundNodes(): AsyncGenerator<NodeId[]> {
+    let nodes: NodeId[] = [];
+    for await (const { value } of this.rocks.scan('inodes', {})) {
+      nodes.push(decodeBinding(value).node);
+      if (nodes.length < BOUND_AT_A_TIME) continue;
+      yield nodes;
+      nodes = [];
+    }
+    yield nodes;
+  }
+
   /** Is all of an object's content known? Not when a mount found it and could not read some of it. */
   async isWhole(node: NodeId): Promise<boolean> {
     const [value] = await this.tree.nodeValues([node], this.watermark());
-    if (value == null || isUncaptured(value)) return false;
-    const ino = Number(inoOf(value));
-    const missed = (await this.gaps()).filter(({ reason, detail }) => reason === 'baseline' && detail['what'] === 'content' && detail['ino'] === ino);
-    if (missed.length === 0) return true;
-    // It may have been of another object, which had the number before.
-    for await (const { marker } of this.nodeChanges(node, Math.max(...missed.map(({ seq }) => seq)), this.watermark())) if (marker === 'create') return true;
-    return false;
+    return value != null && !isUncaptured(value);
   }
 
   /** The live state as history holds it, packed for Engine.expect. */
   liveEntries(): AsyncIterable<Buffer> {
-    return liveEntries(this.tree, this.watermark());
+    return liveEntries(this.tree, this.watermark(), this.current.baselined ? null : this.boundNodes());
   }
 
   async seqAt(timeNs: bigint): Promise<Seq | null> {

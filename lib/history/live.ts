@@ -1,7 +1,8 @@
 /**
  * The live state as history holds it, packed for the engine (Engine.expect in native.ts says the layout). Guarantee: the
  * root, then every name of the newest tree exactly once, directories before what lies in them; memory is bounded by one
- * directory level.
+ * directory level. While no first walk was complete, objects that were changed before it came to their names follow, with
+ * what lies in them.
  */
 import type { TreeReader } from './tree.js';
 import { ROOT, type NodeId, type Seq } from './types.js';
@@ -11,15 +12,52 @@ const CHUNK_BYTES = 1 << 20;
 const PAGE = 512;
 /** Bytes before the name. */
 const ENTRY_HEAD = 68;
+const NO_NAME = Buffer.alloc(0);
 
-/** Buffers of whole entries, about 1 MiB each. */
-export async function* liveEntries(tree: TreeReader, seq: Seq): AsyncGenerator<Buffer> {
-  const pending: { node: NodeId; ino: bigint }[] = [];
+/** Entries that were not yielded yet. */
+class Parts {
+  private parts: Buffer[] = [];
+  private bytes = 0;
+
+  add(part: Buffer): void {
+    this.parts.push(part);
+    this.bytes += part.length;
+  }
+
+  *take(atLeast: number): Generator<Buffer> {
+    if (this.bytes < atLeast) return;
+    yield Buffer.concat(this.parts);
+    this.parts = [];
+    this.bytes = 0;
+  }
+}
+
+/** Buffers of whole entries, about 1 MiB each. `everyNode`: all that inode numbers stand for, when some may have no name yet. */
+export async function* liveEntries(tree: TreeReader, seq: Seq, everyNode: AsyncIterable<NodeId[]> | null = null): AsyncGenerator<Buffer> {
+  const parts = new Parts();
+  const named = everyNode && new Set<NodeId>();
   const [root] = await tree.nodeValues([ROOT], seq);
-  if (root == null) return;
-  pending.push({ node: ROOT, ino: inoOf(root) });
-  let parts: Buffer[] = [packEntry(0n, root, Buffer.alloc(0))];
-  let bytes = 0;
+  if (root != null) {
+    parts.add(packEntry(0n, root, NO_NAME));
+    named?.add(ROOT);
+    yield* entriesBelow(tree, seq, { node: ROOT, ino: inoOf(root) }, parts, named);
+  }
+  for await (const nodes of everyNode ?? []) {
+    const left = nodes.filter((node) => !named?.has(node));
+    for (const [i, value] of (await tree.nodeValues(left, seq)).entries()) {
+      const node = left[i]!;
+      // What lies in a directory without a name comes with that.
+      if (value === null || nlinkOf(value) === 0 || (await tree.linksOf(node, seq)).length > 0) continue;
+      parts.add(packEntry(0n, value, NO_NAME));
+      if (isDirectory(value)) yield* entriesBelow(tree, seq, { node, ino: inoOf(value) }, parts, named);
+    }
+    yield* parts.take(CHUNK_BYTES);
+  }
+  yield* parts.take(1);
+}
+
+async function* entriesBelow(tree: TreeReader, seq: Seq, top: { node: NodeId; ino: bigint }, parts: Parts, named: Set<NodeId> | null): AsyncGenerator<Buffer> {
+  const pending = [top];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     const entries = await tree.list(directory.node, seq);
     for (let i = 0; i < entries.length; i += PAGE) {
@@ -27,20 +65,18 @@ export async function* liveEntries(tree: TreeReader, seq: Seq): AsyncGenerator<B
       const values = await tree.nodeValues(page.map((entry) => entry.node), seq);
       for (const [j, value] of values.entries()) {
         if (value === null) continue;
-        const part = packEntry(directory.ino, value, Buffer.from(page[j]!.name, 'latin1'));
-        parts.push(part);
-        bytes += part.length;
-        if ((value.readUInt32LE(8) & 0o170000) === 0o040000) pending.push({ node: page[j]!.node, ino: inoOf(value) });
+        const { node, name } = page[j]!;
+        parts.add(packEntry(directory.ino, value, Buffer.from(name, 'latin1')));
+        named?.add(node);
+        if (isDirectory(value)) pending.push({ node, ino: inoOf(value) });
       }
-      if (bytes >= CHUNK_BYTES) {
-        yield Buffer.concat(parts);
-        parts = [];
-        bytes = 0;
-      }
+      yield* parts.take(CHUNK_BYTES);
     }
   }
-  if (parts.length > 0) yield Buffer.concat(parts);
 }
+
+const isDirectory = (value: Buffer): boolean => (value.readUInt32LE(8) & 0o170000) === 0o040000;
+const nlinkOf = (value: Buffer): number => value.readUInt32LE(20);
 
 /** u64 parent ino, u64 ino, u32 mode, uid, gid, nlink, u64 size, i64 mtime s, u32 ns, i64 ctime s, u32 ns, u32 name length, name. Bit 31 of mode: the content was not captured. */
 function packEntry(parent: bigint, value: Buffer, name: Buffer): Buffer {

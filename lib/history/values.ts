@@ -5,7 +5,7 @@
  */
 import { RewindError } from '../errors.js';
 import { getU64, putU64 } from './keys.js';
-import type { NodeAttr } from './types.js';
+import type { NodeAttr, Seq } from './types.js';
 
 /** Bytes of content in a block; the same as in the journal. */
 export const BLOCK_BYTES = 65536;
@@ -57,23 +57,48 @@ export interface Binding {
   btime: bigint;
   /** The content that it has now was not captured. */
   uncaptured?: true;
+  /** A mount found the content that it has now, and history does not hold all of it yet. */
+  pending?: Pending;
+}
+
+/** Content from a mount on that history does not hold all of. */
+export interface Pending {
+  /** seq of that mount. */
+  since: Seq;
+  /** Some of it could not be read: what is read later may be of later. */
+  lost: boolean;
 }
 
 /** Beside the type bits. */
 const UNCAPTURED_BIT = 0x8000_0000;
+const LOST_BIT = 0x4000_0000;
+const TYPE_BITS = 0xffff;
+const BINDING_BYTES = 20;
 
-export function encodeBinding(binding: Binding): Buffer {
-  const value = Buffer.allocUnsafe(20);
-  putU64(value, binding.node, 0);
-  value.writeBigInt64BE(binding.btime, 8);
-  value.writeUInt32BE(binding.type + (binding.uncaptured ? UNCAPTURED_BIT : 0), 16);
+export function encodeBinding({ node, btime, type, uncaptured, pending }: Binding): Buffer {
+  const value = Buffer.allocUnsafe(pending ? BINDING_BYTES + 8 : BINDING_BYTES);
+  putU64(value, node, 0);
+  value.writeBigInt64BE(btime, 8);
+  value.writeUInt32BE(type + (uncaptured ? UNCAPTURED_BIT : 0) + (pending?.lost ? LOST_BIT : 0), 16);
+  if (pending) putU64(value, pending.since, BINDING_BYTES);
   return value;
 }
 
 export function decodeBinding(value: Buffer): Binding {
-  if (value.length !== 20) throw corrupt(`an inode entry of ${value.length} bytes, expected 20`);
-  const type = value.readUInt32BE(16);
-  return { node: getU64(value, 0), btime: value.readBigInt64BE(8), type: type % UNCAPTURED_BIT, ...type >= UNCAPTURED_BIT && { uncaptured: true } };
+  if (value.length !== BINDING_BYTES && value.length !== BINDING_BYTES + 8) throw corrupt(`an inode entry of ${value.length} bytes, expected ${BINDING_BYTES} or ${BINDING_BYTES + 8}`);
+  const bits = value.readUInt32BE(16);
+  return {
+    node: getU64(value, 0), btime: value.readBigInt64BE(8), type: bits & TYPE_BITS, ...bits >= UNCAPTURED_BIT && { uncaptured: true },
+    ...value.length > BINDING_BYTES && { pending: { since: getU64(value, BINDING_BYTES), lost: (bits & LOST_BIT) !== 0 } },
+  };
+}
+
+/** A value of `nodes` whose states all have their content, which they had not before. */
+export function withContent(value: Buffer): Buffer {
+  if (value.length === NODE_BYTES + 1) return value.subarray(0, NODE_BYTES);
+  const copy = Buffer.from(value);
+  copy[NODE_BYTES] = 0;
+  return copy;
 }
 
 /** A run of records in `times` (key: first seq): time of the first, then for each record its ns after it (u32). */

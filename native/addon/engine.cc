@@ -2,6 +2,7 @@
 #include "live/engine.h"
 
 #include "addon/async.h"
+#include "addon/errors.h"
 #include "addon/exports.h"
 #include "addon/journal.h"
 #include "addon/notifier.h"
@@ -28,6 +29,8 @@ live::EngineOptions parse_options(const Napi::Object& from) {
     for (uint32_t i = 0; i < tags.Length(); ++i) options.tags.push_back(tags.Get(i).As<Napi::String>());
   }
   options.clean = from.Get("clean").ToBoolean();
+  bool exact = true;
+  if (from.Get("baselineSinceNs").IsBigInt()) options.baseline_since_ns = from.Get("baselineSinceNs").As<Napi::BigInt>().Int64Value(&exact);
   if (from.Get("transport").IsString()) {
     const std::string over = text(from, "transport");
     options.over = over == "dev" ? fuse::Over::kDev : over == "io_uring" ? fuse::Over::kUring : fuse::Over::kAuto;
@@ -106,12 +109,18 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
   Napi::Value baseline_done(const Napi::CallbackInfo& info) {
     auto& baseline = started_tree(info.Env()).baseline;
     const auto deferred = std::make_shared<Napi::Promise::Deferred>(info.Env());
-    const auto resolve = Napi::Function::New(info.Env(), [deferred](const Napi::CallbackInfo& called) {
-      deferred->Resolve(called.Env().Undefined());
+    const auto failed_with = std::make_shared<std::atomic<int>>(0);
+    const auto settle = Napi::Function::New(info.Env(), [deferred, failed_with](const Napi::CallbackInfo& called) {
+      const int error = failed_with->load();
+      if (error == 0) deferred->Resolve(called.Env().Undefined());
+      else deferred->Reject(to_error(called.Env(), Failure{error, "baseline"}).Value());
     });
-    done_ = std::make_unique<Notifier>(info.Env(), resolve, "rewindfs.baselineDone",
+    done_ = std::make_unique<Notifier>(info.Env(), settle, "rewindfs.baselineDone",
                                        [](Napi::Env) { return std::vector<napi_value>{}; });
-    baseline.on_done([this] { done_->notify(); });
+    baseline.on_done([this, failed_with](int error) {
+      failed_with->store(error);
+      done_->notify();
+    });
     return deferred->Promise();
   }
 
@@ -123,7 +132,7 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
       if (count > 0) requests.Set(name, static_cast<double>(count));
     });
     const live::Baseline::Progress progress = tree.baseline.progress();
-    constexpr const char* kStates[] = {"loading", "walking", "done"};
+    constexpr const char* kStates[] = {"loading", "walking", "done", "failed"};
     baseline.Set("state", kStates[progress.state]);
     baseline.Set("directories", static_cast<double>(progress.directories));
     baseline.Set("files", static_cast<double>(progress.files));

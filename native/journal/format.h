@@ -69,7 +69,9 @@ enum Flags : uint16_t {
   kUnmounted = 16, // kBase*: differs from history because it changed while the tree was not mounted
   kNoReplace = 32, // kRename: RENAME_NOREPLACE was asked for (no effect on the fold)
   kUncaptured = 64,  // kCreate, kOpen, kTruncate, kClose, kBaseNode: from here on the content of ino is not recorded (policy)
-  kCaptured = 128,   // kWrite, kFallocate, kTruncate: part of a whole content that was read from the file; with kMore but on the last
+  kCaptured = 128,   // kWrite, kFallocate, kTruncate: part of a whole content that was read from the file; with kMore but on the last.
+                     // kBaseData: with it, all of the content that the file had at the mount is in the journal
+  kInitial = 256,    // kBaseNode, kBaseName: it was so at the first mount of all, whose walk was cut short
 };
 
 enum SetattrMask : uint32_t { kSetMode = 1, kSetUid = 2, kSetGid = 4, kSetAtime = 8, kSetMtime = 16 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <thread>
 #include <unordered_set>
@@ -15,6 +16,7 @@
 #include "live/baseline_capture.h"
 #include "live/baseline_state.h"
 #include "live/baseline_walk.h"
+#include "os/attributes.h"
 #include "os/mutex.h"
 
 namespace rewindfs::live {
@@ -73,13 +75,20 @@ struct Baseline::Impl {
   Result<void> content(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) REQUIRES(inode.mutex);
   // How an object at the mount compares with what history expects of it.
   enum class Compared { kNothingThere, kUnknown, kSame, kDiffers };
-  Result<void> name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino, Compared child);
-  Result<Compared> child(uint64_t ino, int fd, bool goes);
+  struct Child {
+    Compared compared = Compared::kNothingThere;
+    BaselineCapture::Found found{};
+  };
+  Result<void> name(uint64_t dir_ino, int dir_fd, std::string_view name, const Child& child);
+  Result<Child> child(uint64_t ino, int fd, bool goes);
+  Result<Child> touched_child(uint64_t ino, int fd);
   Result<void> child_content(BaseInode& inode, uint64_t ino, int fd) REQUIRES(inode.mutex);
   Result<void> directory_goes(BaseInode& inode, uint64_t ino) REQUIRES(inode.mutex);
   void settle(BaseInode& inode, uint64_t ino) REQUIRES(inode.mutex);
   Result<void> start_capture();
+  Result<void> whole_walk();
   void run();
+  void end(int error);
 
   journal::Recorder& recorder;
   TreeAccess& tree;
@@ -91,7 +100,8 @@ struct Baseline::Impl {
   BaselineCapture capture;
   BaselineWalk walk;
   Mutex mutex;  // taken after a BaseInode's
-  std::function<void()> done GUARDED_BY(mutex);
+  std::function<void(int error)> done GUARDED_BY(mutex);
+  std::optional<int> ended GUARDED_BY(mutex);  // with this errno, 0 when it is complete
   struct Gone {
     uint64_t ino;
     std::unordered_set<std::string> touched;
@@ -168,17 +178,16 @@ Result<void> Baseline::before_name(uint64_t dir_ino, int dir_fd, std::string_vie
   const Impl::Inside inside(*impl_);
   if (!inside.needed()) return {};
   // The child first: from the moment the name counts as touched, the walk leaves it to what is known of the child.
-  auto child = Impl::Compared::kNothingThere;
+  Impl::Child child;
   if (child_fd >= 0) {
-    const Result<Impl::Compared> compared = impl_->child(child_ino, child_fd, child_goes);
+    const Result<Impl::Child> compared = impl_->child(child_ino, child_fd, child_goes);
     if (!compared.ok()) return Errno{compared.error()};
     child = *compared;
   }
-  return impl_->name(dir_ino, dir_fd, name, child_ino, child);
+  return impl_->name(dir_ino, dir_fd, name, child);
 }
 
-Result<void> Baseline::Impl::name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino,
-                                  Compared child) {
+Result<void> Baseline::Impl::name(uint64_t dir_ino, int dir_fd, std::string_view name, const Child& child) {
   const std::shared_ptr<BaseInode> state = states.get(dir_ino);
   if (!state) return {};
   const auto reservation = reserve();
@@ -193,25 +202,34 @@ Result<void> Baseline::Impl::name(uint64_t dir_ino, int dir_fd, std::string_view
   Expected& expected = capture.expected();
   const ExpectedEntry* entry = loading ? nullptr : expected.find(expected.directory(dir_ino), name);
   Result<void> recorded;
-  if (child == Compared::kNothingThere) {
+  if (child.compared == Compared::kNothingThere) {
     if (loading || entry) recorded = capture.absent(dir_ino, name);
   } else {
-    const bool same_inode = entry && entry->ino == child_ino;
-    const bool differs = !same_inode || child == Compared::kDiffers;
-    if (differs || child == Compared::kUnknown) recorded = capture.name(dir_ino, name, child_ino, differs);
+    const bool same_inode = entry && entry->ino == child.found.ino;
+    const bool differs = !same_inode || child.compared == Compared::kDiffers;
+    if (differs || child.compared == Compared::kUnknown) {
+      recorded = capture.name({dir_ino, directory.attr}, name, child.found, differs);
+    }
   }
   if (!recorded.ok()) directory.touched.erase(touched);
   return recorded;
 }
 
-Result<Baseline::Impl::Compared> Baseline::Impl::child(uint64_t ino, int fd, bool goes) {
+// Whatever history needs of it is in the journal; perhaps it was changed in this session since.
+Result<Baseline::Impl::Child> Baseline::Impl::touched_child(uint64_t ino, int fd) {
+  const Result<struct statx> status = statx_fd(fd);
+  if (!status.ok()) return Errno{status.error()};
+  return Child{Compared::kUnknown, {ino, to_attr(*status)}};
+}
+
+Result<Baseline::Impl::Child> Baseline::Impl::child(uint64_t ino, int fd, bool goes) {
   const std::shared_ptr<BaseInode> state = states.get(ino);
-  if (!state) return Compared::kUnknown;
+  if (!state) return touched_child(ino, fd);
   if (const auto known = node(ino, fd); !known.ok()) return Errno{known.error()};
   BaseInode& inode = *state;
   const MutexLock lock(inode.mutex);
-  if (!inode.node_known) return Compared::kUnknown;
-  const Compared compared = inode.history_has_it ? Compared::kSame : Compared::kDiffers;
+  if (!inode.node_known) return touched_child(ino, fd);
+  const Child compared{inode.history_has_it ? Compared::kSame : Compared::kDiffers, {ino, inode.attr}};
   if (inode.settled) return compared;
   if (S_ISDIR(inode.attr.mode)) {
     // A call that is going to fail with ENOTEMPTY: the directory stays, under a name that the walk will skip as touched.
@@ -239,7 +257,7 @@ Result<void> Baseline::Impl::child_content(BaseInode& inode, uint64_t ino, int f
   const int error = errno;
   const auto reservation = reserve();
   if (!reservation.ok()) return Errno{reservation.error()};
-  return capture.gap("content", ino, error);
+  return capture.unreadable(inode, ino, error);
 }
 
 // The walk will not come here any more, and nothing is left in it: what history still expects there went while unmounted,
@@ -283,6 +301,8 @@ void Baseline::expect(std::span<const std::byte> entries) {
   if (!impl_->thread.joinable()) (void)impl_->capture.expected().add(entries);
 }
 
+void Baseline::go_on(int64_t since_ns) { impl_->capture.go_on(since_ns); }
+
 void Baseline::exclude(std::function<bool(int fd, uint32_t nlink)> excluded) { impl_->capture.exclude(std::move(excluded)); }
 
 void Baseline::start() {
@@ -301,7 +321,7 @@ Result<void> Baseline::Impl::start_capture() {
     for (const ExpectedEntry& entry : capture.expected().directory(directory.ino)) {
       const std::string_view name = capture.expected().name(entry);
       if (directory.touched.contains(std::string(name))) continue;
-      const auto reservation = reserve();
+      const auto reservation = walk.reserve();
       if (!reservation.ok()) return Errno{reservation.error()};
       if (const auto absent = capture.absent(directory.ino, name); !absent.ok()) return absent;
     }
@@ -309,38 +329,58 @@ Result<void> Baseline::Impl::start_capture() {
   return {};
 }
 
+Result<void> Baseline::Impl::whole_walk() {
+  capture.expected().seal();
+  if (const auto started = start_capture(); !started.ok()) return started;
+  if (const auto walked = walk.run(tree.root_fd(), tree.root_ino()); !walked.ok()) return walked;
+  const auto reservation = walk.reserve();
+  if (!reservation.ok()) return Errno{reservation.error()};
+  return capture.end();
+}
+
+// The hooks go on after a walk that failed: what they capture is captured.
 void Baseline::Impl::run() {
   setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kWalkNiceness);
-  capture.expected().seal();
-  if (!start_capture().ok() || !walk.run(tree.root_fd(), tree.root_ino()).ok()) return;
-  {
+  const Result<void> walked = whole_walk();
+  if (walked.ok()) {
+    pending.store(false);
+    while (inside.load() != 0) std::this_thread::yield();
+    states.clear();
+    capture.expected().clear();
+  } else if (walked.error() != ECANCELED) {
     const auto reservation = reserve();
-    if (!reservation.ok() || !capture.end().ok()) return;
+    if (reservation.ok()) (void)capture.gap("walk", tree.root_ino(), walked.error());
   }
-  pending.store(false);
-  while (inside.load() != 0) std::this_thread::yield();
-  states.clear();
-  capture.expected().clear();
+  end(walked.error());
+}
+
+// Once.
+void Baseline::Impl::end(int error) {
   const MutexLock lock(mutex);
-  if (done) done();
+  if (ended) return;
+  ended = error;
+  if (done) done(error);
 }
 
 void Baseline::stop() {
   __atomic_store_n(&impl_->stopping, true, __ATOMIC_RELAXED);
   if (impl_->thread.joinable()) impl_->thread.join();
+  impl_->end(ECANCELED);  // a walk that was never begun
 }
 
-void Baseline::on_done(std::function<void()> callback) {
+void Baseline::on_done(std::function<void(int error)> callback) {
   const MutexLock lock(impl_->mutex);
-  if (!pending()) {
-    callback();
+  if (impl_->ended) {
+    callback(*impl_->ended);
   } else {
     impl_->done = std::move(callback);
   }
 }
 
 Baseline::Progress Baseline::progress() const {
-  const int state = !pending() ? 2 : impl_->capture.started() ? 1 : 0;
+  const MutexLock lock(impl_->mutex);
+  const bool failed = impl_->ended.value_or(0) != 0;
+  const int state = failed ? 3 : !pending() ? 2 : impl_->capture.started() ? 1 : 0;
   return {state, impl_->walk.directories(), impl_->walk.files(), impl_->capture.bytes(), impl_->capture.differences()};
 }
 

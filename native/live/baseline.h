@@ -48,17 +48,20 @@ class Baseline {
   // Made in this session, and not in the journal yet: everything about it is recorded from birth.
   Result<void> born(uint64_t ino);
 
+  // Before the tree is mounted: the first walk was never complete, and began at this time (BaselineCapture::go_on).
+  void go_on(int64_t since_ns);
   // Before start(): what the policy leaves out (BaselineCapture::Excluded).
   void exclude(std::function<bool(int fd, uint32_t nlink)> excluded);
 
   // From the daemon (lib/native.ts Engine.expect, startBaseline, baselineDone).
   void expect(std::span<const std::byte> entries);
   void start();
-  void stop();  // ends the walk early (unmount); harmless: the next mount compares again
-  void on_done(std::function<void()> callback);
+  void stop();  // ends the walk early (unmount); harmless: the next mount goes on
+  // Called once the walk has ended: with 0 when it is complete, else with the errno that it failed with (ECANCELED: stop).
+  void on_done(std::function<void(int error)> callback);
 
   struct Progress {
-    int state;  // 0 loading, 1 walking, 2 done
+    int state;  // 0 loading, 1 walking, 2 done, 3 failed
     uint64_t directories, files, bytes, differences;
   };
   Progress progress() const;

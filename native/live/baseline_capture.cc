@@ -17,6 +17,9 @@ namespace {
 using journal::kBlockBytes;
 using journal::kMaxPayloadBytes;
 
+// Times of files are taken from a clock that ticks a hundred times a second at worst.
+constexpr int64_t kClockTick_ns = 50'000'000;
+
 constexpr uint64_t block_floor(uint64_t offset) { return offset & ~uint64_t{kBlockBytes - 1}; }
 constexpr uint64_t block_ceil(uint64_t offset) { return block_floor(offset + kBlockBytes - 1); }
 
@@ -120,17 +123,35 @@ Result<void> BaselineCapture::append_difference(journal::Draft& draft, uint16_t 
   return append(draft);
 }
 
-Result<void> BaselineCapture::node(BaseInode& inode, uint64_t ino, int fd) {
+// Not changed in any way since the first mount: no program can set ctime.
+bool BaselineCapture::is_old(const journal::Attr& attr) const {
+  return since_ns_ != 0 && attr.ctime_s * 1'000'000'000 + attr.ctime_ns < since_ns_ - kClockTick_ns;
+}
+
+// Not changed but in ways that history knows. A name is changed together with the object and with the directory.
+bool BaselineCapture::is_untouched(const Found& found) const {
+  if (is_old(found.attr)) return true;
+  const ExpectedEntry* entry = started() ? expected_.find(found.ino) : nullptr;
+  return entry && entry->same(found.attr);
+}
+
+// History knows what it was at the first mount, or it was what it is now.
+bool BaselineCapture::was_there(const Found& found) const {
+  return is_old(found.attr) || (started() && expected_.find(found.ino));
+}
+
+Result<void> BaselineCapture::node(BaseInode& inode, uint64_t ino, int fd, bool readable) {
   if (inode.node_known) return {};
   const Result<struct statx> status = statx_fd(fd);
   if (!status.ok()) return Errno{status.error()};
   const journal::Attr attr = to_attr(*status);
   const ExpectedEntry* entry = started() ? expected_.find(ino) : nullptr;
   const bool same = entry && entry->same(attr);
+  const bool initial = !entry && is_old(attr);
   const bool content = S_ISREG(attr.mode) && attr.size > 0;
   // Asked only where it matters: the content is new to history, or history says that it lacks it.
   const bool excluded = content && (!same || entry->uncaptured) && excluded_(fd, attr.nlink);
-  if (same && (excluded || !entry->uncaptured)) {
+  if (same && (excluded || !readable || !entry->uncaptured)) {
     inode.history_has_it = true;
   } else {
     std::string payload;
@@ -141,8 +162,9 @@ Result<void> BaselineCapture::node(BaseInode& inode, uint64_t ino, int fd) {
     draft.ino = ino;
     draft.attr = &attr;
     draft.payload = std::as_bytes(std::span(payload));
-    if (const auto appended = same ? append(draft) : append_difference(draft, excluded ? journal::kUncaptured : 0); !appended.ok()) return appended;
-    inode.late = same;
+    draft.flags = static_cast<uint16_t>((initial ? journal::kInitial : 0) | (excluded && !same ? journal::kUncaptured : 0));
+    inode.late = same || initial;
+    if (const auto appended = inode.late ? append(draft) : append_difference(draft, draft.flags); !appended.ok()) return appended;
     if (excluded) inode.captured.add(0, UINT64_MAX);
     if (!whole) {
       if (const auto told = gap("xattrs", ino, EIO); !told.ok()) return told;
@@ -163,15 +185,7 @@ Result<uint64_t> BaselineCapture::content_step(BaseInode& inode, uint64_t ino, i
   if (found < 0 && errno == ENXIO) first_data = to;
   first_data = std::min(first_data, to);
   if (first_data > from) {
-    if (inode.assert_whole) {
-      journal::Draft draft;
-      draft.kind = journal::Kind::kBaseData;
-      draft.ino = ino;
-      draft.offset = from;
-      draft.length = first_data - from;
-      if (const auto appended = inode.late ? append(draft) : append_difference(draft); !appended.ok()) return Errno{appended.error()};
-    }
-    inode.captured.add(from, first_data);
+    if (const auto appended = append_data(inode, ino, from, first_data, {}); !appended.ok()) return Errno{appended.error()};
     return first_data;
   }
   uint64_t stop = std::min(to, from + kMaxPayloadBytes);
@@ -181,31 +195,53 @@ Result<uint64_t> BaselineCapture::content_step(BaseInode& inode, uint64_t ino, i
   return stop;
 }
 
-Result<void> BaselineCapture::data(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) {
-  const size_t bytes = end - begin;
-  std::byte* buffer = thread_buffer(bytes);
-  if (const int error = read_zero_filled(fd, buffer, bytes, begin); error != 0) {
-    if (const auto told = gap("content", ino, error); !told.ok()) return told;
-  } else {
+// Without bytes: a hole. The last piece that was missing says that nothing is any more.
+Result<void> BaselineCapture::append_data(BaseInode& inode, uint64_t ino, uint64_t begin, uint64_t end,
+                                          std::span<const std::byte> bytes) {
+  const auto all_between = [&](uint64_t from, uint64_t to) {
+    const auto [missing, until] = inode.captured.next_missing(from, to);
+    return missing == until;
+  };
+  const bool whole = all_between(0, begin) && all_between(end, inode.attr.size);
+  if (!bytes.empty() || inode.assert_whole || whole) {
     journal::Draft draft;
     draft.kind = journal::Kind::kBaseData;
     draft.ino = ino;
     draft.offset = begin;
-    draft.length = bytes;
-    draft.payload = {buffer, bytes};
-    if (const auto appended = inode.late ? append(draft) : append_difference(draft); !appended.ok()) return appended;
-    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    draft.length = end - begin;
+    draft.payload = bytes;
+    draft.flags = whole ? static_cast<uint16_t>(journal::kCaptured) : uint16_t{0};
+    if (const auto appended = inode.late ? append(draft) : append_difference(draft, draft.flags); !appended.ok()) return appended;
   }
   inode.captured.add(begin, end);
   return {};
 }
 
-Result<void> BaselineCapture::name(uint64_t directory, std::string_view name, uint64_t ino, bool differs) {
+Result<void> BaselineCapture::data(BaseInode& inode, uint64_t ino, int fd, uint64_t begin, uint64_t end) {
+  const size_t bytes = end - begin;
+  std::byte* buffer = thread_buffer(bytes);
+  if (const int error = read_zero_filled(fd, buffer, bytes, begin); error != 0) return unreadable(inode, ino, error);
+  if (const auto appended = append_data(inode, ino, begin, end, {buffer, bytes}); !appended.ok()) return appended;
+  bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  return {};
+}
+
+Result<void> BaselineCapture::unreadable(BaseInode& inode, uint64_t ino, int error, uint64_t directory,
+                                         std::string_view name) {
+  inode.captured.add(0, UINT64_MAX);
+  return gap("content", ino, error, directory, name);
+}
+
+Result<void> BaselineCapture::name(const Found& directory, std::string_view name, const Found& child, bool differs) {
   journal::Draft draft;
   draft.kind = journal::Kind::kBaseName;
-  draft.ino = ino;
-  draft.parent = directory;
+  draft.ino = child.ino;
+  draft.parent = directory.ino;
   draft.name = name;
+  if (since_ns_ != 0 && differs && was_there(child) && (is_untouched(child) || is_untouched(directory))) {
+    draft.flags = journal::kInitial;
+    return append(draft);
+  }
   return differs ? append_difference(draft) : append(draft);
 }
 

@@ -35,7 +35,7 @@ struct BaseInode {
   bool node_known GUARDED_BY(mutex) = false;     // attr is set, and in the journal unless history had it
   bool history_has_it GUARDED_BY(mutex) = false; // attributes and content are as expected
   bool assert_whole GUARDED_BY(mutex) = false;   // history may hold other content: holes must be recorded too
-  bool late GUARDED_BY(mutex) = false;           // nothing changed: only its content was not captured before
+  bool late GUARDED_BY(mutex) = false;           // nothing changed while unmounted: only its content was not captured before
   journal::Attr attr GUARDED_BY(mutex){};        // as at the mount
   Ranges captured GUARDED_BY(mutex);
   std::unordered_set<std::string> touched GUARDED_BY(mutex);  // directories: names that a hook has dealt with

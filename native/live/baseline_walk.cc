@@ -209,7 +209,7 @@ Result<void> BaselineWalk::visit_entry(Frame& frame, BaseInode& directory, std::
   auto object = capture_node(frame, entry.name, status);
   if (!object.ok()) return Errno{object.error()};
   const bool expected_here = wanted && wanted->ino == ino;
-  if (const auto named = visit_name(frame, directory, entry.name, ino, expected_here, *object); !named.ok()) return named;
+  if (const auto named = visit_name(frame, directory, entry.name, ino, expected_here, to_attr(status), *object); !named.ok()) return named;
   if (is_directory) {
     frame.directories.push_back({entry.name, ino});
     return {};
@@ -218,19 +218,21 @@ Result<void> BaselineWalk::visit_entry(Frame& frame, BaseInode& directory, std::
 }
 
 Result<void> BaselineWalk::visit_name(const Frame& frame, BaseInode& directory, const char* name, uint64_t ino,
-                                      bool expected, const Object& object) {
+                                      bool expected, const journal::Attr& attr, const Object& object) {
   bool differs = !expected;
-  if (expected && object.state) {
+  BaselineCapture::Found found{ino, attr};
+  if (object.state) {
     BaseInode& inode = *object.state;
     const MutexLock lock(inode.mutex);
-    if (inode.history_has_it) return {};
+    if (expected && inode.history_has_it) return {};
     differs = true;
+    if (inode.node_known) found.attr = inode.attr;
   }
   const auto reservation = reserve();
   if (!reservation.ok()) return Errno{reservation.error()};
   const MutexLock lock(directory.mutex);
   if (directory.dealt_with(name)) return {};
-  return capture_.name(frame.ino, name, ino, differs);
+  return capture_.name({frame.ino, directory.attr}, name, found, differs);
 }
 
 Result<void> BaselineWalk::visit_absent(uint64_t ino, BaseInode& directory, std::span<ExpectedEntry> expected) {
@@ -287,9 +289,9 @@ Result<BaselineWalk::Object> BaselineWalk::capture_node(const Frame& frame, cons
   BaseInode& inode = *object.state;
   const MutexLock lock(inode.mutex);
   if (inode.settled) return Object{};
-  if (const auto known = capture_.node(inode, ino, any_fd); !known.ok()) return Errno{known.error()};
+  if (const auto known = capture_.node(inode, ino, any_fd, open_error == 0); !known.ok()) return Errno{known.error()};
   if (open_error != 0 && !inode.history_has_it) {
-    const auto told = capture_.gap("content", ino, open_error, frame.ino, name);
+    const auto told = capture_.unreadable(inode, ino, open_error, frame.ino, name);
     if (!told.ok()) return Errno{told.error()};
   }
   return object;

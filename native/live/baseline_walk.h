@@ -24,6 +24,8 @@ class BaselineWalk {
 
   // ECANCELED when it was stopped, EIO when the journal cannot be written any more. kBaseEnd is the caller's.
   Result<void> run(int root_fd, uint64_t root_ino);
+  // Room for one step, as soon as there is some: ECANCELED when the walk was stopped meanwhile.
+  Result<journal::Reservation> reserve();
 
   uint64_t directories() const { return directories_.load(std::memory_order_relaxed); }
   uint64_t files() const { return files_.load(std::memory_order_relaxed); }
@@ -57,12 +59,11 @@ class BaselineWalk {
     UniqueFd content;  // open when there is something to read
   };
   Result<void> visit_name(const Frame& frame, BaseInode& directory, const char* name, uint64_t ino, bool expected,
-                          const Object& object);
+                          const journal::Attr& attr, const Object& object);
   Result<Object> capture_node(const Frame& frame, const char* name, const struct statx& status);
   Result<void> capture_content(const Object& object, uint64_t ino);
   template <typename Visitor>
   Result<void> list(int fd, uint64_t ino, Visitor visitor);
-  Result<journal::Reservation> reserve();
   Result<void> reserved_gap(std::string_view what, uint64_t ino, int error, uint64_t directory = 0,
                             std::string_view name = {});
   bool stopping() const { return __atomic_load_n(&stopping_, __ATOMIC_RELAXED); }

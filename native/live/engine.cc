@@ -70,6 +70,7 @@ Outcome<Done> Engine::open_tree() {
   auto tree = Tree::open(std::move(root), *recorder_, options_.snapshots);
   if (!tree.ok()) return Failure{tree.error(), "statx", options_.backing};
   tree_ = std::move(*tree);
+  tree_->baseline.go_on(options_.baseline_since_ns);
   if (first_policy_) tree_->captures.set(std::move(first_policy_), first_interval_s_);
   tree_->writers.block(std::move(first_blocked_));
   dispatcher_ = std::make_unique<fuse::Dispatcher<Tree>>(*tree_, operations());

@@ -23,6 +23,7 @@ struct EngineOptions {
   fuse::Over over = fuse::Over::kAuto;
   unsigned threads = 8;
   bool clean = true;
+  int64_t baseline_since_ns = 0;    // when the first walk began that was never complete; 0: there is none
 };
 
 struct Started {

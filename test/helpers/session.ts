@@ -58,7 +58,7 @@ export class Session {
     for (const node of objects) {
       pending.attrs.set(node, { attr: attrOf(node), xattrs: new Map(node.xattrs), target: node.data });
       if (first || changed?.nodes.has(node)) pending.nodes.add(node);
-      if (isFile(node) && (first || changed?.data.has(node))) pending.blocks.set(node, this.blocksOf(node));
+      if (isFile(node) && (first || changed?.nodes.has(node) || changed?.data.has(node))) pending.blocks.set(node, this.blocksOf(node));
     }
     for (const { parent, name, node } of model.names()) {
       pending.present.add(`${parent.ino}/${name}`);
@@ -138,7 +138,8 @@ export class Session {
     for (const [block, bytes] of [...blocks]) {
       if (block * BLOCK >= to || (block + 1) * BLOCK <= from) continue;
       blocks.delete(block);
-      this.emit({ kind: Kind.BaseData, ino: node.ino, offset: block * BLOCK, length: bytes?.length ?? Math.min(BLOCK, this.pending!.attrs.get(node)!.attr.size - block * BLOCK), flags: this.pending!.flags, ...(bytes === null ? {} : { payload: bytes }) });
+      const flags = this.pending!.flags | (blocks.size === 0 ? Flag.Captured : 0);
+      this.emit({ kind: Kind.BaseData, ino: node.ino, offset: block * BLOCK, length: bytes?.length ?? Math.min(BLOCK, this.pending!.attrs.get(node)!.attr.size - block * BLOCK), flags, ...(bytes === null ? {} : { payload: bytes }) });
     }
     if (blocks.size === 0) this.pending?.blocks.delete(node);
   }

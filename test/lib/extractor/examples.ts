@@ -52,13 +52,13 @@ test('a file saved at t3 and t5, deleted at t9 and created again at t14 answers 
 
 test('of several before-images of one area the oldest wins; areas do not disturb each other', async (t) => {
   const area = (char: string) => Buffer.alloc(BLOCK, char);
-  const base = (block: number, char: string) => ({ kind: Kind.BaseData, ino: 101, offset: block * BLOCK, length: BLOCK, payload: area(char) });
+  const base = (block: number, char: string, flags = 0) => ({ kind: Kind.BaseData, ino: 101, offset: block * BLOCK, length: BLOCK, payload: area(char), flags });
   const size = 2 * BLOCK;
   for (const batchSize of [1, 1000]) {
     await withRecords([
       MOUNT, { kind: Kind.BaseNode, ino: 101, attr: fileAttr(size, 101) }, { kind: Kind.BaseName, ino: 101, parent: 100, name: 'data' },
       base(0, 'x'), write(101, 0, area('1'), size), base(0, '!'), write(101, 0, area('2'), size),
-      base(1, 'y'), write(101, BLOCK, area('3'), size), base(1, '!'),
+      base(1, 'y', Flag.Captured), write(101, BLOCK, area('3'), size), base(1, '!'),
     ], async (history) => {
       const node = (await history.lookup(ROOT, 'data', 1))!.node;
       const read = async (seq: number) => {
@@ -186,7 +186,7 @@ test('small writes one after another cost a few entries, not some each', async (
 test('an inode number that comes back after a remount with another birth is another node', async (t) => {
   const base = (ino: number, born: number, name: string, flags: number) => [
     { kind: Kind.BaseNode, ino, attr: fileAttr(3, born), flags }, { kind: Kind.BaseName, ino, parent: 100, name, flags },
-    { kind: Kind.BaseData, ino, length: 3, payload: Buffer.from(name.repeat(3)), flags },
+    { kind: Kind.BaseData, ino, length: 3, payload: Buffer.from(name.repeat(3)), flags: flags | Flag.Captured },
   ];
   await withRecords([
     MOUNT, { kind: Kind.BaseNode, ino: 100, attr: directoryAttr }, ...base(101, 5, 'a', 0), { kind: Kind.BaseEnd }, { kind: Kind.Unmount, payload: { reason: 'x' } },
@@ -211,8 +211,8 @@ test('an object made anew while unmounted under the same name and inode number i
   const named = (name: string) => ({ kind: Kind.BaseName, ino: 101, parent: 100, name });
   await withRecords([
     MOUNT, { kind: Kind.BaseNode, ino: 100, attr: directoryAttr }, { kind: Kind.BaseNode, ino: 101, attr: fileAttr(3, 5) }, named('a'), named('b'),
-    { kind: Kind.BaseData, ino: 101, length: 3, payload: Buffer.from('old') }, { kind: Kind.BaseEnd },
-    MOUNT, { kind: Kind.BaseNode, ino: 101, attr: fileAttr(4, 6), flags: Flag.Unmounted }, { kind: Kind.BaseData, ino: 101, length: 4, payload: Buffer.from('new!'), flags: Flag.Unmounted },
+    { kind: Kind.BaseData, ino: 101, length: 3, payload: Buffer.from('old'), flags: Flag.Captured }, { kind: Kind.BaseEnd },
+    MOUNT, { kind: Kind.BaseNode, ino: 101, attr: fileAttr(4, 6), flags: Flag.Unmounted }, { kind: Kind.BaseData, ino: 101, length: 4, payload: Buffer.from('new!'), flags: Flag.Unmounted | Flag.Captured },
     { kind: Kind.BaseAbsent, parent: 100, name: 'b', flags: Flag.Unmounted }, { kind: Kind.BaseEnd },
   ], async (history) => {
     t.deepEqual([await text(history, 'a', 7), await text(history, 'b', 7)], ['old', 'old']);
@@ -237,7 +237,7 @@ test('a mount that finds all as history has it changes nothing and leaves no gap
 test('a first walk that was not complete leaves a gap at the next mount', async (t) => {
   await withRecords([MOUNT, create(101, 'a'), MOUNT], async (history) => {
     t.deepEqual((await history.gaps()).map((gap) => [gap.seq, gap.reason, gap.detail]), [[3, 'baseline-incomplete', { since: 1 }]]);
-    t.false(history.baselined());
+    t.deepEqual(history.baselineSince(), { seq: 1, timeNs: 1000n });
   });
 });
 
