@@ -5,11 +5,12 @@
  * patches is bounded: chains.ts replaces the newest entry of one that has grown too long by a full one.
  */
 import { encodeFull, type Patch } from '../history/blocks.js';
+import { hashOf } from '../history/hash.js';
 import { blockKey, cutKey, u64Key } from '../history/keys.js';
 import type { NodeId, Seq } from '../history/types.js';
-import { BLOCK_BYTES, CONTENT_HEAD, INLINE_BYTES } from '../history/values.js';
+import { BLOCK_BYTES, Codec, CONTENT_HEAD, INLINE_BYTES } from '../history/values.js';
 import { blockId, type BlockId } from './ids.js';
-import { bytesOf, hashOf, type Piece } from './pieces.js';
+import { bytesOf, type Piece } from './pieces.js';
 import type { Record } from './record.js';
 import { roomFor } from './runs.js';
 import type { Bound, FoldState } from './state.js';
@@ -83,7 +84,7 @@ const isStored = ({ zero, length }: Piece): boolean => !zero && length > INLINE_
 export function storeContent(state: FoldState, bytes: Buffer, hash: bigint): number {
   const id = state.meta.nextContent++;
   const value = state.arena.take(CONTENT_HEAD + bytes.length);
-  value[0] = 0;
+  value[0] = Codec.Plain;
   value.writeBigUInt64BE(hash, 1);
   bytes.copy(value, CONTENT_HEAD);
   const key = u64Key(id);

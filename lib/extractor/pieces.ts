@@ -1,10 +1,8 @@
 /** A payload cut at block boundaries, with the hash of every piece that is worth looking for elsewhere. */
-import xxhash from 'xxhash-wasm';
 import type { Patch } from '../history/blocks.js';
+import { hashOf } from '../history/hash.js';
 import { BLOCK_BYTES } from '../history/values.js';
 import type { Record } from './record.js';
-
-const { h64Raw } = await xxhash();
 
 /** A part of a payload that lies in one block. Its bytes lie in the payload; `content` is known once they are stored apart. */
 export interface Piece extends Patch {
@@ -19,9 +17,6 @@ export const bytesOf = ({ bytes, at, length }: Piece): Buffer => bytes.subarray(
 /** Shorter data is not looked up: the entry that shares it would cost about as much. */
 const MIN_SHARED_BYTES = 4096;
 const ZEROES = Buffer.alloc(BLOCK_BYTES);
-
-/** XXH64 of these bytes; never 0, which means "not hashed". */
-export const hashOf = (bytes: Buffer): bigint => h64Raw(bytes) || 1n;
 
 /** The pieces of a write's or base-data's payload, ascending. */
 export function piecesOf(record: Record): Piece[] {

@@ -7,12 +7,12 @@
  */
 import { firstState, lastState, stateAt } from '../history/attributes.js';
 import { decodeBlock } from '../history/blocks.js';
-import { blockKey, nameBounds, nameKey, nodeKey, seqInKey, u64Key, under } from '../history/keys.js';
+import { blockKey, getU64, nameBounds, nameKey, nodeKey, seqInKey, u64Key, under } from '../history/keys.js';
 import { newestAt, newestByName } from '../history/newest.js';
 import type { History } from '../history/history.js';
 import type { Entry, Rocks } from '../history/rocks.js';
 import type { NodeId, Seq } from '../history/types.js';
-import { attrSize, BLOCK_BYTES, decodeBinding, decodeContent, INLINE_BYTES } from '../history/values.js';
+import { attrSize, BLOCK_BYTES, decodeBinding, INLINE_BYTES } from '../history/values.js';
 import { isSameObject } from './fold-base.js';
 import { blockId, dated, nameId, type BlockId } from './ids.js';
 import { HOT_BYTES, HOT_PATCHES } from './images.js';
@@ -27,7 +27,7 @@ export async function prefetch(history: History, state: FoldState, records: Reco
   for (const record of records) {
     if (record.payloadBytes > 0 && (record.kind === Kind.Write || record.kind === Kind.BaseData)) record.pieces = piecesOf(record);
   }
-  await Promise.all([bindings(rocks, state, records, before), contents(rocks, state, records)]);
+  await Promise.all([bindings(rocks, state, records, before), contents(history, state, records)]);
   const mount = records[0]?.kind === Kind.Mount ? records[0].seq : state.meta.mount;
   const firstMount = state.meta.first === 0 || mount === state.meta.first;
   await Promise.all([
@@ -60,17 +60,17 @@ async function bindings(rocks: Rocks, state: FoldState, records: Record[], befor
 }
 
 /** Content that may be there already; that of the batch before is known. */
-async function contents(rocks: Rocks, state: FoldState, records: Record[]): Promise<void> {
+async function contents({ rocks, contents: stored }: History, state: FoldState, records: Record[]): Promise<void> {
   const hashes = new Set<bigint>();
   for (const { pieces } of records) for (const { hash } of pieces) if (hash !== null && state.contents.get(hash) === undefined) hashes.add(hash);
   const wanted = [...hashes];
   const ids = await rocks.getMany('hashes', wanted.map(hashKey));
-  const hits = wanted.flatMap((hash, i) => (ids[i] === null ? [] : [{ hash, key: ids[i]! }]));
-  const values = await rocks.getMany('content', hits.map((hit) => hit.key));
-  hits.forEach(({ hash, key }, i) => {
-    const value = values[i];
-    if (value != null) state.contents.set(hash, { id: Number(key.readBigUInt64BE(0)), bytes: decodeContent(value) }, value.length);
-  });
+  const hits = wanted.flatMap((hash, i) => (ids[i] === null ? [] : [{ hash, id: getU64(ids[i]!, 0) }]));
+  const found = await stored.get(hits.map(({ id }) => id));
+  for (const { hash, id } of hits) {
+    const bytes = found.get(id);
+    if (bytes !== undefined) state.contents.set(hash, { id, bytes }, bytes.length);
+  }
 }
 
 function hashKey(hash: bigint): Buffer {

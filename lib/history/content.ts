@@ -4,11 +4,12 @@
  * seq); beyond the file's size then, nothing.
  */
 import { decodeBlock, type Patch } from './blocks.js';
+import type { Contents } from './contents.js';
 import { Gather } from './gather.js';
 import { blockKey, cutKey, getInverse, getU64, seqInKey, u64Key } from './keys.js';
 import type { Rocks } from './rocks.js';
 import type { NodeId, Seq } from './types.js';
-import { BLOCK_BYTES, corrupt, decodeContent } from './values.js';
+import { BLOCK_BYTES, corrupt } from './values.js';
 
 /** Zero from `from` to `to` for everything before `seq`. */
 interface Cut { seq: Seq; from: number; to: number }
@@ -19,7 +20,6 @@ interface FoundBlock { cuts: Cut[]; layers: Layer[]; contents: Map<number, Buffe
 /** A wanted block and its place among those that were asked for. */
 interface Place extends WantedBlock { index: number }
 
-const CACHE_BYTES = 16 << 20;
 /** Blocks whose entries are looked up at the same time. */
 const PARALLEL = 32;
 /** Entries that a scan over several blocks may pass for each of them. */
@@ -30,37 +30,10 @@ const LOOKS = 2;
 /** Objects so much younger than the one before are no neighbours. */
 const NEAR = 8;
 
-/** Recently read content, bounded in bytes; content never changes, so that it is never stale. */
-class ContentCache {
-  private readonly entries = new Map<number, Buffer>();
-  private bytes = 0;
-
-  get(id: number): Buffer | undefined {
-    const found = this.entries.get(id);
-    if (found !== undefined) {
-      this.entries.delete(id);
-      this.entries.set(id, found);
-    }
-    return found;
-  }
-
-  set(id: number, value: Buffer): void {
-    if (this.entries.has(id)) return;
-    this.entries.set(id, value);
-    this.bytes += value.length;
-    for (const [oldest, old] of this.entries) {
-      if (this.bytes <= CACHE_BYTES) break;
-      this.entries.delete(oldest);
-      this.bytes -= old.length;
-    }
-  }
-}
-
 export class ContentReader {
-  private readonly cache = new ContentCache();
   private readonly gathered = new Gather<WantedBlock, FoundBlock>((wanted) => this.blocksOf(wanted), GATHERED, LOOKS);
 
-  constructor(private readonly rocks: Rocks) {}
+  constructor(private readonly rocks: Rocks, private readonly stored: Contents) {}
 
   /** [offset, offset + length) as of seq; the caller has cut the range at the file's size. */
   async read(node: NodeId, offset: number, length: number, seq: Seq): Promise<Buffer> {
@@ -188,22 +161,10 @@ export class ContentReader {
   }
 
   private async contents(layers: Layer[]): Promise<Map<number, Buffer>> {
-    const found = new Map<number, Buffer>();
-    const missing = new Set<number>();
-    for (const { content } of layers) {
-      if (content === 0) continue;
-      const cached = this.cache.get(content);
-      if (cached === undefined) missing.add(content);
-      else found.set(content, cached);
-    }
-    const ids = [...missing];
-    const values = await this.rocks.getMany('content', ids.map(u64Key));
-    values.forEach((value, i) => {
-      if (value === null) throw corrupt(`no content ${ids[i]}, which a block entry names`);
-      const bytes = decodeContent(value);
-      this.cache.set(ids[i]!, bytes);
-      found.set(ids[i]!, bytes);
-    });
+    const ids = new Set(layers.map(({ content }) => content));
+    ids.delete(0);
+    const found = await this.stored.get(ids);
+    for (const id of ids) if (!found.has(id)) throw corrupt(`no content ${id}, which a block entry names`);
     return found;
   }
 }

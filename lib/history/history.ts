@@ -6,6 +6,7 @@
 import { mkdir, statfs } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { ContentReader } from './content.js';
+import { Contents } from './contents.js';
 import { liveEntries } from './live.js';
 import { decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from './meta.js';
 import type { HistoryReader } from './reader.js';
@@ -13,6 +14,7 @@ import { Rocks, type Batch } from './rocks.js';
 import { changedRanges } from './ranges.js';
 import { TimelineReader } from './timeline.js';
 import { TreeReader } from './tree.js';
+import { Turns } from './turns.js';
 import { everyLink, sweepBirths, sweepNames } from './sweep.js';
 import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
 import { u64Key } from './keys.js';
@@ -34,11 +36,16 @@ export class History implements HistoryReader {
   private readonly tree: TreeReader;
   private readonly timeline: TimelineReader;
   private readonly content: ContentReader;
+  /** Bytes by content id; for the extractor and the packer only. */
+  readonly contents: Contents;
+  /** Who rewrites or deletes what is there already (packing, retention) takes turns: none sees half of what another does. */
+  readonly upkeep = new Turns();
 
   private constructor(readonly directory: string, /** For the extractor only. */ readonly rocks: Rocks, private current: Readonly<FoldMeta>) {
     this.tree = new TreeReader(rocks);
     this.timeline = new TimelineReader(rocks);
-    this.content = new ContentReader(rocks);
+    this.contents = new Contents(rocks);
+    this.content = new ContentReader(rocks, this.contents);
   }
 
   /**
@@ -200,13 +207,7 @@ async function expectRoom(directory: string, bytes: number): Promise<void> {
 async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolean): Promise<FoldMeta> {
   const [format, store, fold] = await rocks.getMany('meta', [META_FORMAT, META_STORE, META_FOLD]);
   if (format == null) {
-    if (readOnly) return { ...EMPTY_META };
-    const version = Buffer.alloc(4);
-    version.writeUInt32BE(HISTORY_FORMAT);
-    const batch = rocks.batch();
-    batch.put('meta', META_FORMAT, version);
-    if (storeId !== undefined) batch.put('meta', META_STORE, storeId);
-    await rocks.commit(batch);
+    if (!readOnly) await stamp(rocks, storeId);
     return { ...EMPTY_META };
   }
   const version = format.length === 4 ? format.readUInt32BE(0) : 0;
@@ -220,5 +221,16 @@ async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolea
   if (storeId !== undefined && store != null && !store.equals(storeId)) {
     throw new RewindError('ERR_STORE_CORRUPT', `history in ${rocks.directory} belongs to store ${store.toString('hex')}, expected ${storeId.toString('hex')}`, 'Put back the history directory of this store.');
   }
+  if (version < HISTORY_FORMAT && !readOnly) await stamp(rocks, undefined);
   return fold == null ? { ...EMPTY_META } : decodeMeta(fold);
+}
+
+/** From here on the database is of this format, and of this store. */
+async function stamp(rocks: Rocks, storeId: Buffer | undefined): Promise<void> {
+  const version = Buffer.alloc(4);
+  version.writeUInt32BE(HISTORY_FORMAT);
+  const batch = rocks.batch();
+  batch.put('meta', META_FORMAT, version);
+  if (storeId !== undefined) batch.put('meta', META_STORE, storeId);
+  await rocks.commit(batch);
 }

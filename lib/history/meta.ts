@@ -6,8 +6,12 @@ import { RewindError } from '../errors.js';
 import type { NodeId, Seq } from './types.js';
 import { corrupt } from './values.js';
 
-/** Version of the keys and values of docs/history.md. 1 had an entry for each record, and was in no release. */
-export const HISTORY_FORMAT = 2;
+/**
+ * Version of the keys and values of docs/history.md. 2 has nothing that is packed, and is otherwise the same: opened for
+ * writing it becomes 3, so that a program that knows only 2 does not misread it. 1 had an entry for each record, and was
+ * in no release.
+ */
+export const HISTORY_FORMAT = 3;
 
 export const META_FORMAT = Buffer.from('format');
 export const META_STORE = Buffer.from('store');

@@ -15,10 +15,15 @@ const SHORT_BYTES = 24;
 export const MOST_VARINT_BYTES = 8;
 
 export class Packer {
-  bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+  bytes: Buffer;
   /** The same memory. */
-  view = viewOf(this.bytes);
+  view: DataView;
   length = 0;
+
+  constructor(firstBytes = FIRST_BYTES) {
+    this.bytes = Buffer.allocUnsafeSlow(firstBytes);
+    this.view = viewOf(this.bytes);
+  }
 
   /** Begins another value. */
   clear(): void {

@@ -9,6 +9,11 @@ import RocksDB from 'rocksdb-native';
 import { RewindError } from '../errors.js';
 import { native } from '../native.js';
 import { FAMILIES, familyOptions, type Family } from './families.js';
+import { META_DICTIONARY, Zip } from './zip.js';
+
+/** rocksdb-native's constants for a compaction that leaves nothing deleted behind. */
+const BLOB_COLLECTION_FORCED = 1;
+const BOTTOM_FORCED = 2;
 
 /** A key range; both ends optional. */
 export interface Range { gt?: Buffer; gte?: Buffer; lt?: Buffer; lte?: Buffer }
@@ -75,6 +80,8 @@ export class Rocks {
   /** Pending while it is opened anew, rejected when that failed. */
   private opened: Promise<Opened>;
   private refused = false;
+  /** Reads unzip by themselves. */
+  readonly zip = new Zip();
 
   private constructor(readonly directory: string, private current: Opened) {
     this.opened = Promise.resolve(current);
@@ -82,7 +89,9 @@ export class Rocks {
 
   /** @throws RewindError ERR_NO_STORE, ERR_STORE_LOCKED, ERR_HISTORY_CORRUPT, ERR_DISK_FULL, ERR_IO */
   static async open(directory: string, options: { readOnly: boolean }): Promise<Rocks> {
-    return new Rocks(directory, await open(directory, options.readOnly));
+    const rocks = new Rocks(directory, await open(directory, options.readOnly));
+    for await (const { key, value } of rocks.scan('meta', { gte: Buffer.from(META_DICTIONARY), lt: Buffer.from(`${META_DICTIONARY}~`) })) rocks.zip.learn(key, value);
+    return rocks;
   }
 
   /** RocksDB has found the disk full: it takes no write any more until it is opened anew, whatever room there is. */
@@ -136,7 +145,7 @@ export class Rocks {
     const values = keys.map((key) => batch.get(key));
     batch.tryFlush();
     try {
-      return await Promise.all(values);
+      return (await Promise.all(values)).map((value) => value && this.zip.unzip(family, value));
     } catch (error) {
       await Promise.allSettled(values);
       throw translate(error, this.directory);
@@ -151,13 +160,16 @@ export class Rocks {
     return null;
   }
 
-  /** The entries of a range in order; breaking out of the loop ends the scan. */
+  /** The entries of a range in order; breaking out of the loop ends the scan. `stored`: values as they lie there (zip.ts). */
   async *scan(
-    family: Family, range: Range, options: { reverse?: boolean; limit?: number; capacity?: number; values?: boolean } = {},
+    family: Family, range: Range, options: { reverse?: boolean; limit?: number; capacity?: number; values?: boolean; stored?: boolean } = {},
   ): AsyncGenerator<Entry> {
     try {
       const { sessions } = await this.opened;
-      yield* sessions[family].iterator(range, { capacity: 256, ...options });
+      for await (const entry of sessions[family].iterator(range, { capacity: 256, ...options })) {
+        if (options.values !== false && options.stored !== true) entry.value = this.zip.unzip(family, entry.value);
+        yield entry;
+      }
     } catch (error) {
       throw translate(error, this.directory);
     }
@@ -180,6 +192,14 @@ export class Rocks {
   async flush(): Promise<void> {
     await this.writing(async () => {
       for (const name of FAMILIES) await this.current.sessions[name].flush();
+    });
+  }
+
+  /** Rewrites a family without what was deleted from it, its blob files too: the room comes back. Reads go on. */
+  async compact(family: Family): Promise<void> {
+    await this.writing(async () => {
+      await this.current.sessions[family].flush();
+      await this.current.sessions[family].compactRange(null, null, { blobGarbageCollectionPolicy: BLOB_COLLECTION_FORCED, blobGarbageCollectionAgeCutoff: 1, bottommostLevelCompaction: BOTTOM_FORCED });
     });
   }
 

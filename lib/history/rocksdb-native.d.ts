@@ -29,6 +29,7 @@ declare module 'rocksdb-native' {
     write(options?: { capacity?: number }): Batch;
     iterator(range: Range, options?: IteratorOptions): AsyncIterable<{ key: Buffer; value: Buffer }>;
     flush(): Promise<void>;
+    compactRange(start: Buffer | null, end: Buffer | null, options: { blobGarbageCollectionPolicy: number; blobGarbageCollectionAgeCutoff: number; bottommostLevelCompaction: number }): Promise<void>;
     getProperty(name: string): Promise<string | number | null>;
   }
 

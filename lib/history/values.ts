@@ -39,13 +39,20 @@ export const attrSize = (bytes: Buffer, at: number): number => bytes.readUInt32L
 /** ino of a `nodes` value. */
 export const inoOf = (value: Buffer): bigint => value.readBigUInt64LE(0);
 
-/** Bytes before the data in a `content` value: codec u8 (0 = as it is), XXH64 u64. */
+/** Bytes before the rest of a `content` value: codec u8, XXH64 u64 (0 = not hashed, only as it is). */
 export const CONTENT_HEAD = 9;
+/** How a `content` value holds its bytes (codec.ts): as they are; a zstd frame; varint id and u8 depth of another content, a frame that needs its bytes. */
+export const enum Codec { Plain = 0, Zstd = 1, Delta = 2 }
 
-/** The bytes of a `content` value. */
-export function decodeContent(value: Buffer): Buffer {
-  if (value.length < CONTENT_HEAD || value[0] !== 0) throw corrupt(`content with codec ${value[0] ?? 'none'}, expected 0`);
-  return value.subarray(CONTENT_HEAD);
+/** The content whose bytes are needed to read this `content` value; 0 = none. */
+export function dictionaryOf(value: Buffer): number {
+  if (value[0] !== Codec.Delta) return 0;
+  let id = 0;
+  for (let at = CONTENT_HEAD, factor = 1; at < value.length; at++, factor *= 128) {
+    id += (value[at]! & 127) * factor;
+    if (value[at]! < 128 && Number.isSafeInteger(id) && id > 0) return id;
+  }
+  throw corrupt('content that is based on none');
 }
 
 /** What an inode number on the backing file system stands for now: node u64, btime i64 (ns), type u32. */

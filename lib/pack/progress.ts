@@ -1,0 +1,29 @@
+/** How far packing has come, as `meta` keeps it beside the fold's place: written in the batch that it counts. */
+import type { Rocks } from '../history/rocks.js';
+import { corrupt } from '../history/values.js';
+
+export const META_PACK = Buffer.from('pack');
+
+export interface PackProgress {
+  /** The first content that was not looked at. */
+  next: number;
+  /** Of the contents before it: their bytes, and what they take now. */
+  writtenBytes: number;
+  storedBytes: number;
+}
+
+const NONE: Readonly<PackProgress> = Object.freeze({ next: 1, writtenBytes: 0, storedBytes: 0 });
+
+export async function loadProgress(rocks: Rocks): Promise<PackProgress> {
+  const value = await rocks.get('meta', META_PACK);
+  if (value === null) return { ...NONE };
+  try {
+    const raw = JSON.parse(value.toString()) as PackProgress;
+    if (Number.isSafeInteger(raw.next)) return { ...NONE, ...raw };
+  } catch {
+    // Said below.
+  }
+  throw corrupt(`a place of packing that cannot be read (${value.toString('latin1', 0, 80)})`);
+}
+
+export const encodeProgress = (progress: PackProgress): Buffer => Buffer.from(JSON.stringify(progress));
