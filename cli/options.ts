@@ -284,8 +284,8 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'policy', positionals: '<ACTION> [WHAT..]', describe: 'What is captured how, and who puts damaged files back: show and check the rules, change them; what was put back',
     arguments: {
-      ACTION: 'show, check (the file; with a path: which rule decides for it), status (files that were put back), edit ($EDITOR), set, pause, resume, remove (one rule)',
-      WHAT: 'For check paths, where one that ends with / is a directory; for set, pause, resume and remove the pattern of a rule (or the name of a point); for set then KEY=VALUE',
+      ACTION: 'show, check (the file; with a path: which rule decides for it), status (files that were put back), edit ($EDITOR), set, pause, resume, remove (one rule, point, group or installer)',
+      WHAT: 'For check paths, where one that ends with / is a directory; for set, pause, resume and remove the pattern of a rule, the name of a point or group, or an installer\'s program; for set then KEY=VALUE',
     },
     options: WHERE,
     examples: [['rewind policy show', 'the rules in force, and who says so'], ['rewind policy check build/app.o', 'which rule decides for a path'], ['rewind policy check', 'is policy.toml right? exit code 2 when not'], ['rewind policy edit', 'a wrong file is never saved'], ["rewind policy set '*.db' recover=automatic retries=5", 'changes that rule, or makes it'], ["rewind policy pause '*.db'", 'until rewind policy resume'], ['rewind policy status', 'files that were put back, and those that could not be']],

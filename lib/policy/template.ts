@@ -24,12 +24,18 @@ export const EMPTY_FILE = `# What rewindfs captures of this tree, and how. The l
 # name = "schema"         # then: rewind rollback --to before:schema
 # match = "*.sql"
 #
+# [[installer]]           # what installs and removes, beside the built-in ones: npm, pip, apt, make ...
+# exe = "nix-env"
+# install = ["-i", "--install"]
+# uninstall = "-e"
+# anywhere = true         # wherever the argument stands
+#
 # [[group]]               # then: rewind log --group sql, .snapshots/%sql@10m
 # name = "sql"
 # include = "*.sql"
 #
 # [trip]                  # what is too much at once: docs/points.md
-# deletion = 1000         # files in ten seconds
+# deletion = 1000         # files in ten seconds; encryption, overwriting, renaming
 # block = ["encryption"]  # who does that may change nothing more until: rewind release
 # hook = "notify-send rewindfs \\"$REWIND_ALARM: $REWIND_COUNT files\\""
 `;

@@ -108,6 +108,26 @@ test('a start of the machine since the last mount is two points, a daemon that w
   t.deepEqual(appended.map(({ kind, note }) => [kind, note]), [['killed', 'the daemon ended with the machine'], ['shutdown', ''], ['boot', '']]);
 });
 
+test('a daemon that was killed is found again as such, and the state at its end', async (t) => {
+  await scoped(async (scope) => {
+    const tree = await mountSettled(scope, { where: 'memory' });
+    const file = path.join(tree.tree, 'plan');
+    fs.writeFileSync(file, 'one');
+    await tree.kill();
+    await tree.mount();
+    fs.writeFileSync(file, 'two');
+    const killed = await points(tree, '--state', 'killed');
+    t.deepEqual(killed.map(({ phase, note }) => [phase, note]), [['after', 'the daemon was found dead']]);
+    t.is(await tree.rewind('cat', file, '--at', 'last-killed'), 'one');
+    t.is(await tree.rewind('cat', file, '--at', 'last-killed@now'), 'one');
+    t.is(fs.readFileSync(path.join(tree.tree, '.snapshots/@last-killed@0s/plan'), 'utf8'), 'one');
+    t.deepEqual(await points(tree, '--state', 'killed', '--until', `#${killed[0]!.seq - 1}`), []);
+    await tree.unmount();
+    await tree.mount();
+    t.is((await points(tree, '--state', 'killed')).length, 1);
+  });
+});
+
 test('what a mount is for is the name of its point, and its words are kept with both ends', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory', args: ['--purpose', 'cad  plans', '--tag', 'fast', '--tag', 'ann'] });
@@ -168,7 +188,7 @@ test('changes by a process that is connected with whom a rule names have a point
     scope.defer(() => void server.close());
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    await setPolicy(tree, `[[point]]\nname = "site"\nhost = "localhost"\nport = ${port}\nwithin = "1s"\n`);
+    await setPolicy(tree, `[[point]]\nname = "site"\nhost = "localhost"\nport = ${port}\nwithin = "20s"\n`);
     fs.writeFileSync(path.join(tree.tree, 'mine'), 'one');
     await sleep(1500);
     t.deepEqual(await points(tree, '--state', 'connection'), []);
