@@ -188,7 +188,7 @@ test('changes by a process that is connected with whom a rule names have a point
     scope.defer(() => void server.close());
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
-    await setPolicy(tree, `[[point]]\nname = "site"\nhost = "localhost"\nport = ${port}\nwithin = "20s"\n`);
+    await setPolicy(tree, `[[point]]\nname = "site"\nhost = "localhost"\nport = ${port}\nwithin = "1s"\n`);
     fs.writeFileSync(path.join(tree.tree, 'mine'), 'one');
     await sleep(1500);
     t.deepEqual(await points(tree, '--state', 'connection'), []);
