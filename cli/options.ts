@@ -51,7 +51,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   mountpoint: { type: 'string', flag: 'at', value: 'DIR', describe: 'Mount here, and leave DIR itself as it is' },
   snapshots: { type: 'string', value: 'NAME', describe: 'Name of the directory that shows the past (.snapshots)' },
   foreground: { type: 'boolean', describe: 'Do not become a daemon; end with ^C' },
-  'backlog-limit': { type: 'number', value: 'MIB', describe: 'Recorded changes not yet in history, above which writers wait (2048)' },
+  'backlog-limit': { type: 'number', value: 'MIB', describe: 'Recorded changes not yet in history, above which writers wait (2048); from three quarters of it on each is slowed down, by 20 ms at most' },
   transport: { type: 'string', value: 'KIND', choices: TRANSPORTS, describe: 'How to speak with the kernel: auto (io_uring where the kernel offers it), io_uring, dev' },
   purpose: { type: 'string', value: 'TEXT', describe: 'What this mount is for: the name of its point, usable as a time' },
   tag: { type: 'string', value: 'WORD', many: true, describe: 'A word that is kept with its points; may be given more than once' },

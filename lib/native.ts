@@ -24,8 +24,7 @@ export interface JournalOptions {
   nextSeq: number;
   /** Group fdatasync period; 0 = only at fsync. Default 1000. */
   syncIntervalMs?: number;
-  /** Unreleased bytes above which appends are slowed down, and above which they wait. */
-  backlogSoftBytes?: number;
+  /** Unreleased bytes at which writers wait; from three quarters of it on they are slowed down. Default 2 GiB. */
   backlogHardBytes?: number;
   /** Bytes that must stay free on the store's disk: below, reserving fails with ENOSPC. Default 256 MiB. */
   minFreeBytes?: number;

@@ -124,7 +124,7 @@ export class Daemon implements LiveTree, Session {
     undo.push(() => history.close());
     const journal = new native.Journal({
       directory: layout.journal, storeId, nextSeq: history.watermark() + 1,
-      ...options.backlogHardBytes !== undefined && { backlogHardBytes: options.backlogHardBytes, backlogSoftBytes: options.backlogHardBytes / 2 },
+      ...options.backlogHardBytes !== undefined && { backlogHardBytes: options.backlogHardBytes },
     });
     undo.push(() => journal.close());
     await journal.open();

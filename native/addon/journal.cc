@@ -26,7 +26,6 @@ journal::Options parse_options(Napi::Env env, const Napi::Object& from) {
   std::memcpy(options.store_id.data(), id.As<Napi::Buffer<uint8_t>>().Data(), options.store_id.size());
   options.next_seq = number_or(from, "nextSeq", options.next_seq);
   options.sync_interval_ms = static_cast<unsigned>(number_or(from, "syncIntervalMs", options.sync_interval_ms));
-  options.backlog_soft_bytes = number_or(from, "backlogSoftBytes", options.backlog_soft_bytes);
   options.backlog_hard_bytes = number_or(from, "backlogHardBytes", options.backlog_hard_bytes);
   options.min_free_bytes = number_or(from, "minFreeBytes", options.min_free_bytes);
   options.read_only = from.Get("readOnly").ToBoolean();

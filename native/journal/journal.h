@@ -28,8 +28,7 @@ struct Options {
   StoreId store_id{};
   uint64_t next_seq = 1;
   unsigned sync_interval_ms = 1000;
-  uint64_t backlog_soft_bytes = 512ull << 20;
-  uint64_t backlog_hard_bytes = 2ull << 30;
+  uint64_t backlog_hard_bytes = 2ull << 30;  // of records not yet in history: writers wait
   uint64_t min_free_bytes = 256ull << 20;
   bool read_only = false;
 };
@@ -97,7 +96,10 @@ class Journal final : public Recorder {
   // space.cc
   Result<void> wait_for_room(const volatile bool* interrupted) EXCLUDES(mutex_);
   void update_available() REQUIRES(mutex_);
+  // Lets go of the lock meanwhile: a disk that hangs holds up nobody but who asks.
   void check_disk() REQUIRES(mutex_);
+  // Above it writers are slowed down, so that they do not all stop at the limit.
+  uint64_t backlog_soft_bytes() const { return options_.backlog_hard_bytes / 4 * 3; }
   uint64_t backlog_bytes() const {
     return appended_bytes_.load(std::memory_order_relaxed) - released_bytes_.load(std::memory_order_relaxed);
   }

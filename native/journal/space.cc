@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "journal/journal.h"
+#include "os/waiting.h"
 
 namespace rewindfs::journal {
 namespace {
@@ -39,7 +40,7 @@ Result<Reservation> Journal::reserve(uint64_t payload_bytes, unsigned records, c
   const bool plenty = open_.load(std::memory_order_relaxed) && !poisoned_.load(std::memory_order_relaxed) &&
                       !low_.load(std::memory_order_relaxed) &&
                       reserved <= available_bytes_.load(std::memory_order_relaxed) &&
-                      backlog_bytes() <= options_.backlog_soft_bytes;
+                      backlog_bytes() <= backlog_soft_bytes();
   if (!plenty) {
     if (const Result<void> room = wait_for_room(interrupted); !room.ok()) {
       give_back(bytes);
@@ -52,6 +53,7 @@ Result<Reservation> Journal::reserve(uint64_t payload_bytes, unsigned records, c
 void Journal::give_back(uint64_t bytes) { reserved_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
 
 Result<void> Journal::wait_for_room(const volatile bool* interrupted) {
+  const Waiting waiting;
   bool slowed = false;
   const MutexLock lock(mutex_);
   while (true) {
@@ -78,16 +80,18 @@ Result<void> Journal::wait_for_room(const volatile bool* interrupted) {
       room_cv_.wait_for(mutex_, kPoll);
       continue;
     }
-    if (backlog <= options_.backlog_soft_bytes || slowed) return {};
-    const double pressure = static_cast<double>(backlog - options_.backlog_soft_bytes) /
-                            static_cast<double>(options_.backlog_hard_bytes - options_.backlog_soft_bytes);
+    if (backlog <= backlog_soft_bytes() || slowed) return {};
+    const double pressure = static_cast<double>(backlog - backlog_soft_bytes()) /
+                            static_cast<double>(options_.backlog_hard_bytes - backlog_soft_bytes());
     slowed = true;
     room_cv_.wait_for(mutex_, kLongestSlowDown * (pressure * pressure));
   }
 }
 
 void Journal::check_disk() {
+  mutex_.unlock();
   const Result<uint64_t> free = io_.free_bytes(options_.directory);
+  mutex_.lock();
   if (free.ok()) free_bytes_.store(*free);
   const bool low = free.ok() && *free < options_.min_free_bytes;
   if (low && !low_.load()) low_since_ = std::chrono::steady_clock::now();
@@ -99,6 +103,7 @@ void Journal::prepare_loop() {
   const MutexLock lock(mutex_);
   while (!stopping_) {
     check_disk();
+    if (stopping_) return;
     if (!wants_spare() || low_.load()) {
       prepare_cv_.wait_for(mutex_, kCheckDisk);
       continue;

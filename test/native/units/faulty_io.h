@@ -19,7 +19,8 @@ class FaultyIo final : public FileIo {
   std::atomic<int> fail_sync{0};
   std::atomic<uint64_t> short_write{0};  // at most so many bytes a call, 0 = all
   std::atomic<uint64_t> free{UINT64_MAX};
-  std::atomic<unsigned> sync_delay_us{0};
+  std::atomic<unsigned> sync_delay_us{0}, free_delay_us{0};
+  std::atomic<unsigned> asked_free{0};  // calls that were delayed
   std::atomic<unsigned> writes{0}, syncs{0};
 
   Result<size_t> pwritev(int fd, const iovec* parts, int count, uint64_t offset) override {
@@ -45,6 +46,10 @@ class FaultyIo final : public FileIo {
     return FileIo::fdatasync(fd);
   }
   Result<uint64_t> free_bytes(const std::string& path) override {
+    if (const unsigned delay = free_delay_us.load()) {
+      ++asked_free;
+      usleep(delay);
+    }
     const uint64_t given = free.load();
     if (given != UINT64_MAX) return given;
     return FileIo::free_bytes(path);

@@ -4,6 +4,7 @@
 
 #include "faulty_io.h"
 #include "journal_fixture.h"
+#include "os/waiting.h"
 
 namespace rewindfs::test {
 namespace {
@@ -256,7 +257,6 @@ TEST("a segment that cannot be allocated is ENOSPC at the reservation, and what 
 TEST("above the hard limit reservations wait until history has caught up, or are interrupted") {
   const TempDirectory store;
   journal::Options options = options_for(store / "journal");
-  options.backlog_soft_bytes = 1 << 20;
   options.backlog_hard_bytes = 4 << 20;
   Journal journal(options);
   CHECK(journal.open().ok());
@@ -280,10 +280,45 @@ TEST("above the hard limit reservations wait until history has caught up, or are
   CHECK_EQ(answer.load(), 0);
 }
 
+struct WaitCounter final : Runner {
+  WaitCounter() { Waiting::run_by(this); }
+  ~WaitCounter() override { Waiting::run_by(nullptr); }
+  void begin_waiting() override { ++waits; }
+  void end_waiting() override {}
+  unsigned waits = 0;
+};
+
+TEST("no reservation waits below three quarters of the hard limit; from there on each does, a little") {
+  const TempDirectory store;
+  journal::Options options = options_for(store / "journal");
+  options.backlog_hard_bytes = 40 << 20;
+  Journal journal(options);
+  CHECK(journal.open().ok());
+  WaitCounter counter;
+  for (int i = 0; i < 29; ++i) append(journal, kMegabyte);
+  CHECK_EQ(counter.waits, 0u);
+  for (int i = 0; i < 3; ++i) append(journal, kMegabyte);
+  counter.waits = 0;
+  for (int i = 0; i < 7; ++i) append(journal, kMegabyte);
+  CHECK_EQ(counter.waits, 7u);
+}
+
+TEST("a disk that does not answer when it is asked for its room keeps nobody from appending") {
+  const TempDirectory store;
+  FaultyIo io;
+  Journal journal(options_for(store / "journal"), io);
+  CHECK(journal.open().ok());
+  io.free_delay_us = 3'000'000;
+  while (io.asked_free == 0) std::this_thread::sleep_for(1ms);
+  const auto begin = std::chrono::steady_clock::now();
+  append(journal, "record");
+  CHECK(std::chrono::steady_clock::now() - begin < 1s);
+  io.free_delay_us = 0;
+}
+
 TEST("closing wakes those who wait for room") {
   const TempDirectory store;
   journal::Options options = options_for(store / "journal");
-  options.backlog_soft_bytes = 1;
   options.backlog_hard_bytes = 2;
   Journal journal(options);
   CHECK(journal.open().ok());
