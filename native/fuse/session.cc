@@ -25,6 +25,20 @@ void install_wake_signal() {
 
 }  // namespace
 
+MakeRings kernel_rings() { return UringTransport::prepare; }
+
+class Session::Place final : public Runner {
+ public:
+  Place(Session& session, unsigned group) : session_(session), group_(group) { Waiting::run_by(this); }
+  ~Place() override { Waiting::run_by(nullptr); }
+  void begin_waiting() override { session_.stand_in(group_); }
+  void end_waiting() override { session_.stand_down(group_); }
+
+ private:
+  Session& session_;
+  const unsigned group_;
+};
+
 Session::Session(SessionOptions options, Answer answer, std::function<void()> thread_start, std::function<void()> ended)
     : options_(options), answer_(std::move(answer)), thread_start_(std::move(thread_start)), ended_(std::move(ended)) {}
 
@@ -60,10 +74,10 @@ Outcome<Done> Session::init(UniqueFd connection) {
 void Session::choose_transport(std::unique_ptr<DevTransport> dev, uint64_t offered) {
   negotiated_ = offered & (options_.wanted | kInitExt | kMaxPages);
   if (options_.over == Over::kDev) {
-    reason_ = "asked for";
+    reason_ = options_.why_dev;
   } else if (!(offered & kOverIoUring)) {
     reason_ = "the kernel does not offer io_uring: before 6.14, or /sys/module/fuse/parameters/enable_uring is N";
-  } else if (auto uring = UringTransport::prepare(dev); !uring.ok()) {
+  } else if (auto uring = options_.rings(dev); !uring.ok()) {
     reason_ = "io_uring_setup: " + std::generic_category().message(uring.error());
   } else {
     negotiated_ |= kOverIoUring;
@@ -97,9 +111,13 @@ Outcome<Done> Session::start() {
   sigdelset(&blocked, wake_signal());
   pthread_sigmask(SIG_SETMASK, &blocked, &before);
   const unsigned threads = transport_->workers();
-  current_ = std::make_unique<Current[]>(threads);
+  current_ = std::make_unique<Current[]>(threads + kMostAdded);
   running_ = attaching_ = threads;
-  for (unsigned worker = 0; worker < threads; ++worker) threads_.emplace_back([this, worker] { serve(worker); });
+  {
+    const MutexLock lock(crew_);
+    groups_.resize(transport_->groups());
+    for (unsigned worker = 0; worker < threads; ++worker) start_thread(worker, false);
+  }
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   for (unsigned left = attaching_; left > 0; left = attaching_) attaching_.wait(left);
   if (const int refused = refused_; refused != 0) {
@@ -115,22 +133,58 @@ void Session::join(unsigned patience_ms) {
   if (transport_) transport_->close();
   // Again and again: a signal that comes between the look at the flag and read(2) is lost.
   while (running_ > 0) {
-    for (auto& thread : threads_) pthread_kill(thread.native_handle(), wake_signal());
+    {
+      const MutexLock lock(crew_);
+      for (auto& thread : threads_) pthread_kill(thread.native_handle(), wake_signal());
+    }
     std::this_thread::sleep_for(kStep);
   }
+  const MutexLock lock(crew_);
   for (auto& thread : threads_) thread.join();
   threads_.clear();
   connection_fd_ = -1;
   transport_.reset();  // whoever still uses the connection gets ENOTCONN instead of waiting for ever
 }
 
-void Session::serve(unsigned worker) {
+void Session::start_thread(unsigned worker, bool added) {
+  ++groups_[transport_->group(worker)].workers;
+  threads_.emplace_back([this, worker, added] { serve(worker, added); });
+}
+
+// A worker of the group is about to wait for something else than requests.
+void Session::stand_in(unsigned group) {
+  unsigned worker = 0;
+  {
+    const MutexLock lock(crew_);
+    Group& of = groups_[group];
+    if (of.workers - ++of.waiting >= kReady) return;
+    const auto added = transport_->add(group);
+    if (!added.ok()) return;
+    ++running_;
+    start_thread(worker = *added, true);
+  }
+  if (!transport_->passes_by_added()) return;
+  current_[worker].attached.wait(false);
+  options_.nudge();
+}
+
+void Session::stand_down(unsigned group) {
+  const MutexLock lock(crew_);
+  --groups_[group].waiting;
+}
+
+void Session::serve(unsigned worker, bool added) {
   pthread_setname_np(pthread_self(), ("rewind-" + std::to_string(worker)).c_str());
   if (thread_start_) thread_start_();
+  const Place place(*this, transport_->group(worker));
   const auto attached = transport_->attach(worker);
-  if (!attached.ok()) refused_ = attached.error();
-  attaching_.fetch_sub(1);
-  attaching_.notify_all();
+  if (!added) {
+    if (!attached.ok()) refused_ = attached.error();
+    attaching_.fetch_sub(1);
+    attaching_.notify_all();
+  }
+  current_[worker].attached = true;
+  current_[worker].attached.notify_all();
   while (attached.ok()) {
     const auto received = transport_->receive(worker);
     if (!received.ok()) break;

@@ -42,18 +42,26 @@ Result<UringTransport::Worker> UringTransport::make_worker(unsigned queue) {
   return worker;
 }
 
-Result<std::unique_ptr<UringTransport>> UringTransport::prepare(std::unique_ptr<DevTransport>& dev) {
+Result<std::unique_ptr<Transport>> UringTransport::prepare(std::unique_ptr<DevTransport>& dev) {
   std::unique_ptr<UringTransport> transport(new UringTransport());
-  const unsigned queues = possible_processors();
-  const unsigned each = std::max(2u, kWorkersAtLeast / queues);
-  for (unsigned i = 0; i < queues * each; ++i) {
-    auto worker = make_worker(i % queues);
-    if (!worker.ok()) return Errno{worker.error()};
-    transport->workers_.push_back(std::move(*worker));
+  const unsigned queues = transport->queues_ = possible_processors();
+  const unsigned workers = queues * std::max(2u, kWorkersAtLeast / queues);
+  transport->workers_.reserve(transport->most_ = workers + kMostAdded);
+  for (unsigned i = 0; i < workers; ++i) {
+    if (const auto added = transport->add(i % queues); !added.ok()) return Errno{added.error()};
   }
   transport->dev_ = std::move(dev);
   transport->dev_->keep(1);
-  return transport;
+  return std::unique_ptr<Transport>(std::move(transport));
+}
+
+Result<unsigned> UringTransport::add(unsigned group) {
+  if (group == queues_) return Errno{EINVAL};
+  if (workers_.size() == most_) return Errno{ENOSPC};
+  auto worker = make_worker(group);
+  if (!worker.ok()) return Errno{worker.error()};
+  workers_.push_back(std::move(*worker));
+  return 1 + count_.fetch_add(1, std::memory_order_release);
 }
 
 void UringTransport::close() {

@@ -22,10 +22,16 @@ class UringTransport final : public Transport {
  public:
   // Takes what it needs from the machine; the kernel's connection is not touched before attach(). dev is only taken on
   // success. EPERM: io_uring is forbidden; ENOSYS, EINVAL: too old a kernel.
-  static Result<std::unique_ptr<UringTransport>> prepare(std::unique_ptr<DevTransport>& dev);
+  static Result<std::unique_ptr<Transport>> prepare(std::unique_ptr<DevTransport>& dev);
 
   const char* name() const override { return "io_uring"; }
-  unsigned workers() const override { return 1 + static_cast<unsigned>(workers_.size()); }
+  unsigned workers() const override { return 1 + count_.load(std::memory_order_acquire); }
+  // A group is a queue; worker 0 is one of its own, which nobody joins.
+  unsigned groups() const override { return queues_ + 1; }
+  unsigned group(unsigned worker) const override { return worker == 0 ? queues_ : workers_[worker - 1].queue; }
+  Result<unsigned> add(unsigned group) override;
+  // The kernel gives what waits in a queue to an entry that answers, not to one that is new.
+  bool passes_by_added() const override { return true; }
   int fd() const override { return dev_->fd(); }
   Result<void> attach(unsigned worker) override;
   Result<Received> receive(unsigned worker) override;
@@ -48,7 +54,10 @@ class UringTransport final : public Transport {
   std::optional<Received> take(Worker& worker);
 
   std::unique_ptr<DevTransport> dev_;
-  std::vector<Worker> workers_;
+  unsigned queues_ = 0;
+  size_t most_ = 0;
+  std::vector<Worker> workers_;  // with room for the most, so that none ever moves
+  std::atomic<unsigned> count_{0};
   std::atomic<bool> closed_{false};
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <system_error>
 
 #include "fuse/mount.h"
 #include "live/caller.h"
@@ -78,7 +79,7 @@ Outcome<Done> Engine::open_tree() {
 }
 
 // Mounts and negotiates; nothing is answered yet.
-Outcome<Done> Engine::connect(fuse::Over over) {
+Outcome<Done> Engine::connect(fuse::Over over, const std::string& why_dev) {
   fuse::MountOptions how;
   how.mountpoint = options_.mountpoint;
   how.source = options_.fsname;
@@ -86,9 +87,12 @@ Outcome<Done> Engine::connect(fuse::Over over) {
   if (auto limited = take_limits(*tree_, how); !limited.ok()) return Failure{limited.error(), "statvfs", options_.backing};
   auto connection = fuse::mount(how);
   if (!connection.ok()) return connection.failure();
-  session_ = std::make_unique<fuse::Session>(
-      fuse::SessionOptions{over, options_.threads, kWanted | (geteuid() == 0 ? uint64_t{fuse::kPassthrough} : 0)}, [this](Call& call) { dispatcher_->handle(call); }, detach_thread,
-      [this] { ended(); });
+  const auto nudge = [at = options_.mountpoint] {
+    struct statvfs ignored;
+    (void)statvfs(at.c_str(), &ignored);  // the kernel keeps no answer to this one
+  };
+  fuse::SessionOptions session{over, why_dev, options_.rings, nudge, options_.threads, kWanted | (geteuid() == 0 ? uint64_t{fuse::kPassthrough} : 0)};
+  session_ = std::make_unique<fuse::Session>(std::move(session), [this](Call& call) { dispatcher_->handle(call); }, detach_thread, [this] { ended(); });
   auto ready = session_->init(std::move(*connection));
   if (!ready.ok()) (void)fuse::unmount(options_.mountpoint, true);
   if (ready.ok()) tree_->captures.connect(session_->negotiated() & fuse::kPassthrough ? session_->connection_fd() : -1);
@@ -101,7 +105,8 @@ Outcome<Done> Engine::serve() {
   if (serving.ok()) return serving;
   (void)fuse::unmount(options_.mountpoint, true);
   if (options_.over != fuse::Over::kAuto) return serving;
-  if (auto again = connect(fuse::Over::kDev); !again.ok()) return again;
+  const std::string why = "the kernel offers io_uring and refused it: " + std::generic_category().message(serving.failure().error);
+  if (auto again = connect(fuse::Over::kDev, why); !again.ok()) return again;
   return session_->start();
 }
 

@@ -21,6 +21,7 @@ struct EngineOptions {
   std::vector<std::string> tags;
   Snapshots snapshots;
   fuse::Over over = fuse::Over::kAuto;
+  fuse::MakeRings rings = fuse::kernel_rings();
   unsigned threads = 8;
   bool clean = true;
   int64_t baseline_since_ns = 0;    // when the first walk began that was never complete; 0: there is none
@@ -53,7 +54,7 @@ class Engine {
 
  private:
   Outcome<Done> open_tree();
-  Outcome<Done> connect(fuse::Over over);
+  Outcome<Done> connect(fuse::Over over, const std::string& why_dev = "asked for");
   Outcome<Done> serve();
   Result<uint64_t> append_mount();
   Result<uint64_t> append_json(journal::Kind kind, uint64_t ino, const std::string& json);

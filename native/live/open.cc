@@ -5,6 +5,7 @@
 #include "live/locks.h"
 #include "live/lost_rights.h"
 #include "live/operations.h"
+#include "os/waiting.h"
 
 namespace rewindfs::live {
 namespace {
@@ -95,6 +96,7 @@ void close_backing(Tree& tree, Call& call, Handle& handle) {
 
 // Record and content both; which comes first says nothing as long as nobody was told, so they go at the same time.
 int sync_both(Tree& tree, int fd, bool data_only) {
+  const Waiting waiting;
   tree.recorder.begin_sync();
   const int error = (data_only ? fdatasync(fd) : fsync(fd)) == 0 ? 0 : errno;
   const auto synced = tree.recorder.sync();
@@ -211,6 +213,7 @@ void op_fsyncdir(Tree& tree, Call& call) {
 }
 
 void op_syncfs(Tree& tree, Call& call) {
+  const Waiting waiting;
   tree.recorder.begin_sync();
   const UniqueFd root(::open(tree.inodes.root()->path().proc().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   const int error = root.valid() && syncfs(root.get()) == 0 ? 0 : errno;

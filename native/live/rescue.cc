@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "os/waiting.h"
+
 namespace rewindfs::live {
 namespace {
 
@@ -29,6 +31,7 @@ bool Rescue::tell(const Trouble& trouble) {
 }
 
 std::optional<size_t> Rescue::read(Trouble trouble, std::span<std::byte> into, const volatile bool* interrupted) {
+  const Waiting waiting;
   const MutexLock lock(mutex_);
   Waiter waiter{into, false, {}};
   trouble.id = next_++;

@@ -1,6 +1,5 @@
 #include "os/io_ring.h"
 
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include <atomic>
@@ -15,17 +14,6 @@ uint32_t load(const uint32_t& shared) { return __atomic_load_n(&shared, __ATOMIC
 void store(uint32_t& shared, uint32_t value) { __atomic_store_n(&shared, value, __ATOMIC_RELEASE); }
 
 }  // namespace
-
-Result<Mapping> Mapping::create(size_t bytes, int fd, uint64_t offset) {
-  const int flags = fd < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED | MAP_POPULATE;
-  void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, flags, fd, static_cast<off_t>(offset));
-  if (data == MAP_FAILED) return last_errno();
-  return Mapping(static_cast<std::byte*>(data), bytes);
-}
-
-Mapping::~Mapping() {
-  if (data_ != nullptr) munmap(data_, size_);
-}
 
 Result<IoRing> IoRing::create(unsigned entries) {
   IoRing ring;
