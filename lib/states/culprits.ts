@@ -7,6 +7,9 @@ const MOST = 0.9;
 /** More processes than these share it only when one process starts another for each file: that one is meant. */
 const MAX_SINGLE = 4;
 
+/** So far above those who did it they are counted together (tripwires.ts). */
+const MAX_ABOVE = 2;
+
 type Done = readonly { writer: Writer }[];
 
 /** The writer that did the most; of several the one that did the last of it. */
@@ -17,8 +20,8 @@ export function writerOfMost(done: Done): Writer {
 }
 
 /**
- * The few processes that did the large majority, each with all that it starts; when many share it, the one that started
- * them. Empty when nobody can be named for certain.
+ * The few processes that did the large majority, each with all that it starts; when many share it, the nearest one that
+ * started them. Empty when nobody can be named for certain.
  */
 export function familiesOf(done: Done): ProcessId[] {
   const certain = done.filter(({ writer }) => writer.certain);
@@ -31,8 +34,11 @@ export function familiesOf(done: Done): ProcessId[] {
     return needed;
   });
   if (covered >= wanted) return few.map(([key]) => idOf(key));
-  const parents = [...countsOf(certain, ({ ancestors }) => ancestors?.[0] ?? '')].filter(([key, count]) => key !== '' && count >= wanted);
-  return parents.map(([key]) => idOf(key));
+  for (let above = 0; above < MAX_ABOVE; above++) {
+    const started = [...countsOf(certain, ({ ancestors }) => ancestors?.[above] ?? '')].find(([key, count]) => key !== '' && count >= wanted);
+    if (started) return [idOf(started[0])];
+  }
+  return [];
 }
 
 const keyOf = ({ pid, start }: ProcessId): string => `${pid}:${start}`;

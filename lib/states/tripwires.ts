@@ -1,6 +1,6 @@
 /**
  * Notices what destroys work in bulk: many files deleted, many whose content became unreadable or was replaced, many that
- * got another ending. Changes are counted for each group of processes (what one process has started) over a short time.
+ * got another ending. Changes are counted for each group of processes (bulksOf) over a short time.
  *
  * What a program does to files that the same program wrote is its own business; so is what the rules trust and spare
  * (docs/points.md). Who made a file that was there before history is not known: anybody but the one who destroys it. Content
@@ -12,9 +12,10 @@ import type { HistoryReader } from '../history/reader.js';
 import type { Change, Name, NodeAttr, NodeId, Seq, Writer } from '../history/types.js';
 import type { Alarm, TripRules } from '../policy/trips.js';
 import { programOf } from '../program.js';
+import { Bulk, type Seen } from './bulk.js';
 import { familiesOf, writerOfMost } from './culprits.js';
 import type { ProcessId } from './processes.js';
-import { Recent } from './recent.js';
+import type { Recent } from './recent.js';
 import { isReplaced, isSealed, MIN_SEALED_BYTES, SAMPLE_BYTES } from './samples.js';
 
 /** What has happened, since when, and who did the most of it. */
@@ -33,8 +34,7 @@ const S_IFMT = 0o170000;
 const S_IFREG = 0o100000;
 /** Number of native/journal/format.h `Kind`. */
 const KIND_TRUNCATE = 25;
-/** Files of one group that are remembered, and that are looked into, within the time, at most. */
-const MAX_WROTE = 32_768;
+/** Files of one group that are looked into within the time, at most. */
 const MAX_SAMPLES = 512;
 /** So many of a list tell how it is with all. */
 const PROBES = 32;
@@ -44,33 +44,13 @@ const CUT_SHORT = 4;
 const QUIET = 0.25;
 const PACKED = /\.(gz|tgz|bz2|xz|zst|zip|7z|rar|jar|whl|jpe?g|png|gif|webp|heic|mp[34]|m4[av]|mkv|mov|webm|ogg|flac|pdf|docx|xlsx|pptx|woff2?)$/i;
 
-/** `by`: what has the content that took the place of the file's. */
-interface Seen { seq: Seq; timeNs: bigint; node: NodeId; by: NodeId; name: Name | undefined; program: string; writer: Writer }
-
-/** What one group did lately. Nothing of it was looked into but what `sealed` holds. */
-interface Group {
-  deleted: Recent<Seen>;
-  renamed: Recent<Seen>;
-  overwritten: Recent<Seen>;
-  /** Files whose content is no more: overwritten, deleted, renamed over. */
-  lost: Recent<Seen>;
-  /** Files with unreadable content that came. */
-  sealed: Recent<Seen>;
-  samples: Recent<{ timeNs: bigint }>;
-  /** Files that it has written, in the order of their first change. */
-  wrote: Map<NodeId, { seq: Seq; timeNs: bigint }>;
-  lastNs: bigint;
-  droppedNs: bigint;
-  told: Set<Alarm>;
-}
-
-/** What has left the time is dropped in so many steps: each costs what stays. */
-const DROPS = 50n;
+/** What is to be known of a change, asked once for all groups that it counts for. */
+interface Facts { trusted: boolean; spared: boolean; sealed(): Promise<boolean> }
 
 const endingOf = (name: string | undefined): string => /\.([^.]+)$/.exec(name ?? '')?.[1] ?? '';
 
 export class TripWires {
-  private readonly groups = new Map<string, Group>();
+  private readonly bulks = new Map<string, Bulk>();
   /** The directory that was asked about last: what is deleted lies together. */
   private directory: { node: NodeId; path: Name[] | null } = { node: 0, path: null };
 
@@ -84,51 +64,63 @@ export class TripWires {
   async look(change: Change): Promise<Tripped[]> {
     const writer = change.writer === 0 ? null : await this.history.writer(change.writer);
     if (writer === null) return [];
-    const group = this.groupOf(writer, change.timeNs);
-    const trusted = this.rules.trusts(writer);
     const seen = { seq: change.seq, timeNs: change.timeNs, node: change.node, by: change.node, name: change.name, program: programOf(writer).name, writer };
-    if (change.marker === 'delete') {
-      group.lost.push(seen);
-      if (!trusted && !await this.isSpared(change)) group.deleted.push(seen);
-    } else if (change.marker === 'rename') {
-      if (change.target !== undefined && !change.exchange) this.replaced(group, { ...seen, node: change.target, name: change.name2 }, trusted);
-      if (!trusted && endingOf(change.name) !== '' && endingOf(change.name) !== endingOf(change.name2)) group.renamed.push(seen);
-    } else if (writes(change)) {
-      await this.written(group, change, seen, trusted);
+    let sealed: Promise<boolean> | null = null;
+    const facts = {
+      trusted: this.rules.trusts(writer), spared: change.marker === 'delete' && await this.isSpared(change),
+      sealed: () => (sealed ??= this.sealedAt(change.node, change.seq)),
+    };
+    const found: Tripped[] = [];
+    for (const bulk of this.bulksOf(writer, change.timeNs)) {
+      await this.count(bulk, change, seen, facts);
+      // Told of a group, it is told of those that this one belongs to.
+      for (const { what } of found) bulk.told.add(what);
+      found.push(...await this.tripped(bulk, change.seq));
     }
-    return this.tripped(group, change.seq);
+    return found;
   }
 
-  /** What services of one parent do is told apart by the group that the system holds them in (cgroups(7)). */
-  private groupOf(writer: Writer, nowNs: bigint): Group {
+  /**
+   * What the parent started, and what the parent of that did: a loop that starts a shell for each file is one, too. Services
+   * of one parent are told apart by the group that the system holds them in (cgroups(7)).
+   */
+  private bulksOf({ pid, ppid, ancestors, cgroup }: Writer, nowNs: bigint): Bulk[] {
+    const above = Number(ancestors?.[1]?.split(':')[0] ?? 0);
+    return [ppid > 1 ? ppid : pid, ...above > 1 ? [above] : []].map((leader) => this.bulkOf(`${leader} ${cgroup}`, nowNs));
+  }
+
+  private bulkOf(key: string, nowNs: bigint): Bulk {
     const { withinNs } = this.rules;
-    const key = `${writer.ppid > 1 ? writer.ppid : writer.pid} ${writer.cgroup}`;
-    let group = this.groups.get(key);
-    if (!group || nowNs - group.lastNs > withinNs) {
-      for (const [other, { lastNs }] of this.groups) if (nowNs - lastNs > withinNs) this.groups.delete(other);
-      group = { deleted: new Recent(), renamed: new Recent(), overwritten: new Recent(), lost: new Recent(), sealed: new Recent(), samples: new Recent(), wrote: new Map(), lastNs: nowNs, droppedNs: nowNs, told: new Set() };
-      this.groups.set(key, group);
+    let bulk = this.bulks.get(key);
+    if (!bulk || nowNs - bulk.lastNs > withinNs) {
+      for (const [other, { lastNs }] of this.bulks) if (nowNs - lastNs > withinNs) this.bulks.delete(other);
+      this.bulks.set(key, (bulk = new Bulk(nowNs)));
     }
-    group.lastNs = nowNs;
-    if ((nowNs - group.droppedNs) * DROPS >= withinNs) dropOlder(group, nowNs - withinNs);
-    return group;
+    bulk.pass(nowNs, withinNs);
+    return bulk;
   }
 
-  private replaced(group: Group, seen: Seen, trusted: boolean): void {
-    group.lost.push(seen);
-    if (!trusted) group.overwritten.push(seen);
+  private async count(bulk: Bulk, change: Change, seen: Seen, facts: Facts): Promise<void> {
+    const { trusted } = facts;
+    if (change.marker === 'delete') {
+      bulk.lost.push(seen);
+      if (!trusted && !facts.spared) bulk.deleted.push(seen);
+    } else if (change.marker === 'rename') {
+      if (change.target !== undefined && !change.exchange) replaces(bulk, { ...seen, node: change.target, name: change.name2 }, trusted);
+      if (!trusted && endingOf(change.name) !== '' && endingOf(change.name) !== endingOf(change.name2)) bulk.renamed.push(seen);
+    } else if (writes(change)) {
+      // Once for each file: what was in it before is lost, unless this group made it.
+      if (bulk.writes(seen) && change.marker !== 'create') replaces(bulk, seen, trusted);
+      if (change.marker !== 'create') await this.lookInto(bulk, seen, facts);
+    }
   }
 
-  /** Once for each file: what was in it before is lost, unless this group made it; what is in it now may be unreadable. */
-  private async written(group: Group, { marker, node, seq, timeNs }: Change, seen: Seen, trusted: boolean): Promise<void> {
-    if (!group.wrote.has(node) && group.wrote.size < MAX_WROTE) {
-      group.wrote.set(node, { seq, timeNs });
-      if (marker !== 'create') this.replaced(group, seen, trusted);
-    }
-    if (marker === 'create' || group.told.has('encryption') || group.lost.list.length < this.rules.encryption / 4) return;
-    if (group.samples.list.length >= MAX_SAMPLES || group.sealed.list.some((one) => one.node === node)) return;
-    group.samples.push({ timeNs });
-    if (await this.sealedAt(node, seq)) group.sealed.push(seen);
+  /** What is in it now may be unreadable. */
+  private async lookInto({ told, lost, samples, sealed }: Bulk, seen: Seen, facts: Facts): Promise<void> {
+    if (told.has('encryption') || lost.list.length < this.rules.encryption / 4) return;
+    if (samples.list.length >= MAX_SAMPLES || sealed.list.some(({ node }) => node === seen.node)) return;
+    samples.push(seen);
+    if (await facts.sealed()) sealed.push(seen);
   }
 
   private async sample(node: NodeId, seq: Seq, bytes = SAMPLE_BYTES): Promise<Buffer> {
@@ -147,25 +139,25 @@ export class TripWires {
     return path !== null && this.rules.spares(Buffer.from([...path, name].join('/'), 'latin1'), false);
   }
 
-  private async tripped(group: Group, now: Seq): Promise<Tripped[]> {
+  private async tripped(bulk: Bulk, now: Seq): Promise<Tripped[]> {
     const found: Tripped[] = [];
     const check = async (what: Alarm, looked: Recent<Seen>, lost: Recent<Seen>, counts: (one: Seen) => Promise<boolean>): Promise<void> => {
       const limit = this.rules[what];
-      if (group.told.has(what) && lost.list.length < limit * QUIET) group.told.delete(what);
+      if (bulk.told.has(what) && lost.list.length < limit * QUIET) bulk.told.delete(what);
       const seen = Math.min(looked.list.length, lost.list.length);
-      if (limit === 0 || seen < limit || !looked.worthLooking || group.told.has(what)) return;
+      if (limit === 0 || seen < limit || !looked.worthLooking || bulk.told.has(what)) return;
       const count = Math.round(seen * await fractionOf(lost.list, counts));
       if (count < limit) return looked.wait(Math.max(limit / 2, limit - count));
-      group.told.add(what);
+      bulk.told.add(what);
       const first = lost.list[0]!.seq;
-      found.push({ what, count, families: familiesOf(looked.list), writer: writerOfMost(looked.list), first: what === 'encryption' ? Math.min(await this.firstSealed(group, now), first) : first });
+      found.push({ what, count, families: familiesOf(looked.list), writer: writerOfMost(looked.list), first: what === 'encryption' ? Math.min(await this.firstSealed(bulk, now), first) : first });
     };
-    await check('deletion', group.deleted, group.deleted, (one) => this.ofAnother(one));
-    await check('renaming', group.renamed, group.renamed, (one) => this.ofAnother(one));
-    await check('encryption', group.sealed, group.lost, (one) => this.wasReadable(one));
+    await check('deletion', bulk.deleted, bulk.deleted, (one) => this.ofAnother(one));
+    await check('renaming', bulk.renamed, bulk.renamed, (one) => this.ofAnother(one));
+    await check('encryption', bulk.sealed, bulk.lost, (one) => this.wasReadable(one));
     // What is encrypted in place is overwritten, too: it is told once, unless only this is blocked.
-    if (!group.told.has('encryption') || this.rules.block.includes('overwriting')) {
-      await check('overwriting', group.overwritten, group.overwritten, (one) => this.isGone(one, now));
+    if (!bulk.told.has('encryption') || this.rules.block.includes('overwriting')) {
+      await check('overwriting', bulk.overwritten, bulk.overwritten, (one) => this.isGone(one, now));
     }
     return found;
   }
@@ -202,20 +194,16 @@ export class TripWires {
   }
 
   /** Those that came before anything was looked into count, too. */
-  private async firstSealed(group: Group, now: Seq): Promise<Seq> {
+  private async firstSealed(bulk: Bulk, now: Seq): Promise<Seq> {
     let looked = 0;
-    for (const [node, { seq }] of group.wrote) if (looked++ < MAX_SAMPLES && await this.sealedAt(node, now)) return seq;
-    return group.sealed.list[0]!.seq;
+    for (const [node, { seq }] of bulk.wrote) if (looked++ < MAX_SAMPLES && await this.sealedAt(node, now)) return seq;
+    return bulk.sealed.list[0]!.seq;
   }
 }
 
-function dropOlder(group: Group, thanNs: bigint): void {
-  group.droppedNs = group.lastNs;
-  for (const recent of [group.deleted, group.renamed, group.overwritten, group.lost, group.sealed, group.samples]) recent.dropOlder(thanNs);
-  for (const [node, { timeNs }] of group.wrote) {
-    if (timeNs >= thanNs) break;
-    group.wrote.delete(node);
-  }
+function replaces(bulk: Bulk, seen: Seen, trusted: boolean): void {
+  bulk.lost.push(seen);
+  if (!trusted) bulk.overwritten.push(seen);
 }
 
 const isFile = (attr: NodeAttr | null): attr is NodeAttr => attr !== null && (attr.mode & S_IFMT) === S_IFREG;

@@ -24,6 +24,10 @@ test('of many that did one file each the one that started them is stopped', (t) 
   t.deepEqual(familiesOf(Array.from({ length: 100 }, (_, i) => by(100 + i, 1, { ancestors: [] })).flat()), [], 'when it has ended nobody can be named');
 });
 
+test('of a loop that starts a shell for each file the loop is stopped', (t) => {
+  t.deepEqual(familiesOf(Array.from({ length: 100 }, (_, i) => by(100 + i, 1, { ancestors: [`${1000 + i}:7`, '5:6', '3:4'] })).flat()), [{ pid: 5, start: 6 }]);
+});
+
 test('nobody is stopped on a suspicion', (t) => {
   t.deepEqual(familiesOf([...by(10, 50), ...by(20, 50, { certain: false })]), []);
   t.deepEqual(familiesOf(by(10, 50, { certain: false })), []);

@@ -194,3 +194,17 @@ test('services of one parent are told apart by the group that the system holds t
   await scene.remove(two, scene.found(400));
   t.like(scene.noticed[0], { what: 'deletion', first: 701 });
 });
+
+test('a loop that starts a shell for each file is one, and is told once', async (t) => {
+  const scene = new Scene();
+  for (const [i, node] of scene.found(300).entries()) {
+    const shell = 1000 + i;
+    await scene.write(scene.process({ argv: ['openssl', 'enc'], ppid: shell, ancestors: [`${shell}:7`, '5:1', '3:1'] }), node, NOISE, 20);
+  }
+  t.deepEqual(scene.what, ['encryption']);
+  t.deepEqual(scene.noticed[0]!.families, [{ pid: 5, start: 1 }]);
+  const nested = new Scene();
+  const rm = nested.process({ argv: ['rm'], ancestors: ['5:1', '3:1'] });
+  await nested.remove(rm, nested.found(2500));
+  t.deepEqual(nested.what, ['deletion'], 'of the nearest group that trips');
+});
