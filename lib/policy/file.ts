@@ -27,7 +27,7 @@ export interface Rule {
   line: number | null;
 }
 
-/** A rule of the file that is switched off. */
+/** A rule, point, group or installer of the file that is switched off: its patterns, its name, or its programs. */
 export interface PausedRule { patterns: string[]; by: string; line: number }
 
 /** A policy that can be in force. */
@@ -68,10 +68,20 @@ export function parsePolicy(text: string, path: string): Policy {
   const inForce = read.filter(({ paused }) => !paused);
   return {
     rules: [...defaults ? DEFAULT_RULES : [], ...inForce.flatMap(({ capture }) => capture)], recovery: inForce.flatMap(({ recovery }) => recovery),
-    paused: read.filter(({ paused }) => paused).map(({ patterns, by, line }) => ({ patterns, by, line })), interval: interval as number,
+    interval: interval as number,
     points: parsePoints(table['points'], table['point'], table['installer'], where, fail), trips: parseTrips(table['trip'], where, fail),
     groups: parseGroups(table['group'], where, fail),
+    paused: [...read.filter(({ paused }) => paused).map(({ patterns, by, line }) => ({ patterns, by, line })), ...pausedOthers(table, path, where)],
   };
+}
+
+/** Of tables that were read, and so are right. */
+function pausedOthers(file: Record<string, unknown>, path: string, where: Lines): PausedRule[] {
+  const words = { point: 'name', group: 'name', installer: 'exe' } as const;
+  return (Object.keys(words) as (keyof typeof words)[]).flatMap((kind) => ((file[kind] ?? []) as Record<string, unknown>[]).flatMap((one, i) => {
+    const line = where.ofTable(kind, i, words[kind]);
+    return one['paused'] === true ? [{ patterns: [one[words[kind]]].flat().map(String), by: `${path}:${line}`, line }] : [];
+  }));
 }
 
 function parseToml(text: string, fail: Fail): Record<string, unknown> {

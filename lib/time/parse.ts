@@ -6,12 +6,12 @@ import { POINT_KINDS, type PointKind } from '../history/types.js';
 import { parse as chronoParse, type ParsedComponents } from 'chrono-node';
 import { instantOf, isRealDate, NS_PER_MS, NS_PER_S, wallTime, type WallTime } from './zone.js';
 
-/** What an expression means. `last`: the newest of a kind, or of those at or before a time (an expression again). `invalid`: it has the shape of a strict form, but no such time exists. */
+/** What an expression means. `last`: the newest of a kind (`point`: of any), or of those at or before a time (an expression again). `invalid`: it has the shape of a strict form, but no such time exists. */
 export type TimeForm =
   | { form: 'now' }
   | { form: 'time'; timeNs: bigint }
   | { form: 'seq'; seq: number }
-  | { form: 'last'; kind: PointKind; before: string | null }
+  | { form: 'last'; kind: PointKind | 'point'; before: string | null }
   | { form: 'beside'; side: 'before' | 'after'; of: string }
   | { form: 'invalid'; why: string };
 
@@ -74,7 +74,7 @@ export function parseStrict(text: string, nowNs: bigint, timeZone?: string): Tim
   const lower = text.toLowerCase();
   if (lower === 'now') return { form: 'now' };
   const last = LAST.exec(text);
-  const kind = POINT_KINDS.find((one) => one === last?.[1]?.toLowerCase());
+  const kind = (['point', ...POINT_KINDS] as const).find((one) => one === last?.[1]?.toLowerCase());
   if (kind) return { form: 'last', kind, before: last?.[2] ?? null };
   if (/^#\d{1,15}$/.test(text)) return { form: 'seq', seq: Number(text.slice(1)) };
   const beside = /^(before|after):\s*(.+)$/is.exec(text);

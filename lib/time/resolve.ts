@@ -118,8 +118,8 @@ const bootTime = ({ nowNs, options }: Context): bigint => options.bootNs ?? nowN
 /** The newest point of a kind at or before a time; of what took time, the one after it. `last-boot` is known without any point. */
 async function atLast({ kind, before }: Extract<TimeForm, { form: 'last' }>, context: Context): Promise<Instant> {
   if (kind === 'boot' && before === null) return atTime(bootTime(context), context);
-  const points = (await pointsUntil(before, context)).filter((point) => point.kind === kind);
-  const point = newest(points, ({ phase }) => phase !== 'before') ?? newest(points, () => true);
+  const points = (await pointsUntil(before, context)).filter((point) => kind === 'point' || point.kind === kind);
+  const point = (kind === 'point' ? undefined : newest(points, ({ phase }) => phase !== 'before')) ?? newest(points, () => true);
   if (!point) throw outOfRange(context, `history holds no ${kind} of this tree ${before === null ? 'yet' : `at or before ${quote(before)}`}`);
   return atPoint(point, context);
 }

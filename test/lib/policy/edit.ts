@@ -61,6 +61,7 @@ install = "-i"  # nothing else
   t.is(edit('sql', 'remove', text), text.replace('[[group]]\nname = "sql"\ninclude = "*.sql"\n', ''));
   t.is(parsePolicy(edit('*.sql', 'pause', text), 'p').groups.length, 1, 'a pattern names a rule or a point');
   t.deepEqual(of(edit('nix', 'pause', text)), { groups: ['sql null'], installs: false });
+  t.deepEqual(parsePolicy(edit('nix', 'pause', edit('sql', 'pause', text)), 'p').paused.map(({ patterns, line }) => [...patterns, line]), [['sql', 22], ['nix-env', 'nix', 27]]);
   t.is(edit('nix-env', 'resume', edit('nix', 'pause', text)), text);
   t.is(edit('nix', 'remove', text), text.replace(/\[\[installer\]\]\nexe.*\ninstall.*\n/, ''));
 });
