@@ -10,7 +10,7 @@
 
 namespace rewindfs::live {
 
-inline constexpr uint64_t kForeverSeconds = 365 * 24 * 3600;  // all changes come through the mount
+inline constexpr uint64_t kForeverSeconds = 365 * 24 * 3600;  // all changes come through the mount, but for Captures::attr_valid
 
 Result<struct statx> stat_fd(int fd);                            // O_PATH will do
 Result<struct statx> stat_at(int dir, std::string_view name);    // name is NUL-terminated; not followed

@@ -21,11 +21,6 @@ uint64_t packed(uint32_t generation, const Policy::Decision& decision) {
 constexpr uint32_t kOneHandle = 4;
 Capture mode_in(uint32_t opened) { return static_cast<Capture>(opened & 3); }
 
-UniqueFd open_to_read(const Inode& inode) {
-  const Path held = inode.path();
-  return UniqueFd(open(held.proc().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-}
-
 }  // namespace
 
 Captures::Captures(Tree& tree) : tree_(tree), policy_(std::make_shared<const Policy>(std::vector<PolicyRule>{})) {}
@@ -155,12 +150,14 @@ void Captures::opened(const InodePtr& inode, Handle& handle) {
     deferred.lingering = false;
     if (const auto now = stat_fd(inode->path().get()); now.ok()) deferred.captured = *now;
   }
-  if (handle.writable && handle.capture == Capture::kOnClose) watch(inode);
   if (!deferred.tried) {
     deferred.tried = true;
     if (!pass_on(*inode, deferred)) deferred.backing_id = 0;
   }
   handle.backing_id = deferred.backing_id;
+  if (!handle.writable) return;
+  if (handle.backing_id > 0 && !inode->changes_unseen.exchange(true)) invalidate(*inode);
+  if (handle.backing_id > 0 || handle.capture == Capture::kOnClose) watch(inode);
 }
 
 void Captures::opened_by(const Handle& handle) NO_THREAD_SAFETY_ANALYSIS {
@@ -176,7 +173,8 @@ bool Captures::pass_on(Inode& inode, Deferred& deferred) {
   if (connection < 0) return false;
   const auto stat = stat_fd(inode.path().get());
   if (!stat.ok() || (stat->stx_mode & (S_ISUID | S_ISGID)) || had_capability(inode)) return false;
-  const UniqueFd fd = open_to_read(inode);
+  const Path held = inode.path();
+  const UniqueFd fd(open(held.proc().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) return false;
   const fuse::BackingMap map{fd.get(), 0, 0};
   const int id = ioctl(connection, fuse::kBackingOpenIoctl, &map);
@@ -213,6 +211,10 @@ void Captures::closed(Handle& handle) {
     }
   }
   inode.opened.fetch_sub(kOneHandle, std::memory_order_acq_rel);
+}
+
+uint64_t Captures::attr_valid(const Inode& inode) {
+  return inode.changes_unseen.load(std::memory_order_acquire) ? 0 : kForeverSeconds;
 }
 
 // The kernel does not see what a mapping changes.

@@ -4,7 +4,8 @@
 // Guarantees: a decision costs an open nothing but a load once it was made; a write never asks. A file with several names
 // counts as each-write, since another name may lie where that applies. A file under `on-close` is captured before every
 // record about it, at fsync, in intervals while it is open, and at its last close; one under `none` is marked uncaptured
-// in history from the call that opens it on.
+// in history from the call that opens it on. Attributes of a file that the kernel or a mapping writes without us are never
+// older than the question.
 //
 // Lock order: Inode::state before the locks of this class, which are leaves.
 #pragma once
@@ -32,7 +33,8 @@ struct Deferred {
   unsigned writers = 0;
   int32_t backing_id = 0;   // > 0: the kernel passes reads and writes on to the backing file
   bool tried = false;       // to have it passed on, in this time of being open
-  bool lingering = false;   // closed, and not looked at since: a mapping may still write
+  bool lingering = false;   // closed, and not found at rest since: a mapping may still write
+  bool watched = false;     // in the list of what is looked at in intervals
   bool several = false;     // more than one process had it open for writing since it was captured
   uint64_t save = 0, writer = 0;  // of the newest open for writing
   struct statx captured {};       // what history has, or what was there when it was opened (none)
@@ -75,6 +77,9 @@ class Captures {
 
   // Captures what history does not have of a file that is open under on-close. A failure is the journal's.
   Result<void> settle(Inode& inode) REQUIRES(inode.state);
+  // How long the kernel may keep its attributes: not at all while it is written without us.
+  static uint64_t attr_valid(const Inode& inode);
+
   // Is its content, as far as times and size tell, another than history has (none: than when it was opened)?
   bool changed(const Inode& inode) REQUIRES(inode.state);
   // A record that was just appended has the file's attributes, and everything before it was settled under the same lock.
@@ -94,9 +99,11 @@ class Captures {
   Result<void> capture(Inode& inode, uint64_t save, uint64_t writer, bool uncertain, bool whole, struct statx* captured)
       REQUIRES(inode.state);
   void invalidate(const Inode& inode);
-  void watch(const InodePtr& inode);
+  // Once for each file, whatever the number of its opens.
+  void watch(const InodePtr& inode) REQUIRES(inode->state);
   void run();
   void settle_watched(bool last);
+  void look_at(const InodePtr& inode, bool last) REQUIRES(inode->state);
   bool path_of(int fd, std::array<char, 4096>& room, std::string_view& path);
 
   Tree& tree_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "live/captures.h"
 #include "live/locks.h"
@@ -104,8 +105,7 @@ class Writing {
 }  // namespace
 
 Result<void> Captures::capture(Inode& inode, uint64_t save, uint64_t writer, bool uncertain, bool whole, struct statx* captured) {
-  const Path held = inode.path();
-  const UniqueFd fd(open(held.proc().c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  const UniqueFd fd = inode.open_unnoticed();
   if (!fd.valid()) return {};  // nothing of it can be read: history keeps what it has, and the next look tries again
   const auto stat = stat_fd(fd.get());
   if (!stat.ok()) return Errno{stat.error()};
@@ -161,10 +161,8 @@ void Captures::recorded(Inode& inode) {
 }
 
 void Captures::watch(const InodePtr& inode) {
+  if (std::exchange(inode->deferred->watched, true)) return;
   const MutexLock lock(mutex_);
-  for (const auto& known : watched_) {
-    if (known.lock() == inode) return;
-  }
   watched_.push_back(inode);
   if (!thread_.joinable() && !stopping_) thread_ = std::thread([this] { run(); });
 }
@@ -180,7 +178,6 @@ void Captures::run() {
   }
 }
 
-// A mapping may outlive the last handle and go on writing: each file is looked at once more after its last close.
 void Captures::settle_watched(bool last) {
   std::vector<std::weak_ptr<Inode>> watched;
   {
@@ -192,16 +189,24 @@ void Captures::settle_watched(bool last) {
     if (!inode) continue;
     const StateLock lock{inode.get()};
     inode->assert_state();
-    if (!inode->deferred) continue;
-    Deferred& deferred = *inode->deferred;
-    const bool open = deferred.writers > 0;
-    if (!open && !deferred.lingering) continue;
-    deferred.lingering = false;
-    if (changed(*inode) && (open ? open_mode(*inode) : of(*inode).capture) == Capture::kOnClose) {
-      (void)capture(*inode, deferred.save, deferred.writer, deferred.several, false, &deferred.captured);
-    }
-    if (open && !last) watch(inode);
+    look_at(inode, last);
   }
+}
+
+// A mapping may outlive the last handle and go on writing: a file is looked at until it is found as it was left.
+void Captures::look_at(const InodePtr& inode, bool last) {
+  Deferred& deferred = *inode->deferred;
+  deferred.watched = false;
+  const bool open = deferred.writers > 0;
+  const bool moved = (open || deferred.lingering) && changed(*inode);
+  if (moved && (open ? open_mode(*inode) : of(*inode).capture) == Capture::kOnClose) {
+    (void)capture(*inode, deferred.save, deferred.writer, deferred.several, false, &deferred.captured);
+  } else if (moved && !open) {
+    recorded(*inode);  // it is not captured: the next look compares with this one
+  }
+  deferred.lingering = !open && moved && times_are_exact();  // where they are not, it always seems to have moved
+  if (!open && !deferred.lingering) inode->changes_unseen.store(false, std::memory_order_release);
+  if ((open || deferred.lingering) && !last) watch(inode);
 }
 
 void Captures::stop() {

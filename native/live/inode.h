@@ -49,6 +49,9 @@ struct Inode {
   void keep_path() const { paths_.keep(holder_); }
   void keep_path_removed() const { paths_.keep_removed(holder_); }
 
+  // To read content without moving the access time, where we may; invalid, and errno, when it cannot be opened.
+  UniqueFd open_unnoticed() const;
+
   // For clang, where the lock was taken through a LockSet.
   void assert_state() const REWINDFS_TSA(assert_capability(state)) {}
 
@@ -56,11 +59,13 @@ struct Inode {
   Known capability GUARDED_BY(state) = Known::kNot;  // security.capability
 
   // Belong to Captures: what the policy says, as of which generation of it; how many handles there are, and how they are
-  // open; what is not recorded at each write; pages that the kernel keeps may be older than the file.
+  // open; what is not recorded at each write; pages that the kernel keeps may be older than the file; it may change without
+  // a request.
   std::atomic<uint64_t> decided{0};
   std::atomic<uint32_t> opened{0};
   std::shared_ptr<Deferred> deferred GUARDED_BY(state);
   std::atomic<bool> stale_pages{false};
+  std::atomic<bool> changes_unseen{false};
 
   bool is_directory() const { return type == S_IFDIR; }
   bool is_regular() const { return type == S_IFREG; }

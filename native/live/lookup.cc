@@ -22,11 +22,19 @@ struct statx snapshots_stat(const Tree& tree) {
   return stat;
 }
 
-Result<struct statx> stat_of(Tree& tree, uint64_t id) {
-  if (id == Tree::kSnapshotsId) return snapshots_stat(tree);
+// An object's attributes, and for how long the kernel may keep them.
+struct Seen {
+  struct statx stat;
+  uint64_t valid;
+};
+Result<Seen> look(Tree& tree, uint64_t id) {
+  if (id == Tree::kSnapshotsId) return Seen{snapshots_stat(tree), kForeverSeconds};
   const InodePtr inode = tree.inodes.find(id);
   if (!inode) return Errno{ESTALE};
-  return stat_fd(inode->path().get());
+  const uint64_t valid = Captures::attr_valid(*inode);  // before the look: what changes after it is asked for again
+  const auto stat = stat_fd(inode->path().get());
+  if (!stat.ok()) return Errno{stat.error()};
+  return Seen{*stat, valid};
 }
 
 void answer_snapshots(Tree& tree, Call& call) {
@@ -73,20 +81,20 @@ void op_batch_forget(Tree& tree, Call& call) {
 }
 
 void op_getattr(Tree& tree, Call& call) {
-  const auto stat = stat_of(tree, call.head.nodeid);
-  if (!stat.ok()) return call.fail(stat.error());
+  const auto seen = look(tree, call.head.nodeid);
+  if (!seen.ok()) return call.fail(seen.error());
   fuse::AttrOut out{};
-  out.attr_valid = kForeverSeconds;
-  out.attr = wire_attr(*stat);
+  out.attr_valid = seen->valid;
+  out.attr = wire_attr(seen->stat);
   call.ok(out);
 }
 
 void op_statx(Tree& tree, Call& call) {
-  const auto stat = stat_of(tree, call.head.nodeid);
-  if (!stat.ok()) return call.fail(stat.error());
+  const auto seen = look(tree, call.head.nodeid);
+  if (!seen.ok()) return call.fail(seen.error());
   fuse::StatxOut out{};
-  out.attr_valid = kForeverSeconds;
-  out.stat = wire_statx(*stat);
+  out.attr_valid = seen->valid;
+  out.stat = wire_statx(seen->stat);
   call.ok(out);
 }
 

@@ -171,7 +171,7 @@ void op_setattr(Tree& tree, Call& call) {
   const auto stat = stat_fd(inode->path().get());
   if (!stat.ok()) return call.fail(stat.error());
   fuse::AttrOut out{};
-  out.attr_valid = kForeverSeconds;
+  out.attr_valid = Captures::attr_valid(*inode);
   out.attr = wire_attr(*stat);
   call.ok(out);
 }

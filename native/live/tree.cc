@@ -72,7 +72,8 @@ Result<InodePtr> Tree::child(const Inode& dir, std::string_view name, struct sta
 fuse::EntryOut Tree::entry(const Inode& inode, const struct statx& stat) const {
   fuse::EntryOut out{};
   out.nodeid = inode.id;
-  out.entry_valid = out.attr_valid = kForeverSeconds;
+  out.entry_valid = kForeverSeconds;
+  out.attr_valid = Captures::attr_valid(inode);
   out.attr = wire_attr(stat);
   return out;
 }

@@ -17,8 +17,8 @@ capture = "on-close"
 `;
 
 /** A tree mounted with these rules from the beginning. */
-async function mounted(scope: Scope, rules = RULES, prepare: (tree: string) => void = () => undefined): Promise<MountedTree> {
-  const tree = await mountSettled(scope, { where: 'memory' });
+async function mounted(scope: Scope, rules = RULES, prepare: (tree: string) => void = () => undefined, where: 'memory' | 'disk' = 'memory'): Promise<MountedTree> {
+  const tree = await mountSettled(scope, { where });
   await tree.unmount();
   prepare(tree.tree);
   fs.writeFileSync(path.join(tree.store, 'policy.toml'), rules);
@@ -136,6 +136,41 @@ END`);
   const { stdout } = await run('cmp', [view, moved], { timeoutMs: 20_000 });
   t.is(stdout, '');
   t.is(fs.statSync(moved).mode & 0o777, 0o600);
+}));
+
+test('times of a file that a mapping writes past the daemon are those of now, also after its close', (t) => scoped(async (scope) => {
+  const tree = await mounted(scope, RULES, undefined, 'disk'); // tmpfs moves no times for a mapping
+  const script = `
+import mmap, os, sys, time
+def moved(change):
+    before = os.stat(name).st_mtime_ns
+    time.sleep(0.05)
+    change()
+    return os.stat(name).st_mtime_ns > before
+for name in sys.argv[1:]:
+    with open(name, 'wb') as new: new.write(bytes(8192))
+    time.sleep(2.5)  # looked at and left alone: the kernel may keep its attributes
+    os.stat(name)
+    fd = os.open(name, os.O_RDWR)
+    m = mmap.mmap(fd, 0)
+    print(moved(lambda: m.__setitem__(0, 1)))
+    os.close(fd)
+    m.flush()
+    print(moved(lambda: m.__setitem__(1, 2)))
+`;
+  fs.mkdirSync(path.join(tree.tree, 'out'));
+  const { stdout, stderr } = await run('python3', ['-c', script, path.join(tree.tree, 'out/a'), path.join(tree.tree, 'a.db')], { timeoutMs: 60_000 });
+  t.is(stdout, 'True\n'.repeat(4), stderr);
+  t.true((await status(tree)).policy.passthrough);
+}));
+
+test('a capture does not move the access time', (t) => scoped(async (scope) => {
+  const tree = await mounted(scope, RULES, undefined, 'disk');
+  const file = path.join(tree.tree, 'a.db');
+  fs.writeFileSync(file, 'captured');
+  const before = fs.statSync(file, { bigint: true }).atimeNs;
+  await becomes(tree, 'a.db', 'captured');
+  t.is(fs.statSync(file, { bigint: true }).atimeNs, before);
 }));
 
 test('a file unlinked while it is open under on-close can be had back', (t) => scoped(async (scope) => {

@@ -1,110 +1,13 @@
 // The engine as bytes in, bytes out: frames as the kernel would send them, and frames that it never would.
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cstring>
 #include <fstream>
 
-#include "fuse/dispatcher.h"
-#include "harness.h"
-#include "live/operations.h"
-#include "memory_recorder.h"
+#include "frame_server.h"
 
 namespace rewindfs::test {
 namespace {
 
 using namespace fuse;
 using journal::Kind;
-
-// A frame under construction, 8-byte aligned as in a session.
-class Frame {
- public:
-  Frame(Op op, uint64_t nodeid) {
-    InHeader head{};
-    head.opcode = static_cast<uint32_t>(op);
-    head.unique = 42;
-    head.nodeid = nodeid;
-    head.pid = static_cast<uint32_t>(getpid());
-    add(head);
-  }
-  template <typename T>
-  Frame& add(const T& value) {
-    return add_bytes({reinterpret_cast<const char*>(&value), sizeof value});
-  }
-  Frame& add_name(std::string_view name) { return add_bytes(std::string(name) + '\0'); }
-  Frame& add_bytes(std::string_view bytes) {
-    words_.resize((size_ + bytes.size() + 7) / 8);
-    std::memcpy(reinterpret_cast<char*>(words_.data()) + size_, bytes.data(), bytes.size());
-    size_ += bytes.size();
-    reinterpret_cast<InHeader*>(words_.data())->len = static_cast<uint32_t>(size_);
-    return *this;
-  }
-  InHeader& head() { return *reinterpret_cast<InHeader*>(words_.data()); }
-  std::span<const std::byte> bytes() const { return std::as_bytes(std::span(words_)).first(size_); }
-
- private:
-  std::vector<uint64_t> words_;
-  size_t size_ = 0;
-};
-
-struct Answer {
-  int error = 0;
-  std::string body;
-  template <typename T>
-  T as() const {
-    T value{};
-    if (body.size() >= sizeof value) std::memcpy(&value, body.data(), sizeof value);
-    return value;
-  }
-};
-
-// A tree without a mount; the kernel's part is played by the test.
-class Server {
- public:
-  Server() {
-    std::filesystem::create_directory(root);
-    auto opened = live::Tree::open(UniqueFd(open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)), recorder, {".snapshots", ""});
-    CHECK(opened.ok());
-    tree = std::move(*opened);
-    dispatcher = std::make_unique<Dispatcher<live::Tree>>(*tree, live::operations());
-  }
-
-  Answer send(std::span<const std::byte> frame) {
-    std::span<const std::byte> body, extensions;
-    const InHeader* head = parse_frame(frame, body, extensions);
-    if (head == nullptr) return {-1, {}};  // dropped
-    Call call(*head, body, extensions, room, &never);
-    dispatcher->handle(call);
-    const auto answer = call.answer();
-    return {call.error(), call.error() ? "" : std::string(reinterpret_cast<const char*>(answer.data()), answer.size())};
-  }
-  Answer send(const Frame& frame) { return send(frame.bytes()); }
-
-  Answer create(std::string_view name) {
-    return send(Frame(Op::kCreate, kRootId).add(CreateIn{O_RDWR | O_CREAT, S_IFREG | 0644, 022, 0}).add_name(name));
-  }
-  Answer write(uint64_t node, uint64_t fh, uint64_t offset, std::string_view data) {
-    WriteIn in{};
-    in.fh = fh;
-    in.offset = offset;
-    in.size = static_cast<uint32_t>(data.size());
-    return send(Frame(Op::kWrite, node).add(in).add_bytes(data));
-  }
-
-  TempDirectory base;
-  const std::string root = base / "tree";
-  MemoryRecorder recorder;
-  std::unique_ptr<live::Tree> tree;
-  std::unique_ptr<Dispatcher<live::Tree>> dispatcher;
-  std::vector<std::byte> room = std::vector<std::byte>(kMaxWriteBytes + 4096);
-  volatile bool never = false;
-};
-
-struct Created {
-  EntryOut entry;
-  OpenOut open;
-};
 
 TEST("frames: a file is created, written, read and forgotten, and each change is one record") {
   Server server;
