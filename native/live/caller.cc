@@ -18,6 +18,7 @@ namespace rewindfs::live {
 namespace {
 
 thread_local mode_t current_umask = 0;
+thread_local bool has_resource = false;  // CAP_SYS_RESOURCE is effective
 
 // The one supplementary group that matters for a creation: the kernel sends it when it is the directory's.
 std::optional<gid_t> supplementary_group(std::span<const std::byte> extensions) {
@@ -43,10 +44,25 @@ void change_effective(void (*change)(__user_cap_data_struct*)) {
   syscall(SYS_capset, &head, data);
 }
 
+// With it neither quota nor the blocks that are reserved for root count.
+void set_resource(bool wanted) {
+  if (wanted == has_resource) return;
+  has_resource = wanted;
+  change_effective([](__user_cap_data_struct* data) {
+    data[0].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE);
+    if (has_resource) data[0].effective |= data[0].permitted & CAP_TO_MASK(CAP_SYS_RESOURCE);
+  });
+}
+
+bool runs_as_root() {
+  static const bool root = geteuid() == 0;
+  return root;
+}
+
 // Leaving fsuid 0 drops the file capabilities; what the kernel has already decided must not be decided again.
 void keep_override() {
   change_effective([](__user_cap_data_struct* data) {
-    data[0].effective |= data[0].permitted & (CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_MKNOD));
+    data[0].effective |= data[0].permitted & (CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_FOWNER) | CAP_TO_MASK(CAP_MKNOD));
   });
 }
 
@@ -77,13 +93,25 @@ void detach_thread() {
   unshare(CLONE_FS);
   umask(0);
   current_umask = 0;
-  change_effective([](__user_cap_data_struct* data) { data[0].effective &= ~CAP_TO_MASK(CAP_SYS_RESOURCE); });
+  has_resource = true;
+  set_resource(false);
+}
+
+Spending::Spending(uid_t uid) : changed_(uid != 0 && runs_as_root()) {
+  if (runs_as_root()) set_resource(uid == 0);
+  if (changed_) setfsuid(uid);
+}
+
+Spending::~Spending() {
+  if (changed_) setfsuid(0);
 }
 
 AsCaller::AsCaller(const fuse::Call& call, uint32_t umask_bits) {
   const auto wanted = static_cast<mode_t>(umask_bits & 0777);
   if (wanted != current_umask) umask(current_umask = wanted);
-  if (geteuid() != 0 || (call.head.uid == 0 && call.head.gid == 0)) return;
+  if (!runs_as_root()) return;
+  set_resource(call.head.uid == 0);
+  if (call.head.uid == 0 && call.head.gid == 0) return;
   changed_ = true;
   if (const auto group = supplementary_group(call.extensions())) {
     const gid_t list[1] = {*group};

@@ -10,10 +10,24 @@
 
 namespace rewindfs::live {
 
-// Once on each thread that serves requests. The thread gives up CAP_SYS_RESOURCE, so that quotas and a file system's
-// reserved blocks count as they do for the caller.
+// Once on each thread that serves requests. The thread gives up CAP_SYS_RESOURCE but for what it does for root, so that
+// quotas and a file system's reserved blocks count as they do for the caller.
 void detach_thread();
 
+// A call on an open descriptor that may take blocks, for the time of that call: they are taken as the caller takes them.
+// Costs two system calls for a caller who is not root, none for root after root.
+class Spending {
+ public:
+  explicit Spending(uid_t uid);
+  ~Spending();
+  Spending(const Spending&) = delete;
+  Spending& operator=(const Spending&) = delete;
+
+ private:
+  const bool changed_;
+};
+
+// A call by name.
 class AsCaller {
  public:
   AsCaller(const fuse::Call& call, uint32_t umask_bits);

@@ -18,8 +18,11 @@ constexpr uint64_t kMaxCopyBytes = 16u << 20;  // one request's part; the kernel
 unsigned chunks(uint64_t bytes) { return static_cast<unsigned>(bytes / journal::kMaxPayloadBytes + 2); }
 
 // What the file holds in [offset, end) now, as kWrite records; all but the last say that the call goes on.
-int record_content(Tree& tree, Recording& recording, const Inode& inode, int fd, uint64_t offset, uint64_t end,
+int record_content(Tree& tree, Recording& recording, const Handle& handle, uint64_t offset, uint64_t end,
                    std::span<const XattrChange> with) {
+  const Inode& inode = *handle.inode;
+  const UniqueFd unnoticed = inode.open_unnoticed();  // whom the mode keeps from opening it reads through the handle
+  const int fd = unnoticed.valid() ? unnoticed.get() : handle.fd.get();
   std::vector<std::byte> buffer(journal::kMaxPayloadBytes);
   recording.draft.kind = journal::Kind::kWrite;
   recording.draft.aux = 0;
@@ -51,6 +54,16 @@ uint64_t changed_bytes(const fuse::FallocateIn& in, uint64_t size) {
   return 0;
 }
 
+int allocate_as_caller(const Call& call, const fuse::FallocateIn& in, int fd) {
+  const Spending spending(call.head.uid);
+  return fallocate(fd, static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) == 0 ? 0 : errno;
+}
+
+ssize_t copy_as_caller(const Call& call, int from, off64_t offset_in, int to, off64_t offset_out, uint64_t length) {
+  const Spending spending(call.head.uid);
+  return copy_file_range(from, &offset_in, to, &offset_out, length, 0);
+}
+
 int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& handle) {
   Inode& inode = *handle.inode;
   Recording recording(tree, call, journal::Kind::kFallocate);
@@ -68,9 +81,7 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
     if (const int error = rights.take_bits(call); error != 0) return error;
   }
   recording.draft.save = handle.save;
-  if (fallocate(handle.fd.get(), static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) != 0) {
-    return rights.failed(tree, recording, errno);
-  }
+  if (const int error = allocate_as_caller(call, in, handle.fd.get()); error != 0) return rights.failed(tree, recording, error);
   if (handle.capture != Capture::kEachWrite) return rights.failed(tree, recording, 0);
   const auto after = recording.object(inode);
   if (!after.ok()) return after.error();
@@ -83,7 +94,7 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   const auto lost = rights.capability();
   const auto appended = rewritten ? recording.append() : append_with(tree, recording, lost);
   if (!appended.ok() || !rewritten) return appended.error();
-  return record_content(tree, recording, inode, handle.fd.get(), in.offset, end, lost);
+  return record_content(tree, recording, handle, in.offset, end, lost);
 }
 
 // Bytes copied. Under the target's lock only: what is recorded is read back from the target.
@@ -104,9 +115,8 @@ Result<uint64_t> copy_range(Tree& tree, Call& call) {
   if (!is_privileged(call)) {
     if (const int error = rights.take_bits(call); error != 0) return Errno{error};
   }
-  auto offset_in = static_cast<off64_t>(in->offset_in), offset_out = static_cast<off64_t>(in->offset_out);
   recording.draft.save = to->save;
-  const ssize_t copied = copy_file_range(from->fd.get(), &offset_in, to->fd.get(), &offset_out, length, 0);
+  const ssize_t copied = copy_as_caller(call, from->fd.get(), static_cast<off64_t>(in->offset_in), to->fd.get(), static_cast<off64_t>(in->offset_out), length);
   if (copied <= 0) {
     const int error = rights.failed(tree, recording, copied < 0 ? errno : 0);
     return error != 0 ? Result<uint64_t>(Errno{error}) : Result<uint64_t>(0);
@@ -116,7 +126,7 @@ Result<uint64_t> copy_range(Tree& tree, Call& call) {
     if (const int error = rights.failed(tree, recording, 0); error != 0) return Errno{error};
     return bytes;
   }
-  const int error = record_content(tree, recording, inode, to->fd.get(), in->offset_out, in->offset_out + bytes, rights.capability());
+  const int error = record_content(tree, recording, *to, in->offset_out, in->offset_out + bytes, rights.capability());
   if (error != 0) return Errno{error};
   return bytes;
 }

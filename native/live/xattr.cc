@@ -14,6 +14,7 @@ namespace {
 constexpr size_t kMaxValueBytes = 64 << 10;  // XATTR_SIZE_MAX
 constexpr std::string_view kAccessAcl = "system.posix_acl_access";
 constexpr char kCapability[] = "security.capability";
+constexpr std::string_view kUserPrefix = "user.";
 constexpr std::string_view kTrustedPrefix = "trusted.";  // listed to nobody but root (xattr(7))
 
 int change(Tree& tree, Call& call, Inode& inode, std::string_view name, bool drop_setgid, const auto& apply) {
@@ -122,6 +123,8 @@ void op_setxattr(Tree& tree, Call& call) {
   const Path held = inode->path();
   const std::string path = held.proc();
   call.fail(change(tree, call, *inode, name, drop_setgid, [&] {
+    std::optional<AsCaller> as_caller;  // a long value takes a block
+    if (name.starts_with(kUserPrefix)) as_caller.emplace(call, 0);  // others need rights that the kernel has looked at
     return setxattr(path.c_str(), name.data(), call.rest().data(), in->size, static_cast<int>(in->flags));
   }));
 }
