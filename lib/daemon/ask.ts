@@ -4,6 +4,7 @@ import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import { parsePath, safeForTerminal, showPath } from '../paths.js';
 import { neverExisted } from '../recovery/nearest.js';
+import { unseenSlot } from '../recovery/unseen.js';
 import { formatTimeUtc } from '../time/format.js';
 import type { Instant } from '../time/resolve.js';
 import { resolveSettled } from '../time/settled.js';
@@ -46,6 +47,9 @@ export async function nodeThen(history: HistoryReader, path: string, at: Instant
   const attr = node === null ? null : await history.attr(node, at.seq);
   if (node !== null && attr) return { node, attr, names };
   const shown = safeForTerminal(showPath(names));
+  const parent = await history.resolve(names.slice(0, -1), history.watermark());
+  const seen = parent === null || names.length === 0 ? null : await unseenSlot(history, { parent, name: names.at(-1)! }, at.seq);
+  if (seen !== null) throw new RewindError('ERR_NOT_THEN', `${shown} was first seen at #${seen}, by a walk that went on with one cut short: whether it was there at ${formatTimeUtc(at.timeNs)} (#${at.seq}) is not known`, `Since then: rewind log ${shown}`);
   throw await neverExisted(history, names) ??
     new RewindError('ERR_NOT_THEN', `${shown} did not exist at ${formatTimeUtc(at.timeNs)} (#${at.seq})`, `When it did: rewind log ${shown}`);
 }

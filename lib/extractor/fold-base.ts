@@ -57,7 +57,7 @@ function foldBaseNode(state: FoldState, record: Record): void {
   const uncaptured = (record.flags & Flag.Uncaptured) !== 0;
   const unchanged = found?.value != null && sameAttributes(found.value, raw, attrAt) && sameXattrs(found.xattrs, xattrs);
   if (unchanged && (isUncaptured(found.value!) === uncaptured || goesOn(bound, uncaptured))) return;
-  const date = found?.value != null ? mount : dateOf(state, record);
+  const date = found?.value != null ? mount : dateOf(state, record, bound);
   const comes = !uncaptured && typeAt(raw, attrAt) === FILE && sizeAt(raw, attrAt) > 0;
   bound = comes ? state.await(ino, bound, { since: date, lost: false }) : state.capture(ino, bound, !uncaptured);
   if (comes) state.looked.sizes.set(bound.node, sizeAt(raw, attrAt));
@@ -75,8 +75,8 @@ function foldBaseNode(state: FoldState, record: Record): void {
   else if (found?.value != null) changed(state, record, 'modify', bound);
 }
 
-/** What is said to have been so at the first mount is dated to it. */
-const dateOf = ({ meta }: FoldState, record: Record): Seq => ((record.flags & Flag.Initial) !== 0 ? meta.first : meta.mount);
+/** What is said to have been so at the first mount is dated to it, and so is the root, which was there. */
+const dateOf = ({ meta }: FoldState, record: Record, bound: Bound): Seq => ((record.flags & Flag.Initial) !== 0 || bound.node === ROOT ? meta.first : meta.mount);
 
 /** Nothing was changed since the mount that its content is still to come of: what is found now is that. */
 const goesOn = ({ pending }: Bound, uncaptured: boolean): boolean => !uncaptured && pending !== undefined && !pending.lost;

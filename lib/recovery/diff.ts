@@ -1,12 +1,14 @@
 /**
  * What differs between two instants. Guarantees: the cost is what changed between them, never the size of the tree; the
- * answer is exact (states are compared, not changes counted); either instant may be the later one.
+ * answer is exact (states are compared, not changes counted); either instant may be the later one. Of what is not known to
+ * have been there or not (unseen.ts) nothing is said.
  */
 import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import { compareObjects, differs, noDifference } from './compare.js';
 import { isUnder, Places, slotKey, touchedBetween, type Slot } from './places.js';
 import { mapParallel } from './parallel.js';
+import { unseenBetween, type Unseen } from './unseen.js';
 import { Remembered } from './remembered.js';
 import type { DiffEntry, DiffOptions, DiffWhat } from './types.js';
 
@@ -20,6 +22,7 @@ interface Sided extends Slot {
 
 interface Context {
   history: HistoryReader;
+  unseen: Unseen;
   from: Seq;
   to: Seq;
   then: Places;
@@ -32,7 +35,8 @@ interface Context {
  */
 export async function* diffTrees(reader: HistoryReader, fromSeq: Seq, toSeq: Seq, options: DiffOptions = {}): AsyncGenerator<DiffEntry> {
   const history = new Remembered(reader);
-  const context: Context = { history, from: fromSeq, to: toSeq, then: new Places(history, fromSeq), now: new Places(history, toSeq) };
+  const unseen = await unseenBetween(history, Math.min(fromSeq, toSeq), Math.max(fromSeq, toSeq));
+  const context: Context = { history, unseen, from: fromSeq, to: toSeq, then: new Places(history, fromSeq), now: new Places(history, toSeq) };
   const touched = await touchedBetween(history, fromSeq, toSeq);
   await history.warm(touched.nodes, fromSeq, toSeq, false);
   const entries = await names(context, touched.slots.values());
@@ -48,7 +52,7 @@ async function names(context: Context, slots: Iterable<Slot>): Promise<DiffEntry
   const born = new Map<NodeId, Sided[]>();
   await mapParallel(slots, async (slot) => {
     const [f, t] = await Promise.all([history.lookup(slot.parent, slot.name, from), history.lookup(slot.parent, slot.name, to)]);
-    if (f?.node === t?.node) return;
+    if (f?.node === t?.node || ((!f || !t) && isUnseen(context, slot, f?.node ?? t?.node))) return;
     if (f) await note(gone, slot, f.node, context.then);
     if (t) await note(born, slot, t.node, context.now);
   });
@@ -68,6 +72,10 @@ async function names(context: Context, slots: Iterable<Slot>): Promise<DiffEntry
     ...await mapParallel(onlyNew, (now) => entryOf(context, null, now, 'created')),
   ];
 }
+
+/** Whether it came or went, or was there all the time, is not known. */
+const isUnseen = ({ unseen }: Context, slot: Slot, node: NodeId | undefined): boolean =>
+  unseen.slots.has(slotKey(slot.parent, slot.name)) || (node !== undefined && unseen.nodes.has(node));
 
 async function note(sides: Map<NodeId, Sided[]>, slot: Slot, node: NodeId, places: Places): Promise<void> {
   const path = await places.slotPath(slot);
@@ -149,9 +157,9 @@ async function restrict(context: Context, entries: DiffEntry[], paths: Name[][])
 }
 
 /** A path that came or went because a directory above it was renamed: no change names it, so states are asked. */
-async function carried({ history, from, to, then }: Context, path: Name[], entries: DiffEntry[]): Promise<void> {
+async function carried({ history, unseen, from, to, then }: Context, path: Name[], entries: DiffEntry[]): Promise<void> {
   const [f, t] = await Promise.all([history.resolve(path, from), history.resolve(path, to)]);
-  if (f === t || entries.some((entry) => entry.path.join('/') === path.join('/'))) return;
+  if (f === t || ((f === null || t === null) && unseen.nodes.has(f ?? t!)) || entries.some((entry) => entry.path.join('/') === path.join('/'))) return;
   const base = { what: noDifference(), path };
   const fromAttr = f === null ? null : await history.attr(f, from);
   const toAttr = t === null ? null : await history.attr(t, to);

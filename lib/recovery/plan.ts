@@ -18,6 +18,7 @@ import { changedContent, directoryAttributes, joinPath } from './plan/objects.js
 import { Placer } from './plan/placer.js';
 import { Scope } from './plan/scope.js';
 import { leaveUncaptured, NEVER_CAPTURED } from './plan/uncaptured.js';
+import { unseenBetween } from './unseen.js';
 import type { Instants, Thing } from './plan/things.js';
 import type { DiffWhat, Part, Plan, PlanCounts, PlanEntry, PlanOp } from './types.js';
 
@@ -27,6 +28,8 @@ export interface RollbackOptions {
   paths: Name[][];
   /** The instant to go to. */
   to: Seq;
+  /** The earliest instant of which something is to be, when it is not `to`. */
+  earliest?: Seq;
   /** The instant that the tree is at: the newest, after everything acknowledged is in history. */
   now: Seq;
   /** Who will apply the plan: what belongs to them from birth is not given to them again. */
@@ -64,7 +67,8 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
   await history.warm(touched.nodes, options.to, options.now, true);
   const gathering = new Gathering(instants, scope);
   await gathering.run(touched);
-  const left = await leaveUncaptured(gathering.placements, gathering.vacancies, instants);
+  const unseen = await unseenBetween(reader, options.earliest ?? options.to, options.now);
+  const left = await leaveUncaptured(gathering.placements, gathering.vacancies, instants, unseen);
   const placer = new Placer(instants, (node) => gathering.liveThing(node), (thing) => scope.slots(thing.node, 'now'), gathering.vacancies);
   const vacated = new Set(gathering.vacancies.map(({ parent, name }) => slotKey(parent.node, name)));
   const draft: Draft = { instants, scope, gathering, vacated, placer, lentBefore: options.lent ?? new Map(), ops: [], bytes: 0, entries: new Map(), unchanged: 0 };
@@ -99,7 +103,7 @@ export async function planParts(history: HistoryReader, parts: readonly Part[], 
   }
   if (parts.every((part) => part.to === to)) return { plan: await planRollback(history, { ...options, paths, to }), history };
   const composed = await Composed.of(history, parts, now);
-  return { plan: await planRollback(composed, { ...options, paths, to: composed.target }), history: composed };
+  return { plan: await planRollback(composed, { ...options, paths, to: composed.target, earliest: Math.min(...parts.map((part) => part.to)) }), history: composed };
 }
 
 /** What happens to names, told with the paths of then (and of now for what goes). */

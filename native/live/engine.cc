@@ -118,9 +118,18 @@ Outcome<Started> Engine::start() {
     (void)fuse::unmount(options_.mountpoint, true);
     return Failure{seq.error(), "append"};
   }
+  if (const auto found = append_first_root(*seq); !found.ok()) {
+    (void)fuse::unmount(options_.mountpoint, true);
+    return Failure{found.error(), "append"};
+  }
   if (auto serving = serve(); !serving.ok()) return serving.failure();
   raise_read_ahead(options_.mountpoint);
   return Started{*seq, tree_->root_ino()};
+}
+
+// Every instant of history has a root: what it was at the first mount does not wait for the walk.
+Result<void> Engine::append_first_root(uint64_t mount_seq) {
+  return mount_seq == 1 ? tree_->baseline.before_attr(tree_->root_ino(), tree_->root_fd()) : Result<void>();
 }
 
 Result<uint64_t> Engine::append_mount() {

@@ -57,6 +57,7 @@ class Engine {
   Outcome<Done> connect(fuse::Over over, const std::string& why_dev = "asked for");
   Outcome<Done> serve();
   Result<uint64_t> append_mount();
+  Result<void> append_first_root(uint64_t mount_seq);
   Result<uint64_t> append_json(journal::Kind kind, uint64_t ino, const std::string& json);
   void ended();
 
