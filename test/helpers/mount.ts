@@ -186,6 +186,12 @@ export async function mountSettled(scope: Scope, options: MountOptions = {}): Pr
   return mounted;
 }
 
+/** From now on every file is captured on close: what programs read and write is passed on by the kernel (policy on-close). */
+export async function passOn(mounted: MountedTree): Promise<void> {
+  fs.writeFileSync(path.join(mounted.store, 'policy.toml'), '[[rule]]\nmatch = "*"\ncapture = "on-close"\n');
+  await until('the policy is in force', async () => (await mounted.control('policy', { paths: [{ path: 'x', directory: false }] }))['capture'] === 'on-close');
+}
+
 /** Waits until the background walk of the tree has come to its end. */
 export async function baselineDone(mounted: MountedTree, timeoutMs = 300_000): Promise<void> {
   const end = Date.now() + timeoutMs;

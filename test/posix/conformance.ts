@@ -5,8 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { mountTree, type MountedTree } from '../helpers/mount.js';
-import { until } from '../helpers/run.js';
+import { mountTree, passOn, type MountedTree } from '../helpers/mount.js';
 import { Scope } from '../helpers/scope.js';
 import { transports } from '../helpers/transport.js';
 import type { Transport } from '../../lib/transport.js';
@@ -44,9 +43,7 @@ const mounts = new Map<Side, MountedTree>();
 async function mount({ transport, passedOn }: Side): Promise<MountedTree> {
   if (onlyPlain) return { tree: scope.temporary('disk') } as MountedTree;
   const mounted = await mountTree(scope, { transport });
-  if (!passedOn) return mounted;
-  fs.writeFileSync(path.join(mounted.store, 'policy.toml'), '[[rule]]\nmatch = "*"\ncapture = "on-close"\n');
-  await until('the policy is in force', async () => (await mounted.control('policy', { paths: [{ path: 'x', directory: false }] }))['capture'] === 'on-close');
+  if (passedOn) await passOn(mounted);
   return mounted;
 }
 

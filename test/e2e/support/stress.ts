@@ -1,22 +1,28 @@
 /**
- * Stress: four processes change one directory at random while a fifth works on one large file, whose every answer is
- * compared with the same calls on a plain file. Afterwards live tree, newest view and backing directory are equal, and
- * past states of the file are still what they were.
+ * Stress: four processes change one directory at random, and map a file of their own, while a fifth works on one large file,
+ * whose every answer is compared with the same calls on a plain file. Afterwards live tree, newest view and backing directory
+ * are equal, and past states of the file are still what they were.
  */
 import fs from 'node:fs';
 import path from 'node:path';
 import { FALLOC, MAP, O, PROT, SEEK } from '../../helpers/constants.js';
 import { Driver, type Argument } from '../../helpers/driver.js';
-import { mountSettled, type MountedTree } from '../../helpers/mount.js';
+import { mountSettled, passOn, type MountedTree } from '../../helpers/mount.js';
 import { Random } from '../../helpers/random.js';
+import { until } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
 import { differences, snapshot, type Field } from '../../helpers/snapshot.js';
 import { Generator } from './generator.js';
+import { changeOwnFile } from './own-file.js';
+import type { Transport } from '../../../lib/transport.js';
 
 export interface StressOptions {
   seed: number;
   seconds: number;
   where: 'disk' | 'memory';
+  transport?: Transport;
+  /** Files are read and written by the kernel (policy on-close). */
+  passedOn?: boolean;
   log?: (text: string) => void;
 }
 
@@ -24,6 +30,8 @@ export interface StressResult {
   /** Calls on the large file, steps of the four. */
   calls: number;
   steps: number;
+  /** How often one of the four changed its own file. */
+  mapped: number;
   /** Past states of the file that were looked at again. */
   instants: number;
 }
@@ -122,11 +130,11 @@ class FileStress {
   }
 }
 
-/** Random steps of one process in the shared directory, until the time is over. */
-async function changeTree(driver: Driver, observer: Driver, directory: string, random: Random, until: number): Promise<number> {
+/** Random steps of one process in the shared directory and, in between, its own file, until the time is over. */
+async function changeTree(driver: Driver, observer: Driver, { directory, own, end }: { directory: string; own: string; end: number }, random: Random): Promise<{ steps: number; mapped: number }> {
   const generator = new Generator(random, { objects: 60 });
-  let steps = 0;
-  while (Date.now() < until) {
+  let steps = 0, mapped = 0;
+  while (Date.now() < end) {
     // Somebody may remove what is just being listed.
     const tree = await snapshot(observer, directory).catch(() => null);
     if (!tree) continue;
@@ -138,13 +146,16 @@ async function changeTree(driver: Driver, observer: Driver, directory: string, r
       for (const call of calls) pending.push(driver.call(call.op, ...call.args));
     }
     await Promise.all(pending);
+    await changeOwnFile(driver, own, random);
+    mapped++;
   }
-  return steps;
+  return { steps, mapped };
 }
 
 /** Runs for the time given; rejects when anything differs. */
-export async function stress(scope: Scope, { seed, seconds, where, log }: StressOptions): Promise<StressResult> {
-  const mounted = await mountSettled(scope, { where });
+export async function stress(scope: Scope, { seed, seconds, where, transport, passedOn, log }: StressOptions): Promise<StressResult> {
+  const mounted = await mountSettled(scope, { where, transport });
+  if (passedOn) await passOn(mounted);
   const plain = scope.temporary(where);
   const drivers: Driver[] = [];
   const driverIn = async (directory: string, ...identity: number[]): Promise<Driver> => {
@@ -161,9 +172,9 @@ export async function stress(scope: Scope, { seed, seconds, where, log }: Stress
   fs.chmodSync(many, 0o777);
   const file = new FileStress(new Random(seed), mounted, await driverIn(one), await driverIn(plain));
   await file.open();
-  const until = Date.now() + seconds * 1000;
+  const end = Date.now() + seconds * 1000;
   const fileLoop = async (): Promise<void> => {
-    for (let shown = Date.now(); Date.now() < until; ) {
+    for (let shown = Date.now(); Date.now() < end; ) {
       await file.step();
       if (Date.now() - shown > 60_000) {
         log?.(`${file.calls} calls on the file`);
@@ -172,12 +183,19 @@ export async function stress(scope: Scope, { seed, seconds, where, log }: Stress
     }
   };
   const identities = [[], [], [0, 0], [1000, 1000, 2000]];
-  const loops = identities.map(async (identity, i) => changeTree(await driverIn(many, ...identity), await driverIn(mounted.tree), many, new Random((seed + i + 1) >>> 0), until));
-  const [, ...steps] = await Promise.all([fileLoop(), ...loops]);
+  const loops = identities.map(async (identity, i) => {
+    const own = path.join(one, `of-${i}`);
+    fs.mkdirSync(own);
+    fs.chmodSync(own, 0o777);
+    return changeTree(await driverIn(many, ...identity), await driverIn(mounted.tree), { directory: many, own: path.join(own, 'mapped'), end }, new Random((seed + i + 1) >>> 0));
+  });
+  const [, ...done] = await Promise.all([fileLoop(), ...loops]);
   const instants = await file.finish();
   await Promise.all(drivers.map((driver) => driver.close()));
+  await until('the last close was heard of', async () => (await mounted.control('status'))['handles'] === 0);
   await compareAll(scope, mounted);
-  return { calls: file.calls, steps: (steps as number[]).reduce((sum, count) => sum + count, 0), instants };
+  const sum = (of: 'steps' | 'mapped'): number => done.reduce((all, one) => all + one[of], 0);
+  return { calls: file.calls, steps: sum('steps'), mapped: sum('mapped'), instants };
 }
 
 /** Live tree, newest view and, unmounted, the backing directory. */
