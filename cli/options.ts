@@ -95,6 +95,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   type: { type: 'string', value: 'f|d|l', choices: ['f', 'd', 'l'], describe: 'Only files, directories or symbolic links' },
   color: { type: 'string', value: 'WHEN', choices: COLOURS, describe: 'Colours: auto (on a terminal, unless NO_COLOR is set), always, never' },
   'no-pager': { type: 'boolean', describe: 'Do not show long answers on a terminal through $PAGER (less -FRX)' },
+  ever: { type: 'boolean', flag: 'history', describe: 'Also what is there no more' },
   'over-newer': { type: 'boolean', flag: 'force', describe: 'Also over what the tree changed since at the same paths' },
   name: { type: 'string', value: 'NAME', describe: 'What the fork is called (fork-1, fork-2 ...)' },
   upper: { type: 'string', value: 'DIR', describe: 'Where what is changed in it is kept (in the store)' },
@@ -163,6 +164,18 @@ export const COMMANDS: CommandSpec[] = [
     arguments: { PATH: 'A file or directory' },
     options: ['from', 'to', 'group', 'patch', ...SHOWN, ...WHERE], demand: ['from'],
     examples: [['rewind diff --from 1h', 'what changed in the last hour'], ['rewind diff src --from before-upgrade --to now -p', 'line by line']],
+  },
+  {
+    name: 'du', positionals: '[PATH]', describe: 'What a file or directory takes, now and in history: written, stored, and by which rule of the policy',
+    arguments: { PATH: 'A path in the tree' },
+    options: ['ever', ...SHOWN, ...WHERE],
+    examples: [['rewind du --history', 'what takes the room: each entry of the directory, the largest first'], ['rewind du src', 'only what is there now']],
+  },
+  {
+    name: 'pack', positionals: '', describe: 'Make history small now, to the end; by itself it becomes so bit by bit, while the tree is quiet',
+    arguments: {},
+    options: WHERE,
+    examples: [['rewind pack', 'before a backup of the store, or when its disk is full']],
   },
   {
     name: 'find', positionals: '<PATTERN> [PATH]', describe: 'Names over all of history, deleted ones too: when they came and went, and how to get them back',

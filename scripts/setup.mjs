@@ -15,6 +15,8 @@ const TEST = {
   git: 'git', setfattr: 'attr', setfacl: 'acl', sqlite3: 'sqlite3', rsync: 'rsync', tar: 'tar', vim: 'vim', fio: 'fio',
   curl: 'curl', setpriv: 'util-linux', losetup: 'mount', 'mkfs.ext4': 'e2fsprogs', filefrag: 'e2fsprogs',
 };
+/** Peers of the benches. */
+const BENCH = { bindfs: 'bindfs', restic: 'restic', borg: 'borgbackup', sqlite3: 'sqlite3', git: 'git' };
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const forTests = process.argv.includes('--test');
@@ -40,7 +42,7 @@ function run(command, args, env = {}) {
 if (Number(process.versions.node.split('.')[0]) < 20) fail(`Node ${process.versions.node} is too old: 20 or newer is needed`);
 if (process.platform !== 'linux') fail(`rewindfs is a file system for Linux, not for ${process.platform}`);
 
-const wanted = { ...BUILD, ...forTests && TEST, ...process.argv.includes('--bench') && { bindfs: 'bindfs' } };
+const wanted = { ...BUILD, ...forTests && TEST, ...process.argv.includes('--bench') && BENCH };
 const missing = [...new Set(Object.keys(wanted).filter((program) => !has(program)).map((program) => wanted[program]))];
 if (missing.length > 0) {
   if (process.getuid() !== 0 || !has('apt-get')) {

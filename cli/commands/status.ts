@@ -5,6 +5,7 @@ import { place, time_zone, withTree } from '../ask.js';
 import { showSummary } from '../summary.js';
 import { describeInterrupted, HOW_TO_GO_ON } from '../work.js';
 import { safeForTerminal } from '../../lib/paths.js';
+import { describeSpace } from '../space.js';
 import type { StatusRow } from '../../lib/daemon/protocol.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
@@ -33,6 +34,7 @@ function describe(status: StatusRow): string[] {
     const count = `${baseline.directories} directories, ${baseline.files} files, ${showBytes(baseline.bytes)}`;
     lines.push(row('baseline', `${baseline.state}: ${count}${baseline.differences > 0 ? `; ${baseline.differences} changed while unmounted` : ''}`));
   }
+  lines.push(row('space', describeSpace(status.space)));
   if (status.memory_bytes !== null) lines.push(row('memory', showBytes(status.memory_bytes)));
   if (status.last_gap) lines.push(row('gaps', `${status.gaps}, the last ${status.last_gap.reason} at ${showTime(status.last_gap.time)} (#${status.last_gap.seq})`));
   const { refused, excluded, passthrough } = status.policy;

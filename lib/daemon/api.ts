@@ -84,6 +84,8 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     },
     yields: 'GrepRow',
   },
+  pack: { describe: 'Makes history small now, to the end; otherwise that goes on by itself while the tree is quiet', args: {}, yields: 'PackRow' },
+  du: { describe: 'What paths take: each in a directory, what each rule of the policy decides for, and all of it last', args: { ...path, history: may('boolean', 'Also what is there no more') }, yields: 'DuRow' },
   points: { describe: 'The instants that have a name or a reason, oldest first', args: { ...zone, kinds: may('string[]', 'Only of these kinds'), since: may('string', 'Only later ones'), until: may('string', 'Only earlier ones'), group: may('string', 'Only those that this group has of its own') }, yields: 'PointRow' },
   find: {
     describe: 'Names over all of history',

@@ -10,6 +10,7 @@ import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
 import type { Seq } from '../history/types.js';
 import { native, type Engine, type Journal } from '../native.js';
+import { Packing } from '../pack/packing.js';
 import type { MountPlan } from '../store/prepare.js';
 import { lockStore } from '../store/store.js';
 import type { Transport } from '../transport.js';
@@ -57,6 +58,9 @@ export interface DaemonOptions {
   onFailure?(what: string, error: unknown): void;
 }
 
+/** No program has changed the tree for so long: there is time to pack. */
+const QUIET_MS = 3000;
+
 /** Steps back, newest first. */
 type Undo = (() => Promise<void> | void)[];
 
@@ -74,6 +78,7 @@ export class Daemon implements LiveTree, Session {
   private readonly alarmListeners = new Set<(alarm: AlarmRow) => void>();
   private states: States = { pointMade: () => undefined, end: async () => undefined };
   recoverer!: Recoverer;
+  readonly packing: Packing;
   private checker!: Checker;
   /** Fires when the tree is unmounted. */
   private readonly ending = new AbortController();
@@ -92,6 +97,7 @@ export class Daemon implements LiveTree, Session {
     readonly jobs: JobTable,
     readonly blocks: Blocks,
   ) {
+    this.packing = new Packing(history);
     extractor.onError((error) => this.fail('The extractor stopped', error));
     extractor.onStall((error) => options.onFailure?.('The extractor waits for room', error));
   }
@@ -167,7 +173,19 @@ export class Daemon implements LiveTree, Session {
     daemon.states = recordStates(daemon, extractor, (alarm) => { for (const listener of daemon.alarmListeners) listener(alarm); }, (error) => options.onFailure?.('A point could not be made', error));
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close());
     void daemon.loadBaseline(before);
+    daemon.packWhenQuiet();
     return daemon;
+  }
+
+  /** Once history holds the whole tree, whenever no program has changed anything for a while. */
+  private packWhenQuiet(): void {
+    let last = { seq: 0, atMs: 0 };
+    const quiet = (): boolean => {
+      const { lastSeq } = this.journal.stats();
+      if (lastSeq !== last.seq) last = { seq: lastSeq, atMs: performance.now() };
+      return this.provisionalFrom === Infinity && this.history.watermark() === lastSeq && performance.now() - last.atMs >= QUIET_MS;
+    };
+    this.packing.start(quiet, (error) => this.options.onFailure?.('Packing stopped', error));
   }
 
   private lookAfterFiles(): void {
@@ -288,7 +306,7 @@ export class Daemon implements LiveTree, Session {
       if (!isBusy(error) && lazy) this.fail('Unmounting failed', error);
       else await this.stillMounted(error);
     }
-    await this.states.end();
+    await Promise.all([this.states.end(), this.packing.stop()]);
     // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
     this.ending.abort();
     await this.extractor.stop().catch(() => null);

@@ -18,6 +18,7 @@ import { recover, recoveries } from './recovering.js';
 import { release } from './release.js';
 import { instantRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
 import type { Caller, Session } from './session.js';
+import { du, pack } from './space.js';
 import { status } from './status.js';
 import { summary } from './summary.js';
 import { begin, cancel, commit, notify, transactions } from './transactions.js';
@@ -39,6 +40,8 @@ const methods: { [M in MethodName]: Method<M> } = {
   rollback,
   resume,
   restore,
+  pack,
+  du,
   ...forkMethods,
   undo,
   redo,

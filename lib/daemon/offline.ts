@@ -5,6 +5,7 @@
 import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
 import { native } from '../native.js';
+import { Packing } from '../pack/packing.js';
 import { PolicySource } from '../policy/source.js';
 import { lockStore, type Store } from '../store/store.js';
 import { storeOpenError } from './errors.js';
@@ -40,7 +41,7 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
     const jobs = await JobTable.load(layout.recoveries);
-    return { store, history, policy, jobs, live: null, settle: async () => history.watermark(), close };
+    return { store, history, policy, jobs, packing: new Packing(history), live: null, settle: async () => history.watermark(), close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);

@@ -10,8 +10,9 @@ import type { BaselineProgress, EngineStats } from '../native.js';
 import type { Marker, PointKind, PointPhase } from '../history/types.js';
 import type { OperationKind } from '../recovery/operations.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
+import type { DuRow, PackRow, SpaceRow } from './space-rows.js';
 
-export type { AlarmRow, BlockRow };
+export type { AlarmRow, BlockRow, DuRow, PackRow, SpaceRow };
 
 /** A time as a person wrote it, with what is needed to read it as they meant it. */
 export interface TimeArgs {
@@ -173,6 +174,7 @@ export interface StatusRow {
   memory_bytes: number | null;
   gaps: number;
   last_gap: GapRow | null;
+  space: SpaceRow;
   /** Why history stands still; null when all is well. */
   failed: string | null;
   /** Files that are being put back, and those that could not be. */
@@ -353,6 +355,9 @@ export interface Methods {
     args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; ignore_case?: boolean; fixed?: boolean; names_only?: boolean; all_versions?: boolean };
     item: GrepRow;
   };
+  pack: { args: Record<string, never>; item: PackRow };
+  /** `history`: also what is there no more. */
+  du: { args: { path: string; history?: boolean }; item: DuRow };
   points: { args: TimeArgs & { kinds?: PointKind[]; since?: string; until?: string; group?: string }; item: PointRow };
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
   undo: { args: SelectionArgs & { dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };

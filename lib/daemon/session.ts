@@ -2,6 +2,7 @@
 import type { HistoryReader } from '../history/reader.js';
 import type { Seq } from '../history/types.js';
 import type { Engine, Journal } from '../native.js';
+import type { Packing } from '../pack/packing.js';
 import type { PolicySource } from '../policy/source.js';
 import type { Blocks } from '../states/blocks.js';
 import type { Store } from '../store/store.js';
@@ -53,6 +54,8 @@ export interface Session {
   readonly policy: PolicySource;
   /** Files that were put back, or could not be. */
   readonly jobs: JobTable;
+  /** Makes history small. */
+  readonly packing: Packing;
   /** null when the tree is not mounted. */
   readonly live: LiveTree | null;
   /**

@@ -5,6 +5,7 @@ import type { Methods, OperationRow, StatusRow } from './protocol.js';
 import { blockRow } from './release.js';
 import { gapRow, operationRow, recoveryRow } from './rows.js';
 import type { Session } from './session.js';
+import { spaceOf } from './space.js';
 import { working } from './work.js';
 
 /** The operation that waits to be gone on with, or taken back. */
@@ -43,6 +44,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     memory_bytes: live ? process.memoryUsage.rss() : null,
     gaps: gaps.length,
     last_gap: lastGap ? gapRow(lastGap) : null,
+    space: await spaceOf(session),
     failed: live?.failed()?.message ?? null,
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
     interrupted: await interruptedOf(session),

@@ -70,11 +70,13 @@ export class History implements HistoryReader {
   }
 
   /** After ERR_DISK_FULL, once there is room again: takes what it takes for commits to succeed, reads the fold's place anew. */
-  async resume(): Promise<void> {
-    if (!this.rocks.stopped) return;
-    await expectRoom(this.directory, await this.rocks.reopenBytes());
-    await this.rocks.reopen();
-    this.current = await admit(this.rocks, undefined, false);
+  resume(): Promise<void> {
+    return this.upkeep.take(async () => {
+      if (!this.rocks.stopped) return;
+      await expectRoom(this.directory, await this.rocks.reopenBytes());
+      await this.rocks.reopen();
+      this.current = await admit(this.rocks, undefined, false);
+    });
   }
 
   /** Where the fold stands; a copy. */

@@ -3,7 +3,7 @@
  * Guarantees: a batch is applied wholly or not at all; `sync` returns after every write acknowledged before it is on
  * stable storage; errors of RocksDB come out as RewindErrors that name the directory. Who reads while it is opened anew waits.
  */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { RewindError } from '../errors.js';
@@ -70,9 +70,16 @@ async function open(directory: string, readOnly: boolean): Promise<Opened> {
   } catch (error) {
     throw translate(error, directory);
   }
+  if (!readOnly) await dropOldLogs(directory);
   const sessions = {} as Record<Family, RocksDB>;
   FAMILIES.forEach((name, i) => { sessions[name] = db.session({ columnFamily: families[i]! }); });
   return { db, sessions };
+}
+
+/** What RocksDB said while it was open before: it would keep a thousand of these. */
+async function dropOldLogs(directory: string): Promise<void> {
+  const old = (await readdir(directory)).filter((name) => name.startsWith('LOG.old.'));
+  await Promise.all(old.map((name) => rm(join(directory, name), { force: true })));
 }
 
 /** An opened RocksDB with all families of history. */

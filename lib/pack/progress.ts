@@ -7,19 +7,23 @@ export const META_PACK = Buffer.from('pack');
 export interface PackProgress {
   /** The first content that was not looked at. */
   next: number;
-  /** Of the contents before it: their bytes, and what they take now. */
+  /** The first that was not looked at thoroughly. */
+  cold: number;
+  /** Of the contents before `next`: their bytes, and what they take now. */
   writtenBytes: number;
   storedBytes: number;
+  /** When packing was where, oldest first: so old are the contents before it at least. */
+  marks: { next: number; atMs: number }[];
 }
 
-const NONE: Readonly<PackProgress> = Object.freeze({ next: 1, writtenBytes: 0, storedBytes: 0 });
+const NONE: Readonly<PackProgress> = Object.freeze({ next: 1, cold: 1, writtenBytes: 0, storedBytes: 0, marks: [] });
 
 export async function loadProgress(rocks: Rocks): Promise<PackProgress> {
   const value = await rocks.get('meta', META_PACK);
-  if (value === null) return { ...NONE };
+  if (value === null) return structuredClone(NONE);
   try {
     const raw = JSON.parse(value.toString()) as PackProgress;
-    if (Number.isSafeInteger(raw.next)) return { ...NONE, ...raw };
+    if (Number.isSafeInteger(raw.next)) return { ...structuredClone(NONE), ...raw };
   } catch {
     // Said below.
   }

@@ -1,0 +1,59 @@
+/** The result as tables: what the terminal shows, and docs/space.md. A pure function of the result. */
+import { BARS, PEERS, seen, type Figures, type Result } from './model.js';
+
+const cells = (...all: string[]): string => `| ${all.join(' | ')} |`;
+const table = (head: string[], rows: string[][]): string => [cells(...head), `|${'---|'.repeat(head.length)}`, ...rows.map((row) => cells(...row))].join('\n');
+const grouped = (text: string): string => text.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+const megabytes = (bytes: number | undefined): string => (bytes === undefined ? '-' : bytes < 1e8 ? (bytes / 1e6).toFixed(2) : grouped((bytes / 1e6).toFixed(0)));
+
+function row({ title, records, snapshots, writtenBytes, changedBytes, beforeBytes, recordedBytes, storedBytes, peers }: Figures): string[] {
+  return [title, grouped(String(records)), megabytes(writtenBytes), megabytes(changedBytes), megabytes(beforeBytes), megabytes(recordedBytes), `**${megabytes(storedBytes)}**`, String(snapshots), ...PEERS.map((peer) => megabytes(peers[peer]))];
+}
+
+const bars = (result: Result): string[][] => BARS.map((bar) => {
+  const ratio = seen(bar, result);
+  const what = bar.against === 'changed' ? 'growth, by the bytes that changed' : `all of it, by ${bar.against}`;
+  return [bar.workload, what, `at most ${bar.limit.toFixed(2)}`, Number.isNaN(ratio) ? '-' : ratio.toFixed(2), Number.isNaN(ratio) ? 'not measured' : ratio <= bar.limit ? 'reached' : '**missed**'];
+});
+
+const strict = (result: Result): string[] => Object.values(result.workloads).flatMap(({ title, ofDatabase, storedBytes, beforeBytes }) => (ofDatabase === undefined ? [] : [
+  `${title}: of the bytes that changed, ${megabytes(ofDatabase)} MB are in the database file itself, the rest in its journal or WAL. Growth by these alone: ${((storedBytes - beforeBytes) / ofDatabase).toFixed(2)}.`,
+]));
+
+export function report(result: Result): string {
+  const out = [
+    '## What it takes, MB\n',
+    table(['', 'changes kept', 'written', 'of these changed', 'tree before', 'recorded', 'packed', 'snapshots', ...PEERS], Object.values(result.workloads).map(row)),
+    '\n## Asked and seen\n',
+    table(['', 'measure', 'asked', 'seen', ''], bars(result)),
+    '',
+    ...strict(result),
+  ];
+  if (result.failures.length > 0) out.push('\n## Not measured\n', ...result.failures.map((text) => `- ${text}`));
+  return out.join('\n');
+}
+
+/** docs/space.md. */
+export function document(result: Result): string {
+  const { machine, scale, versions } = result;
+  const dates = [...new Set(result.dates.map((date) => date.slice(0, 10)))].join(', ');
+  const pack = Object.values(result.workloads).map(({ title, packSeconds }) => `${title} ${packSeconds.toFixed(0)} s`).join('; ');
+  return `# Space
+
+Written by \`npm run bench:space -- --write-docs\` from \`bench/space.json\`. How history is made small: [0010](decisions/0010-packing.md).
+
+- **When**: ${dates}. **Machine**: ${Object.entries(machine).map(([name, value]) => `${name.replaceAll('_', ' ')} ${String(value)}`).join(', ')}.
+- **Peers**: ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')} (Debian), with their defaults, on the same work in a plain directory: one snapshot
+  for each revision, save or build; of the databases and the log ten, and the first. rewindfs holds **every** write, and with it every state between.
+- **Sizes** are sums of the lengths of all files: of a peer its repository, of rewindfs the database in \`history/\` with RocksDB's own logs, after
+  \`rewind pack\`. Not counted: the journal, which holds nothing by then (one segment of 64 MiB stays allocated). *Tree before* is the store
+  packed before the work began, part of all later figures. *Recorded* is the store before it is packed.
+- **Changed** are those bytes of all writes to all files that were other than what lay there just before (a new file: all of it), counted from history itself.
+- **Sizes of the work**: ${grouped(String(scale.revisions))} revisions of this repository, each checked out after the one before; ${grouped(String(scale.saves))} saves of a 100-KiB text, in place and by rename by turns,
+  each with a few lines changed, inserted or taken out; a database of ${grouped(String(scale.databaseMiB))} MB and ${grouped(String(scale.updates))} updates of one row of 400 bytes, each a transaction of its own;
+  ${grouped(String(scale.lines))} lines appended to a log with a write each; ${scale.builds} builds of ${scale.units} C++ files, each after an edit, build output captured at each write too.
+- Packing took (${pack}) on a machine that was shared.
+
+${report(result)}
+`;
+}
