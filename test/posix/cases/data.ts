@@ -139,7 +139,9 @@ export const dataCases: Case[] = [
       await c.file('a', 500_000, 0o644, 11);
       await c.ok('open', 1, 'a', O.RDWR, 0);
       await c.ok('open', 2, 'b', O.RDWR | O.CREAT, 0o644);
+      const { atime } = await c.fstat(2);
       await c.ok('copyrange', 1, 1000, 2, 0, 300_000);
+      c.check('a copy does not read what it makes', (await c.fstat(2)).atime === atime);
       await c.ok('copyrange', 1, 499_000, 2, 600_000, 10_000);
       await c.ok('copyrange', 1, 600_000, 2, 0, 10);
       await c.content('b');

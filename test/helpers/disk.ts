@@ -1,0 +1,21 @@
+/** A small file system of its own, in a loop device: for what only a full or a new disk shows. */
+import fs from 'node:fs';
+import path from 'node:path';
+import { must, run } from './run.js';
+import type { Scope } from './scope.js';
+
+/** A new ext4 of so many MiB, mounted for the life of the scope; resolves to where. `options` go to mkfs.ext4. */
+export async function smallDisk(scope: Scope, mib: number, options: string[] = []): Promise<string> {
+  const top = scope.temporary('memory');
+  const image = path.join(top, 'image');
+  const at = path.join(top, 'disk');
+  fs.mkdirSync(at);
+  fs.closeSync(fs.openSync(image, 'w'));
+  fs.truncateSync(image, mib << 20);
+  await must('mkfs.ext4', ['-q', '-F', '-E', 'nodiscard', ...options, image]);
+  const device = (await must('losetup', ['--find', '--show', image])).trim();
+  scope.defer(async () => { await run('losetup', ['-d', device]); });
+  await must('mount', [device, at]);
+  scope.defer(async () => { await must('umount', [at]); });
+  return at;
+}
