@@ -35,6 +35,15 @@ test('status says who serves what, where, and how far', (t) => scoped(async (sco
   t.is(after!['seq'], after!['extracted_seq']);
 }));
 
+test('doctor tells what a mounted tree uses, and why; of a tree that is not mounted it tells of the machine only', (t) => scoped(async (scope) => {
+  const tree = await mountSettled(scope, { where: 'memory', transport: 'dev' });
+  const ofTree = async () => (await json(['doctor', '--store', tree.store])).filter(({ name }) => name === 'this tree');
+  t.deepEqual((await ofTree()).map(({ state, found }) => [state, found]), [['slower', `${tree.tree}, over /dev/fuse: asked for`]]);
+  t.regex(await rewindMust(['doctor', tree.tree]), /slower +this tree .*asked for\n +-> rewind unmount/);
+  await tree.unmount();
+  t.deepEqual(await ofTree(), []);
+}));
+
 test('log tells saves by writer, also of deleted paths, each once; --all-writes every record', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'notes.txt');
