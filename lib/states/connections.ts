@@ -75,11 +75,16 @@ export class Connections {
     return true;
   }
 
+  /** When it looked last, in milliseconds: what is known was so then, however long the search for owners took. */
+  get lookedMs(): number {
+    return this.polledMs;
+  }
+
   /** The connection that the writer's family has, or had within this time, in words; null: none. */
   of(remote: Remote, writer: Writer, withinMs: number): string | null {
     const ids = [`${writer.pid}:${writer.start}`, ...writer.ancestors ?? []];
     for (const { socket, lineage, command, lastMs } of this.seen.values()) {
-      if (this.network.now() - lastMs > withinMs || !this.means(remote, socket) || !related(ids, lineage)) continue;
+      if (this.polledMs - lastMs > withinMs || !this.means(remote, socket) || !related(ids, lineage)) continue;
       const address = isIPv6(socket.address) ? `[${socket.address}]` : socket.address;
       return `${command} [${lineage[0]!.split(':')[0]}] with ${address}:${socket.port}`;
     }

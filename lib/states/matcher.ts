@@ -27,13 +27,13 @@ export interface Matcher {
 type Happened = Pick<Change, 'seq' | 'timeNs'>;
 
 /** now: milliseconds, never set back. */
-export function matcherOf(rule: PointRule, connections: Pick<Connections, 'of'>, now: () => number): Matcher {
+export function matcherOf(rule: PointRule, connections: Pick<Connections, 'of' | 'lookedMs'>, now: () => number): Matcher {
   const burst = new Burst(rule);
   const candidates = new Map<Seq, { change: Happened; writer: Writer; sinceMs: number }>();
   const withinMs = Number(rule.withinNs / NS_PER_MS);
   const connectionOf = (writer: Writer): string | null => (rule.remote === null ? '' : connections.of(rule.remote, writer, withinMs));
   const forget = (): void => {
-    for (const [id, { sinceMs }] of candidates) if (now() - sinceMs > withinMs || candidates.size >= MAX_CANDIDATES) candidates.delete(id);
+    for (const [id, { sinceMs }] of candidates) if (connections.lookedMs - sinceMs > withinMs || candidates.size >= MAX_CANDIDATES) candidates.delete(id);
   };
   const matched = (change: Happened, why: string): Match | null => {
     const seq = burst.first(change);

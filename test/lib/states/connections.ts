@@ -70,6 +70,7 @@ test('nothing is read without a rule, a socket is searched for once, and what ha
   await connections.poll();
   t.not(connections.of(remote, writer(51), 1000), null);
   pass(200);
+  await connections.poll();
   t.is(connections.of(remote, writer(51), 1000), null);
 });
 

@@ -11,7 +11,7 @@ import type { ProcessId } from '../../../lib/states/processes.js';
 
 const S_IFREG = 0o100000;
 
-interface Made { recorder: StateRecorder; points: PointDraft[]; failures: unknown[]; change(writer: number, path: string, atS?: number): Change; pass(ms: number): void; ended: Set<number>; full(error: Error | null): void; sockets: Socket[]; lag(records: number): void }
+interface Made { recorder: StateRecorder; points: PointDraft[]; failures: unknown[]; change(writer: number, path: string, atS?: number): Change; pass(ms: number): void; ended: Set<number>; full(error: Error | null): void; sockets: Socket[]; lag(records: number): void; search(ms: number): void }
 
 /** A recorder over writers 1.., each with a command and the pid of who started it; pid = 100 * writer. */
 function made(commands: Record<number, { argv: string; ppid?: number; exe?: string; uid?: number }>, rules: PointRules = DEFAULT_POINTS): Made {
@@ -22,6 +22,7 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
   let seq = 10;
   let nowMs = 0;
   let lag = 0;
+  let search = 0;
   let refusal: Error | null = null;
   const sockets: Socket[] = [];
   const writerOf = (id: number): Writer | null => {
@@ -49,7 +50,14 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
     },
     pid: 1,
     lastSeq: () => seq,
-    network: { sockets: async () => sockets, owners: async (inodes) => [...inodes].map((inode) => ({ inode, pid: Number(inode) })), lineage: async (pid) => [`${pid}:${pid / 100}`], command: async (pid) => `curl ${pid}`, addresses: async () => ['203.0.113.7'], now: () => nowMs },
+    network: {
+      sockets: async () => sockets,
+      owners: async (inodes) => {
+        nowMs += search;
+        return [...inodes].map((inode) => ({ inode, pid: Number(inode) }));
+      },
+      lineage: async (pid) => [`${pid}:${pid / 100}`], command: async (pid) => `curl ${pid}`, addresses: async () => ['203.0.113.7'], now: () => nowMs,
+    },
     alarm: async () => '',
     failed: (error) => failures.push(error),
     now: () => nowMs,
@@ -64,6 +72,7 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
     full: (error) => { refusal = error; },
     sockets,
     lag: (records) => { lag = records; },
+    search: (ms) => { search = ms; },
   };
 }
 
@@ -156,6 +165,17 @@ test('a connection that a rule names has a point before the first change of its 
   recorder.changed([change(1, 'f', 300)]);
   await recorder.tick();
   t.is(points.length, 2, 'no longer');
+});
+
+test('however long it takes to find whose a connection is, it counts as seen when it was looked for', async (t) => {
+  const { recorder, points, change, sockets, pass, search } = made({ 1: { argv: 'curl x' } }, rules({ point: [{ name: 'site', port: 443, within: '1s' }] }));
+  recorder.changed([change(1, 'b', 2)]);
+  await recorder.tick();
+  sockets.push({ address: '203.0.113.7', port: 443, inode: '100' });
+  search(5000);
+  pass(900);
+  await recorder.tick();
+  t.deepEqual(points.map(({ at }) => at), [10]);
 });
 
 test('intervals make a point only when something changed since the last one of any kind', async (t) => {
