@@ -9,17 +9,19 @@ import { mountSettled } from '../helpers/mount.js';
 import { freshSeed, Random } from '../helpers/random.js';
 import { scoped } from '../helpers/scope.js';
 import { differences, snapshot, type Field } from '../helpers/snapshot.js';
+import { transportOf } from '../helpers/transport.js';
 import { Generator } from './support/generator.js';
 
 const everything: readonly Field[] = ['mode', 'uid', 'gid', 'nlink', 'size', 'rdev', 'body', 'xattrs', 'mtime', 'ctime'];
 
 (['disk', 'memory'] as const).forEach((where, round) => {
-  test.serial(`what six processes do at once to the same objects is in history as it happened, tree on ${where}`, async (t) => {
+  const transport = transportOf(round);
+  test.serial(`what six processes do at once to the same objects is in history as it happened, tree on ${where}, over ${transport}`, async (t) => {
     t.timeout(600_000);
     const seed = (freshSeed() + round) >>> 0;
     t.log(`seed ${seed}`);
     await scoped(async (scope) => {
-      const mounted = await mountSettled(scope, { where });
+      const mounted = await mountSettled(scope, { where, transport });
       const observer = await mounted.driver();
       const drivers: Driver[] = [];
       for (let i = 0; i < 6; i++) drivers.push(await mounted.driver());

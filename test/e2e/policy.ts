@@ -1,11 +1,13 @@
 /** Policies on a mounted tree, as a user has them: what is in history, what is not, and what is said of it. */
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openTree, type LogRow, type RewindError, type StatusRow, type Tree } from '../../lib/index.js';
 import { baselineDone, mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
 import { run, shell, sleep, until } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
+import { transports } from '../helpers/transport.js';
+import type { Transport } from '../../lib/transport.js';
 
 const RULES = `interval = 1
 [[rule]]
@@ -16,11 +18,23 @@ match = "*.db"
 capture = "on-close"
 `;
 
+/** A test that is run over each transport. */
+function overEach(title: string, body: (t: ExecutionContext, transport: Transport) => Promise<void>): void {
+  for (const transport of transports) test(`${title} (over ${transport})`, (t) => body(t, transport));
+}
+
+interface Beginning {
+  rules?: string;
+  transport?: Transport;
+  prepare?: (tree: string) => void;
+  where?: 'memory' | 'disk';
+}
+
 /** A tree mounted with these rules from the beginning. */
-async function mounted(scope: Scope, rules = RULES, prepare: (tree: string) => void = () => undefined, where: 'memory' | 'disk' = 'memory'): Promise<MountedTree> {
-  const tree = await mountSettled(scope, { where });
+async function mounted(scope: Scope, { rules = RULES, transport, prepare, where = 'memory' }: Beginning = {}): Promise<MountedTree> {
+  const tree = await mountSettled(scope, { where, transport });
   await tree.unmount();
-  prepare(tree.tree);
+  prepare?.(tree.tree);
   fs.writeFileSync(path.join(tree.store, 'policy.toml'), rules);
   await tree.mount();
   await baselineDone(tree);
@@ -66,8 +80,8 @@ async function log(tree: MountedTree, file: string): Promise<LogRow[]> {
 const status = (tree: MountedTree): Promise<StatusRow> => ask(tree, (open) => open.status());
 const seqOf = async (tree: MountedTree): Promise<string> => `#${(await ask(tree, (open) => open.resolve('now'))).seq}`;
 
-test('none: names and attributes are in history, content is not, and reading it in a view is a clear error', (t) => scoped(async (scope) => {
-  const tree = await mounted(scope);
+overEach('none: names and attributes are in history, content is not, and reading it in a view is a clear error', (t, transport) => scoped(async (scope) => {
+  const tree = await mounted(scope, { transport });
   const inside = (name: string) => path.join(tree.tree, name);
   fs.mkdirSync(inside('out/deep'), { recursive: true });
   fs.writeFileSync(inside('out/deep/a.o'), 'x'.repeat(100_000));
@@ -89,8 +103,8 @@ test('none: names and attributes are in history, content is not, and reading it 
   t.regex(await tree.rewind('status'), /not captured .*__pycache__\/.* out\/ \(.*policy\.toml:3\)/);
 }));
 
-test('on-close: the content is in history after each close, once, and at fsync', (t) => scoped(async (scope) => {
-  const tree = await mounted(scope);
+overEach('on-close: the content is in history after each close, once, and at fsync', (t, transport) => scoped(async (scope) => {
+  const tree = await mounted(scope, { transport });
   const file = path.join(tree.tree, 'a.db');
   const fd = fs.openSync(file, 'w');
   for (let i = 0; i < 100; i++) fs.writeSync(fd, `line ${i}\n`);
@@ -110,8 +124,8 @@ test('on-close: the content is in history after each close, once, and at fsync',
   t.deepEqual((await log(tree, 'a.db')).map(({ marker, size }) => [marker, size]), [['modify', after.length], ['create', after.length - 5]]);
 }));
 
-test('on-close: what stays open is captured in intervals; holes, shrinking, mappings and metadata calls on the way are exact in the end', (t) => scoped(async (scope) => {
-  const tree = await mounted(scope);
+overEach('on-close: what stays open is captured in intervals; holes, shrinking, mappings and metadata calls on the way are exact in the end', (t, transport) => scoped(async (scope) => {
+  const tree = await mounted(scope, { transport });
   const file = path.join(tree.tree, 'b.db');
   const fd = fs.openSync(file, 'w+');
   fs.writeSync(fd, 'first');
@@ -139,7 +153,7 @@ END`);
 }));
 
 test('times of a file that a mapping writes past the daemon are those of now, also after its close', (t) => scoped(async (scope) => {
-  const tree = await mounted(scope, RULES, undefined, 'disk'); // tmpfs moves no times for a mapping
+  const tree = await mounted(scope, { where: 'disk' }); // tmpfs moves no times for a mapping
   const script = `
 import mmap, os, sys, time
 def moved(change):
@@ -165,7 +179,7 @@ for name in sys.argv[1:]:
 }));
 
 test('a capture does not move the access time', (t) => scoped(async (scope) => {
-  const tree = await mounted(scope, RULES, undefined, 'disk');
+  const tree = await mounted(scope, { where: 'disk' });
   const file = path.join(tree.tree, 'a.db');
   fs.writeFileSync(file, 'captured');
   const before = fs.statSync(file, { bigint: true }).atimeNs;
@@ -205,11 +219,11 @@ test('what moves to where it is wanted is captured: by rename, by a link, by a d
 }));
 
 test('what was excluded at one mount and is not at the next is captured by its walk, and is no change', (t) => scoped(async (scope) => {
-  const tree = await mounted(scope, RULES, (root) => {
+  const tree = await mounted(scope, { prepare: (root) => {
     fs.mkdirSync(path.join(root, 'out'));
     fs.writeFileSync(path.join(root, 'out/old'), 'old');
     fs.writeFileSync(path.join(root, 'x.db'), 'base');
-  });
+  } });
   t.true(await refused(tree, 'out/old'));
   t.is(await cat(tree, 'x.db'), 'base');
   fs.writeFileSync(path.join(tree.tree, 'out/new'), 'new');
@@ -285,8 +299,8 @@ test('a rollback leaves alone what it could not bring back, says so, and is exac
   t.deepEqual(fs.readdirSync(path.join(into, 'out')), []);
 }));
 
-test('how a file is open is kept until its last close; the next open is by the new rules and sees what was written', (t) => scoped(async (scope) => {
-  const tree = await mounted(scope, '');
+overEach('how a file is open is kept until its last close; the next open is by the new rules and sees what was written', (t, transport) => scoped(async (scope) => {
+  const tree = await mounted(scope, { rules: '', transport });
   const file = path.join(tree.tree, 'f.tmp');
   fs.writeFileSync(file, 'recorded');
   t.is(fs.readFileSync(file, 'utf8'), 'recorded');
