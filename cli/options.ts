@@ -250,6 +250,12 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind bisect --good yesterday -- make test', 'each test runs in a fork of its instant'], ['rewind bisect --good 2h --path src -- ./check.sh', 'only changes under src'], ['rewind bisect start --good 2h', 'by hand: look, then say good or bad']],
   },
   {
+    name: 'gaps', positionals: '[PATH]', describe: 'What was not captured, and why',
+    arguments: { PATH: 'Only what concerns this file or directory, or no place in particular' },
+    options: ['since', 'until', ...WHERE],
+    examples: [['rewind gaps', 'files that could not be read, what the policy leaves out, changes while unmounted'], ['rewind gaps src --since yesterday', 'of the files under src']],
+  },
+  {
     name: 'points', positionals: '', describe: 'The instants that have a name or a reason',
     arguments: {},
     options: ['state', 'since', 'until', 'group-points', ...WHERE],

@@ -1,5 +1,5 @@
 /** Shows what a rollback or restore plans and does: words on stdout, progress on stderr; with --json every message. */
-import type { OperationRow, WorkRow, WriterRow } from '../lib/daemon/protocol.js';
+import type { GapsSaid, OperationRow, WorkRow, WriterRow } from '../lib/daemon/protocol.js';
 import { RewindError } from '../lib/errors.js';
 import { echoInstant } from './ask.js';
 import { flag, type Arguments } from './command.js';
@@ -83,6 +83,8 @@ async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Pro
       if (limit === 0) return;
       await out.line(`${row.changes} changes of ${row.objects} objects by ${writersOf(row.writers)}`);
       return await out.line(`${row.taken_back} taken back, ${row.kept} with later changes kept, ${row.conflicting} conflicting, ${row.gaps} gaps`);
+    case 'gaps':
+      return limit === 0 ? undefined : sayGaps(out, row);
     case 'plan':
       if (limit === 0) return;
       return await out.line(`Plan: ${counts(row.counts)}; ${showBytes(row.bytes)} to write`);
@@ -100,6 +102,12 @@ async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Pro
       out.endProgress();
       return await out.line(`Restored into ${row.into}: ${showBytes(row.bytes)} in ${row.steps} steps`);
   }
+}
+
+/** That not all is known of what an answer is about. */
+export function sayGaps(out: Output, { count, newest }: GapsSaid): void {
+  const last = newest.at(-1)!;
+  out.remark(`Not all is known of that time: ${count === 1 ? 'a gap' : `${count} gaps, the last`}: ${last.path === null ? '' : `${last.path}: `}${last.text} (${showTime(last.time)}). All of them: rewind gaps`);
 }
 
 /** Program and pid. */

@@ -87,6 +87,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
   pack: { describe: 'Makes history small now, to the end; otherwise that goes on by itself while the tree is quiet', args: {}, yields: 'PackRow' },
   du: { describe: 'What paths take: each in a directory, what each rule of the policy decides for, and all of it last', args: { ...path, history: may('boolean', 'Also what is there no more') }, yields: 'DuRow' },
   points: { describe: 'The instants that have a name or a reason, oldest first', args: { ...zone, kinds: may('string[]', 'Only of these kinds'), since: may('string', 'Only later ones'), until: may('string', 'Only earlier ones'), group: may('string', 'Only those that this group has of its own') }, yields: 'PointRow' },
+  gaps: { describe: 'What was not captured and why, oldest first', args: { ...zone, path: may('string', 'Only of this path, or under it, or of no place in particular'), since: may('string', 'Only later ones'), until: may('string', 'Only earlier ones') }, yields: 'GapRow' },
   find: {
     describe: 'Names over all of history',
     args: { ...zone, ...path, ...stretch, pattern: must('string', 'A glob of the name, with a slash of the path'), deleted: may('boolean', 'Only what is gone'), type: may('string', '`f`, `d` or `l`') }, yields: 'FindRow',

@@ -3,20 +3,22 @@ import { diffTrees } from '../recovery/diff.js';
 import { diffMembers } from '../recovery/members.js';
 import { unifiedDiff } from '../recovery/textdiff.js';
 import { stateAt, validPath } from './ask.js';
+import { gapsBetween } from './gaps.js';
 import { membersOf } from './groups.js';
-import type { DiffRow, InstantRow, Methods, PatchFields } from './protocol.js';
+import type { Methods, PatchFields } from './protocol.js';
 import { diffRow, instantRow } from './rows.js';
 import type { Session } from './session.js';
 import type { HistoryReader } from '../history/reader.js';
 import type { Seq } from '../history/types.js';
 import type { DiffEntry } from '../recovery/types.js';
 
-export async function* diff(session: Session, args: Methods['diff']['args'], signal: AbortSignal): AsyncGenerator<{ from: InstantRow; to: InstantRow } | DiffRow> {
+export async function* diff(session: Session, args: Methods['diff']['args'], signal: AbortSignal): AsyncGenerator<Methods['diff']['item']> {
   const { history } = session;
   const path = validPath(args.path);
   const to = await stateAt(session, args.to, args);
   const from = await stateAt(session, args.from, args);
-  yield { from: instantRow(from), to: instantRow(to) };
+  const met = await gapsBetween(history, [path], from.seq, to.seq);
+  yield { from: instantRow(from), to: instantRow(to), ...met && { gaps: met } };
   const members = membersOf(session, args.group);
   const options = { paths: path.length === 0 ? undefined : [path] };
   for await (const entry of members ? diffMembers(history, from.seq, to.seq, members, options) : diffTrees(history, from.seq, to.seq, options)) {

@@ -19,6 +19,7 @@ import { release } from './release.js';
 import { instantRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
 import type { Caller, Session } from './session.js';
 import { du, pack } from './space.js';
+import { gaps } from './gaps.js';
 import { status } from './status.js';
 import { summary } from './summary.js';
 import { begin, cancel, commit, notify, transactions } from './transactions.js';
@@ -55,6 +56,7 @@ const methods: { [M in MethodName]: Method<M> } = {
   },
 
   release,
+  gaps,
   log,
   summary,
   find,

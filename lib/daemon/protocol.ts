@@ -145,7 +145,11 @@ export interface PlanRow { action: PlanAction; path: string; from?: string; byte
 
 export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase; pinned?: boolean; tags?: string[] }
 
-export interface GapRow { seq: number; time: string; reason: string; detail: Record<string, unknown> }
+/** Something that was not captured. `path`: where, when it is one place. `text`: in words. */
+export interface GapRow { seq: number; time: string; reason: string; detail: Record<string, unknown>; path: string | null; text: string }
+
+/** Gaps that an answer met: how many, and the newest. */
+export interface GapsSaid { count: number; newest: GapRow[] }
 
 export interface StatusRow {
   mounted: boolean;
@@ -247,6 +251,8 @@ export type WorkRow =
   /** Left as it is: taking it back is not safe. */
   | { type: 'conflict'; path: string; reason: string; by: WriterRow | null }
   | ({ type: 'coverage' } & CoverageRow)
+  /** Not all is known of the stretch, or of the state, that this is about. */
+  | ({ type: 'gaps' } & GapsSaid)
   | { type: 'restored'; steps: number; bytes: number; into: string };
 
 /** A fork: the past as a writable directory. */
@@ -345,7 +351,8 @@ export interface Methods {
   summary: { args: TimeArgs & { path: string; since: string }; item: SummaryRow };
   ls: { args: TimeArgs & { path: string; at: string }; item: { at: InstantRow } | ListRow };
   cat: { args: TimeArgs & { path: string; at: string }; item: Buffer };
-  diff: { args: TimeArgs & { path: string; from: string; to: string; group?: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow } | DiffRow };
+  /** `gaps`: not all is known of the stretch. */
+  diff: { args: TimeArgs & { path: string; from: string; to: string; group?: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow; gaps?: GapsSaid } | DiffRow };
   /** `to`: of the paths, of all when there are none; `parts`: paths with an instant each. `planned_at`: `now` of the plan that was agreed to. */
   rollback: { args: TimeArgs & { paths: string[]; to?: string; parts?: { path: string; to: string }[]; dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   resume: { args: { dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
@@ -359,6 +366,7 @@ export interface Methods {
   /** `history`: also what is there no more. */
   du: { args: { path: string; history?: boolean }; item: DuRow };
   points: { args: TimeArgs & { kinds?: PointKind[]; since?: string; until?: string; group?: string }; item: PointRow };
+  gaps: { args: TimeArgs & { path?: string; since?: string; until?: string }; item: GapRow };
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
   undo: { args: SelectionArgs & { dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };
   redo: { args: { dry_run?: boolean; planned_at?: number }; item: WorkRow };

@@ -11,6 +11,7 @@ import { realPath } from '../store/checks.js';
 import { isWithin } from '../store/mounts.js';
 import type { Instant } from '../time/resolve.js';
 import { stateAt, validPath } from './ask.js';
+import { gapsOfState } from './gaps.js';
 import { membersThen } from './groups.js';
 import type { Methods, WorkRow } from './protocol.js';
 import { instantRow, planRow } from './rows.js';
@@ -21,6 +22,8 @@ export async function* restore(session: Session, args: Methods['restore']['args'
   const path = validPath(args.path);
   const at = await stateAt(session, args.at, args);
   yield { type: 'instant', at: instantRow(at) };
+  const met = await gapsOfState(session.history, path, at.seq);
+  if (met) yield { type: 'gaps', ...met };
   const { live } = session;
   const dest = await realPath(args.into);
   const asked = { path, at: at.seq, force: args.force, only: await membersThen(session, args.group, path, at.seq) };

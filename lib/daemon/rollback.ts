@@ -12,6 +12,7 @@ import { TEMPORARY } from '../recovery/plan/placer.js';
 import type { Part } from '../recovery/types.js';
 import { select, type Selected } from '../recovery/undo/select.js';
 import { instantAt, notMounted, validPath } from './ask.js';
+import { gapsBetween } from './gaps.js';
 import { checkUntouched } from './intrusions.js';
 import type { Methods, WorkRow } from './protocol.js';
 import { instantRow, planRow } from './rows.js';
@@ -75,6 +76,8 @@ async function* rollBack(session: Session, args: Pick<Args, 'dry_run' | 'planned
   yield* checkUntouched(session, live, plan, { ...args, parts: whole, since: resumed?.id ?? args.planned_at ?? now, own: left?.own ?? null });
   for (const entry of plan.entries) yield { type: 'entry', ...planRow(entry) };
   const to = Math.max(...parts.map((part) => part.to));
+  const met = await gapsBetween(session.history, parts.map(({ path }) => path), Math.min(...parts.map((part) => part.to)), now);
+  if (met) yield { type: 'gaps', ...met };
   yield { type: 'plan', now, to, counts: plan.counts, bytes: plan.bytes };
   if (args.dry_run || !live) return;
   if (plan.ops.length === 0 && !resumed) return yield { type: 'done', counts: plan.counts, bytes: plan.bytes, before: null, after: null };

@@ -1,5 +1,5 @@
 /** From what history and recovery answer to the rows of the protocol. Pure. */
-import type { Gap, NodeAttr, Point, Writer } from '../history/types.js';
+import type { NodeAttr, Point, Writer } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import type { Found } from '../recovery/find.js';
 import type { Operation } from '../recovery/operations.js';
@@ -8,7 +8,7 @@ import { formatTimeUtc } from '../time/format.js';
 import type { Instant } from '../time/resolve.js';
 import type { Recovery, RecoveryRule } from '../policy/recovery.js';
 import type { Job } from './jobs.js';
-import type { DiffRow, FindRow, GapRow, InstantRow, ListRow, LogRow, OperationRow, PlanRow, PointRow, RecoveryPolicyRow, RecoveryRow, RecoveryRuleRow, WriterRow } from './protocol.js';
+import type { DiffRow, FindRow, InstantRow, ListRow, LogRow, OperationRow, PlanRow, PointRow, RecoveryPolicyRow, RecoveryRow, RecoveryRuleRow, WriterRow } from './protocol.js';
 
 export const S_IFMT = 0o170000;
 const TYPES: Record<number, ListRow['type']> = {
@@ -93,10 +93,6 @@ export function operationRow({ id, kind, timeNs, after, note, name, detail, code
     id, operation: kind, time: formatTimeUtc(timeNs), after, note: safeForTerminal(note.replace(/^before: /, '')), name: safeForTerminal(name),
     session: detail.session ?? null, code, undone, interrupted, resumed_by: resumedBy,
   };
-}
-
-export function gapRow(gap: Gap): GapRow {
-  return { seq: gap.seq, time: formatTimeUtc(gap.timeNs), reason: gap.reason, detail: gap.detail };
 }
 
 export const recoveryRow = (job: Job): RecoveryRow => ({ type: 'recovery', ...job });

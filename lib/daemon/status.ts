@@ -3,7 +3,8 @@ import { formatTimeUtc } from '../time/format.js';
 import { nextResume, operationsOf } from '../recovery/operations.js';
 import type { Methods, OperationRow, StatusRow } from './protocol.js';
 import { blockRow } from './release.js';
-import { gapRow, operationRow, recoveryRow } from './rows.js';
+import { gapRow } from './gaps.js';
+import { operationRow, recoveryRow } from './rows.js';
 import type { Session } from './session.js';
 import { spaceOf } from './space.js';
 import { working } from './work.js';
@@ -43,7 +44,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     requests: engine?.requests ?? null,
     memory_bytes: live ? process.memoryUsage.rss() : null,
     gaps: gaps.length,
-    last_gap: lastGap ? gapRow(lastGap) : null,
+    last_gap: lastGap ? await gapRow(history, lastGap) : null,
     space: await spaceOf(session),
     failed: live?.failed()?.message ?? null,
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },

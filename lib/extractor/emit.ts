@@ -1,6 +1,6 @@
 /** Mutations that several kinds of record share: names in both directions, the timeline, gaps. */
 import { linkKey, nameKey, pairKey, u64Key } from '../history/keys.js';
-import type { Change, Marker, Name, NodeId, Seq } from '../history/types.js';
+import type { Change, Gap, Marker, Name, NodeId, Seq } from '../history/types.js';
 import { TOMBSTONE } from '../history/values.js';
 import { Flag, type Record } from './record.js';
 import type { Bound, FoldState } from './state.js';
@@ -37,8 +37,8 @@ export function noteChange(state: FoldState, record: Record, marker: Marker, bou
   state.runs.change(change);
 }
 
-/** A gap (invariant I10), dated to `seq`; `record` tells several of one instant apart. */
-export function noteGap(state: FoldState, seq: Seq, record: Seq, timeNs: bigint, info: { [key: string]: unknown }): void {
+/** A gap (invariant I10), dated to `seq`; `record` tells several of one instant apart. `place`: the object and the name that it concerns. */
+export function noteGap(state: FoldState, seq: Seq, record: Seq, timeNs: bigint, info: { [key: string]: unknown }, place: Pick<Gap, 'node' | 'parent' | 'name'> = {}): void {
   const { reason, ...detail } = info;
-  state.sink.put('gaps', pairKey(seq, record), Buffer.from(JSON.stringify({ timeNs: timeNs.toString(), reason: String(reason ?? 'unknown'), detail })));
+  state.sink.put('gaps', pairKey(seq, record), Buffer.from(JSON.stringify({ timeNs: timeNs.toString(), reason: String(reason ?? 'unknown'), detail, ...place })));
 }

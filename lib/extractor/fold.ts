@@ -39,8 +39,13 @@ export function foldRecord(state: FoldState, record: Record): void {
 
 function foldGap(state: FoldState, record: Record): void {
   const info = jsonOf(record);
-  noteGap(state, record.seq, record.seq, record.timeNs, info);
+  const node = state.bindings.get(record.ino)?.node;
+  const parent = state.bindings.get(record.parent)?.node;
+  noteGap(state, record.seq, record.seq, record.timeNs, info, { ...node !== undefined && { node }, ...parent !== undefined && record.name !== '' && { parent, name: record.name } });
   foldBaseGap(state, record, info);
+  const bound = state.bindings.get(record.ino);
+  if (info['reason'] !== 'capture' || bound === undefined) return;
+  state.attributes(record, record.attrAt, record.ino, state.capture(record.ino, bound, false), record.seq);
 }
 
 /** They only bound a save, whose id every record of it carries, unless its content is left out: then they are all that is told of it. */

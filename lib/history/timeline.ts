@@ -124,8 +124,8 @@ export class TimelineReader {
     const gaps: Gap[] = [];
     for await (const { key, value } of this.rocks.scan('gaps', {})) {
       const seq = getU64(key, 0);
-      const raw = parse(value, `gap ${seq}`) as { timeNs: string; reason: string; detail: Record<string, unknown> };
-      gaps.push({ seq, timeNs: BigInt(raw.timeNs), reason: raw.reason, detail: raw.detail });
+      const raw = parse(value, `gap ${seq}`) as unknown as Omit<Gap, 'seq' | 'timeNs'> & { timeNs: string };
+      gaps.push({ ...raw, seq, timeNs: BigInt(raw.timeNs) });
     }
     return gaps;
   }

@@ -150,4 +150,9 @@ export interface Gap {
   timeNs: bigint;
   reason: string;
   detail: Record<string, unknown>;
+  /** What it concerns, when it is one object. */
+  node?: NodeId;
+  /** Where that lay, when it is known. */
+  parent?: NodeId;
+  name?: Name;
 }

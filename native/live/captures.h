@@ -35,6 +35,7 @@ struct Deferred {
   bool tried = false;       // to have it passed on, in this time of being open
   bool lingering = false;   // closed, and not found at rest since: a mapping may still write
   bool watched = false;     // in the list of what is looked at in intervals
+  bool lost = false;        // what was written could not be captured, and a gap says so
   bool several = false;     // more than one process had it open for writing since it was captured
   uint64_t save = 0, writer = 0;  // of the newest open for writing
   struct statx captured {};       // what history has, or what was there when it was opened (none)
@@ -80,6 +81,8 @@ class Captures {
   // How long the kernel may keep its attributes: not at all while it is written without us.
   static uint64_t attr_valid(const Inode& inode);
 
+  // The content that the file has now could not be captured: a gap says so (I10), and history knows it no more.
+  Result<void> lost(Inode& inode, int error) REQUIRES(inode.state);
   // Is its content, as far as times and size tell, another than history has (none: than when it was opened)?
   bool changed(const Inode& inode) REQUIRES(inode.state);
   // A record that was just appended has the file's attributes, and everything before it was settled under the same lock.

@@ -11,6 +11,7 @@
 #include "live/captures.h"
 #include "live/locks.h"
 #include "live/tree.h"
+#include "os/json.h"
 
 namespace rewindfs::live {
 namespace {
@@ -106,7 +107,7 @@ class Writing {
 
 Result<void> Captures::capture(Inode& inode, uint64_t save, uint64_t writer, bool uncertain, bool whole, struct statx* captured) {
   const UniqueFd fd = inode.open_unnoticed();
-  if (!fd.valid()) return {};  // nothing of it can be read: history keeps what it has, and the next look tries again
+  if (!fd.valid()) return lost(inode, errno);
   const auto stat = stat_fd(fd.get());
   if (!stat.ok()) return Errno{stat.error()};
   const uint64_t size = stat->stx_size;
@@ -122,7 +123,7 @@ Result<void> Captures::capture(Inode& inode, uint64_t save, uint64_t writer, boo
       if (piece.begin >= before) continue;
       if (auto done = writing.append(journal::Kind::kFallocate, piece, {}, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, more); !done.ok()) return done;
     } else {
-      if (read_piece(fd.get(), piece, piece_buffer()) != 0) return {};
+      if (const int error = read_piece(fd.get(), piece, piece_buffer()); error != 0) return lost(inode, error);
       if (auto done = writing.append(journal::Kind::kWrite, piece, {piece_buffer(), piece.end - piece.begin}, 0, more); !done.ok()) return done;
     }
     ended = !more;
@@ -130,9 +131,30 @@ Result<void> Captures::capture(Inode& inode, uint64_t save, uint64_t writer, boo
   if (!ended) {
     if (auto done = writing.append(journal::Kind::kTruncate, {0, size, false}, {}, 0, false); !done.ok()) return done;
   }
+  if (inode.deferred) inode.deferred->lost = false;
   if (captured == nullptr) return {};
   *captured = *stat;
   if (!times_are_exact()) captured->stx_ctime.tv_sec = 0;  // so that it is captured again at the next occasion
+  return {};
+}
+
+// Once until it can be read again: the next look tries.
+Result<void> Captures::lost(Inode& inode, int error) {
+  if (inode.deferred && inode.deferred->lost) return {};
+  const auto stat = stat_fd(inode.path().get());
+  if (!stat.ok()) return Errno{stat.error()};
+  const char* name = strerrorname_np(error);
+  JsonObject json;
+  json.text("reason", "capture");
+  json.text("error", name ? name : "EUNKNOWN");
+  const std::string text = json.finish();
+  Recording recording(tree_, journal::Kind::kGap, 0);
+  if (auto reserved = recording.reserve(text.size()); !reserved.ok()) return reserved;
+  recording.draft.payload = std::as_bytes(std::span(text));
+  recording.object(inode.ino, *stat);
+  const auto appended = recording.append();
+  if (!appended.ok()) return Errno{appended.error()};
+  if (inode.deferred) inode.deferred->lost = true;
   return {};
 }
 

@@ -80,11 +80,14 @@ void record_close(Tree& tree, const Handle& handle) {
   const StateLock lock{&inode};
   inode.assert_state();
   recording.draft.save = handle.save;
-  if (handle.capture == Capture::kOnClose) (void)tree.captures.settle(inode);
+  Result<void> captured;
+  if (handle.capture == Capture::kOnClose) captured = tree.captures.settle(inode);
   if (handle.capture == Capture::kNone) {
-    if (tree.captures.of(inode).capture != Capture::kNone) (void)tree.captures.capture_whole(inode);
+    if (tree.captures.of(inode).capture != Capture::kNone) captured = tree.captures.capture_whole(inode);
     else if (tree.captures.changed(inode)) recording.draft.flags = journal::kUncaptured;
   }
+  // Where there is no room for a gap either, the close itself says that the content is not known.
+  if (!captured.ok() && !tree.captures.lost(inode, captured.error()).ok()) recording.draft.flags = journal::kUncaptured;
   if (!recording.object(*handle.inode).ok()) return;
   (void)recording.append();  // a journal that fails now fails every change from here on: nobody waits for this answer
 }

@@ -41,3 +41,29 @@ test('without root the kernel passes nothing on, and policies mean the same', (t
   t.is(result.code, 0, result.stderr);
   t.deepEqual(result.stdout.trim().split('\n'), ['23893', '1', '2', '1', '1']);
 }));
+
+test('what the user who mounts may not read is not captured, is told, and is never made up', (t) => scoped(async (scope) => {
+  const place = scope.temporary();
+  const tree = userDirectory(place, 'tree');
+  const result = await shellAsUser(place, `cd ${tree}
+    echo secret > secret; chmod 0 secret; echo open > open
+    $REWIND mount . --store ${place}/state/s > /dev/null; cd ${tree}
+    printf '[[rule]]\\nmatch = "*.db"\\ncapture = "on-close"\\n' > ${place}/state/s/policy.toml
+    until $REWIND policy check x.db | grep -q on-close; do sleep 0.2; done
+    until $REWIND status --json | grep -q '"state":"done"'; do sleep 0.2; done
+    $REWIND mark here > /dev/null
+    { $REWIND cat secret --at here 2>&1 || true; } | grep -o ERR_NOT_CAPTURED
+    rm -f secret open
+    $REWIND rollback --to here --yes 2>&1 | grep -c 'skip .*secret'
+    ls; cat open
+    exec 3> a.db; echo x >&3; chmod 200 a.db; echo y >&3; exec 3>&-
+    $REWIND gaps | sed 's/^.*[0-9]  //'
+    { $REWIND cat a.db 2>&1 || true; } | grep -o ERR_NOT_CAPTURED
+    cd /; $REWIND unmount ${tree} > /dev/null`);
+  t.is(result.code, 0, result.stderr);
+  t.deepEqual(result.stdout.trim().split('\n').map((line) => line.replace(/\s+/g, ' ')), [
+    'ERR_NOT_CAPTURED', '1', 'open', 'open', 'baseline secret: content could not be read (EACCES)',
+    'policy the policy captures *.db as on-close (' + place + '/state/s/policy.toml:1)',
+    'capture a.db: content could not be captured (EACCES)', 'ERR_NOT_CAPTURED',
+  ]);
+}));

@@ -283,8 +283,16 @@ test('what a mount could not read is not made up: neither a program nor the disk
   t.is(asked.code, 1);
   t.regex(asked.stderr, /whole content.*ERR_NOT_RECOVERED/);
   t.is(fs.statSync(image).size, left, 'nothing was written there');
-  // Once it is written anew, all of it is known.
+  // Nor does anybody who looks back, or goes back.
+  const { seq } = await tree.status();
+  t.regex((await rewind(['cat', path.join(tree.tree, 'old.db'), '--at', `#${seq}`])).stderr, /ERR_NOT_CAPTURED/);
+  t.regex((await run('cat', [path.join(tree.tree, '.snapshots', `@#${seq}`, 'old.db')])).stderr, /No data available/);
+  t.regex(await tree.rewind('gaps'), /old\.db: content could not be read \(EIO\)/);
   fs.rmSync(path.join(tree.tree, 'old.db'));
+  const rolled = (await tree.rewind('rollback', '--to', `#${seq}`, '--yes', '--json')).split('\n').filter(Boolean).map((line) => JSON.parse(line) as { type: string; action?: string; path?: string });
+  t.deepEqual(rolled.filter(({ type }) => type === 'entry').map(({ action, path: where }) => [action, where]), [['skip', 'old.db']]);
+  t.false(fs.existsSync(path.join(tree.tree, 'old.db')));
+  // Once it is written anew, all of it is known.
   write(t, tree, 'old.db');
   t.is((await programReads(tree, 'old.db')).hash, hashOf(CONTENT));
 }));

@@ -40,6 +40,7 @@ export const EXAMPLES: readonly Example[] = [
   { family: 'links', note: 'node 7 is `foo` in directory 1 from seq 1002 on', key: linkKey(7, 1, 'foo', 1002), value: Buffer.from([1]) },
   { family: 'xattrs', note: 'node 7 has user.a = "x" from seq 1005 on', key: nameKey(7, 'user.a', 1005), value: Buffer.from('\x01x') },
   { family: 'inodes', note: 'inode 1001 stands for node 7, a file born at 9 s', key: u64Key(1001), value: encodeBinding({ node: 7, type: 0o100000, btime: 9n * NS }) },
+  { family: 'inodes', note: 'the same, and not all of what it held at mount 1000 is here yet', key: u64Key(1001), value: encodeBinding({ node: 7, type: 0o100000, btime: 9n * NS, pending: { since: 1000, lost: false } }) },
   { family: 'blocks', note: 'block 0 of node 7 is zero', key: blockKey(7, 0, 1001), value: encodeFull({ ...here(1001, 0, ''), length: 65536, zero: true }) },
   { family: 'blocks', note: 'it is content 42, 5,000 bytes, then zeroes', key: blockKey(7, 0, 1003), value: encodeFull({ ...here(1003, 0, ''), length: 5000, content: 42 }) },
   { family: 'blocks', note: 'it is `hello`, then zeroes', key: blockKey(7, 0, 1004), value: encodeFull(here(1004, 0, 'hello')) },

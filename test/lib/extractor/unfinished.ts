@@ -135,6 +135,15 @@ test('content that could not be read is not captured, until it is written anew o
   });
 });
 
+test('a gap names what it concerns', async (t) => {
+  const gap = (more: object) => ({ kind: Kind.Gap, payload: { reason: 'baseline', what: 'object', error: 'EACCES' }, ...more });
+  await withRecords([MOUNT, root(), node(4), named(), gap({ ino: 101 }), gap({ ino: 999, parent: 100, name: 'f' }), gap({})], async (history) => {
+    const file = (await history.lookup(ROOT, 'f', 4))!.node;
+    const place = (await history.gaps()).map(({ seq: _, timeNs: __, reason: ___, detail: ____, ...rest }) => rest);
+    t.deepEqual(place, [{ node: file }, { parent: ROOT, name: 'f' }, {}]);
+  });
+});
+
 test('what differed at a mount that was killed before it was captured is not shown with the content of before', async (t) => {
   const touched = { ...fileAttr(4, 5), ctime: 50n };
   const first = [MOUNT, root(), node(4), named(), data(0, Buffer.from('oldd'), Flag.Captured), END];   // 6
