@@ -8,7 +8,7 @@
 import type { Point, Seq } from '../history/types.js';
 import type { Selection } from './undo/select.js';
 
-export type OperationKind = 'rollback' | 'undo' | 'redo' | 'replay' | 'restore' | 'run';
+export type OperationKind = 'rollback' | 'undo' | 'redo' | 'replay' | 'restore' | 'fork' | 'run';
 
 /** What the points of an operation say of it. */
 export interface OperationDetail {
@@ -24,6 +24,10 @@ export interface OperationDetail {
   writers?: Seq[];
   /** What a rollback goes to: paths with their names joined by `/`, bytes as latin1. */
   parts?: { path: string; to: Seq }[];
+  /** Of a rollback: only members of this group. */
+  group?: string;
+  /** What is kept of a fork; no paths: all of it. */
+  keeps?: { fork: string; paths: string[] };
   /** Whose changes an undo takes back. */
   selection?: Selection;
   /** Nothing that it concerns changed only before this seq. */

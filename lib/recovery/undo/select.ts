@@ -50,7 +50,6 @@ export async function select(history: HistoryReader, selection: Selection): Prom
   const everyone: Writer[] = [];
   for await (const writer of history.allWriters()) everyone.push(writer);
   if (selection.operation !== undefined) return withReversals(history, operations, everyone, selection.operation);
-  const after = selection.since ?? 0;
   const until = selection.until ?? Infinity;
   const session = selection.session === undefined ? null : sessionOf(operations, everyone, selection.session);
   let writers = everyone.filter(({ id }) => id <= until);
@@ -63,6 +62,8 @@ export async function select(history: HistoryReader, selection: Selection): Prom
   if (selection.writer === undefined && selection.family === undefined) writers = writers.filter((writer) => !appliers.has(idOf(writer)));
   if (writers.length === 0) throw new RewindError('ERR_WRITER_UNKNOWN', `Nobody who is ${describe(selection)} ever changed this tree`, '`rewind log` shows who changed what.');
   const ids = new Set(writers.map(({ id }) => id));
+  // What is asked of history begins with the first of them: the record of a writer comes before all that it changed.
+  const after = Math.max(selection.since ?? 0, (writers[0] as Writer).id - 1);
   const undos = operations.filter(({ detail }) => detail.writers !== undefined && detail.writers.length > 0 && detail.writers.every((id) => ids.has(id)));
   const own = await Promise.all(undos.map((operation) => ofOperation(history, operations, everyone, operation.id)));
   return {
@@ -103,7 +104,9 @@ async function ofOperation(history: HistoryReader, operations: readonly Operatio
  * A daemon that is killed between a step and the record of it leaves a change that the next mount finds. It is the
  * operation's own when it concerns what the operation was about.
  */
-async function lastStep(history: HistoryReader, { id, detail }: Operation, mount: Seq, ids: ReadonlySet<Seq>): Promise<(change: Change) => boolean> {
+async function lastStep(history: HistoryReader, { id, kind, detail }: Operation, mount: Seq, ids: ReadonlySet<Seq>): Promise<(change: Change) => boolean> {
+  // Where a fork differs, history does not say: what that mount found is taken for the keep's own.
+  if (kind === 'fork') return ({ unmounted, seq }) => unmounted && seq === mount;
   const { nodes, slots } = await touchedBetween(history, detail.since ?? id, id);
   const made = new Set<NodeId>();
   for await (const change of history.changes(id, mount)) {

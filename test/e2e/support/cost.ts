@@ -1,6 +1,7 @@
 /**
- * What a rollback and an undo of k changes cost in a tree of n files: questions to history and processor time, which the
- * load of the machine does not change, not seconds.
+ * What a rollback and an undo of k changes cost in a tree of n files. Of a plan: questions to history and processor time;
+ * of the whole command on the mounted tree: requests to the file system, records, and the daemon's processor time. The load
+ * of the machine changes none of them; it changes the seconds, which are told beside them.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -8,8 +9,8 @@ import { History } from '../../../lib/history/history.js';
 import type { HistoryReader } from '../../../lib/history/reader.js';
 import { planRollback } from '../../../lib/recovery/plan.js';
 import { planUndo } from '../../../lib/recovery/undo/plan.js';
-import { select } from '../../../lib/recovery/undo/select.js';
-import { mountSettled } from '../../helpers/mount.js';
+import { select, type Selection } from '../../../lib/recovery/undo/select.js';
+import { mountSettled, type MountedTree } from '../../helpers/mount.js';
 import { shell } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
 
@@ -25,7 +26,16 @@ export interface Cost {
   steps: number;
 }
 
-export interface Costs { rollback: Cost; undo: Cost }
+/** A command on the mounted tree, from its start to its end. */
+export interface Applied {
+  requests: number;
+  records: number;
+  daemonCpuMs: number;
+  seconds: number;
+}
+
+/** `undo` is of one process family since ever, `undoSince` since an instant. */
+export interface Costs { rollback: Cost; undo: Cost; undoSince: Cost; applied: { rollback: Applied; undo: Applied } }
 
 /** A history that counts what it is asked. */
 function counting(history: History): { history: HistoryReader; count: { questions: number; rows: number } } {
@@ -57,18 +67,42 @@ export async function costOf(scope: Scope, files: number, changes: number): Prom
   const { seq } = await mounted.settled();
   const step = Math.floor(files / changes) - 1;
   const script = Array.from({ length: changes }, (_, i) => changeOf(i, i * step)).join('\n');
-  await shell(`bash -c '${script}'`, { cwd: mounted.tree });
+  const pid = (await shell(`bash -c 'echo $$\n${script}'`, { cwd: mounted.tree })).trim();
+  const now = (await mounted.settled()).seq;
+  const undone = await applied(mounted, ['undo', '--family', pid]);
+  await mounted.rewind('undo', '--yes');
+  const rolledBack = await applied(mounted, ['rollback', '--to', `#${seq}`]);
   await mounted.unmount();
   const { id } = JSON.parse(fs.readFileSync(path.join(mounted.store, 'store.json'), 'utf8')) as { id: string };
   const history = await History.open(path.join(mounted.store, 'history'), { storeId: Buffer.from(id, 'hex') });
   try {
-    const now = history.watermark();
     const rollback = await measure(history, (counted) => planRollback(counted, { paths: [], to: seq, now }));
-    const undo = await measure(history, async (counted) => (await planUndo(counted, await select(counted, { uid: process.getuid!(), since: seq }), { now })).plan);
-    return { rollback, undo };
+    const undoOf = (selection: Selection): Promise<Cost> => measure(history, async (counted) => (await planUndo(counted, await select(counted, selection), { now })).plan);
+    const [undo, undoSince] = [await undoOf({ family: Number(pid) }), await undoOf({ uid: process.getuid!(), since: seq })];
+    return { rollback, undo, undoSince, applied: { rollback: rolledBack, undo: undone } };
   } finally {
     await history.close();
   }
+}
+
+async function applied(mounted: MountedTree, args: [verb: string, ...rest: string[]]): Promise<Applied> {
+  const look = async (): Promise<{ requests: number; seq: number; cpuMs: number }> => {
+    const { requests, seq } = await mounted.status();
+    const counts = Object.values(requests as Record<string, number>);
+    return { requests: counts.reduce((sum, count) => sum + count, 0), seq, cpuMs: cpuMsOf(mounted.daemon) };
+  };
+  const before = await look();
+  const began = Date.now();
+  await mounted.rewind(...args, '--yes');
+  const seconds = (Date.now() - began) / 1000;
+  const after = await look();
+  return { requests: after.requests - before.requests, records: after.seq - before.seq, daemonCpuMs: after.cpuMs - before.cpuMs, seconds };
+}
+
+/** Fields 14 and 15 of /proc/PID/stat (proc(5)), hundredths of a second. */
+function cpuMsOf(pid: number): number {
+  const [user, system] = fs.readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ').slice(11, 13).map(Number);
+  return (user! + system!) * 10;
 }
 
 const nameOf = (file: number): string => `d${file % DIRECTORIES}/f${file}`;
