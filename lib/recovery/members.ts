@@ -69,6 +69,50 @@ function ofMember(entry: DiffEntry, members: Members): DiffEntry | null {
   return then ? { ...entry, status: 'deleted', path: entry.from, from: undefined, what: noDifference(), toNode: null, toAttr: null } : null;
 }
 
+/** Where members differ between two instants. */
+export interface ChangedMembers {
+  paths: Name[][];
+  /** Left out: a directory stands there now that holds what belongs to others. */
+  blocked: Name[][];
+}
+
+/**
+ * Paths at which members differ, were, or are now; those in a directory that was renamed each by itself. A directory that
+ * came is among them only if all that it holds now is.
+ */
+export async function changedMembers(history: HistoryReader, then: Seq, now: Seq, members: Members): Promise<ChangedMembers> {
+  const paths = new Map<string, Name[]>();
+  const add = (path: Name[], attr: NodeAttr | null): void => {
+    if (attr && members(path, isDir(attr))) paths.set(path.join('/'), path);
+  };
+  const see = ({ path, from, fromAttr, toAttr }: DiffEntry): void => {
+    add(from ?? path, fromAttr);
+    add(path, toAttr);
+  };
+  for await (const entry of diffTrees(history, then, now, { times: true })) {
+    see(entry);
+    for await (const one of carried(history, entry, then, now)) see(one);
+  }
+  const blocked: Name[][] = [];
+  for (const path of [...paths.values()].sort((a, b) => b.length - a.length)) {
+    if (path.length > 0 && !await holdsOthers(history, path, then, now, paths)) continue;
+    paths.delete(path.join('/'));
+    if (path.length > 0 && await history.resolve(path, then) !== null) blocked.push(path);
+  }
+  return { paths: [...paths.values()], blocked };
+}
+
+/** Is it a directory that would have to go, and hold anything that would not? What lies deeper is decided already. */
+async function holdsOthers(history: HistoryReader, path: Name[], then: Seq, now: Seq, going: ReadonlyMap<string, Name[]>): Promise<boolean> {
+  const isDirAt = async (node: NodeId | null, seq: Seq): Promise<boolean> => {
+    const attr = node === null ? null : await history.attr(node, seq);
+    return attr !== null && isDir(attr);
+  };
+  const node = await history.resolve(path, now);
+  if (node === null || !await isDirAt(node, now) || await isDirAt(await history.resolve(path, then), then)) return false;
+  return (await history.list(node, now)).some(({ name }) => !going.has([...path, name].join('/')));
+}
+
 /** Of the tree below a path at an instant: the members, and the directories that lead to them. */
 export async function memberTree(history: HistoryReader, top: readonly Name[], at: Seq, members: Members): Promise<ReadonlySet<string>> {
   const kept = new Set<string>();

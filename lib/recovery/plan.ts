@@ -9,7 +9,8 @@ import type { Name, NodeId, Seq } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import { compareObjects, differs, hasNoContent, isDir, isFile, noDifference, xattrsOf, type At } from './compare.js';
 import { neverExisted } from './nearest.js';
-import { slotKey, touchedBetween } from './places.js';
+import { changedMembers, type Members } from './members.js';
+import { isUnder, slotKey, touchedBetween } from './places.js';
 import { Remembered } from './remembered.js';
 import { changedAttributes, type Owner } from './plan/attributes.js';
 import { Gathering } from './plan/gather.js';
@@ -21,6 +22,9 @@ import { leaveUncaptured, NEVER_CAPTURED } from './plan/uncaptured.js';
 import { unseenBetween } from './unseen.js';
 import type { Instants, Thing } from './plan/things.js';
 import type { DiffWhat, Part, Plan, PlanCounts, PlanEntry, PlanOp } from './types.js';
+
+/** Why a member does not come back. */
+const HOLDS_OTHERS = 'a directory stands there now that holds what is no member';
 
 /** What a rollback shall do. */
 export interface RollbackOptions {
@@ -34,6 +38,8 @@ export interface RollbackOptions {
   now: Seq;
   /** Who will apply the plan: what belongs to them from birth is not given to them again. */
   maker?: Owner;
+  /** Of the paths only these, each by itself. */
+  members?: Members;
   /** Permission bits that directories outside of `paths` get back: an interrupted rollback had lent them others. */
   lent?: ReadonlyMap<NodeId, number>;
 }
@@ -56,7 +62,7 @@ interface Draft {
 export async function planRollback(reader: HistoryReader, options: RollbackOptions): Promise<Plan> {
   const history = new Remembered(reader);
   const instants: Instants = { history, then: options.to, now: options.now, maker: options.maker ?? null };
-  const scope = await Scope.of(history, options.paths, options.to, options.now);
+  const { scope, blocked } = await scopeOf(history, options);
   for (const root of scope.roots) {
     if (root.then === null && root.now === null) {
       const never = await neverExisted(history, root.path);
@@ -78,8 +84,17 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
   for (const one of placer.ops) draft.ops.push(one);
   draft.bytes += placer.bytes;
   await keptObjects(draft, touched.nodes, lent);
-  const entries = [...draft.entries.values(), ...left].sort((a, b) => (showPath(a.path) < showPath(b.path) ? -1 : 1));
+  const entries = [...draft.entries.values(), ...left, ...blocked].sort((a, b) => (showPath(a.path) < showPath(b.path) ? -1 : 1));
   return { now: options.now, to: options.to, paths: options.paths, ops: draft.ops, entries, counts: countsOf(entries, draft.unchanged), bytes: draft.bytes };
+}
+
+/** What the plan is about, and what of it cannot be. */
+async function scopeOf(history: HistoryReader, { paths, to, now, members }: RollbackOptions): Promise<{ scope: Scope; blocked: PlanEntry[] }> {
+  if (!members) return { scope: await Scope.of(history, paths, to, now), blocked: [] };
+  const within: Members = (path, directory) => (paths.length === 0 || paths.some((one) => isUnder(path, one))) && members(path, directory);
+  const changed = await changedMembers(history, to, now, within);
+  const blocked = changed.blocked.map((path): PlanEntry => ({ action: 'skip', path, what: noDifference(), bytes: 0, reason: HOLDS_OTHERS }));
+  return { scope: await Scope.exactly(history, changed.paths, to, now), blocked };
 }
 
 /** A plan, and what its content is read from. */

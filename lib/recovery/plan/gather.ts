@@ -34,7 +34,7 @@ export class Gathering {
     });
     const pairs = await mapParallel([...touched.slots.values()].filter(({ parent }) => kept.has(parent)), ({ parent, name }) => this.pairAt(parent, name));
     const roots = this.scope.roots.filter((root) => root.path.length > 0);
-    const rootPairs = await Promise.all(roots.map((root) => this.rootPair(root)));
+    const rootPairs = await mapParallel(roots, (root) => this.rootPair(root));
     for (const pair of [...pairs, ...rootPairs]) pairs.push(...await this.twins.match(pair));
     for (const [i, root] of roots.entries()) await this.root(root.path, rootPairs[i] as NamePair);
     for (const pair of pairs) await this.compare(pair);
@@ -124,7 +124,7 @@ export class Gathering {
     for (let next = stack.pop(); next; next = stack.pop()) {
       const thing = await this.wantedThing(next.node);
       this.addPlacement(next.parent, next.name, thing);
-      if (!thing.isDir || thing.live || this.expanded.has(thing)) continue;
+      if (this.scope.exact || !thing.isDir || thing.live || this.expanded.has(thing)) continue;
       this.expanded.add(thing);
       const children = await this.instants.history.list(next.node, this.instants.then);
       for (const child of children.reverse()) stack.push({ parent: thing, name: child.name, node: child.node });
@@ -142,7 +142,7 @@ export class Gathering {
     for (let next = stack.pop(); next; next = stack.pop()) {
       const thing = await this.liveThing(next.node);
       this.vacancies.push({ parent: next.parent, name: next.name, thing, to: null, done: false });
-      if (!thing.isDir || this.expanded.has(thing) || await this.twins.stays(next.node)) continue;
+      if (this.scope.exact || !thing.isDir || this.expanded.has(thing) || await this.twins.stays(next.node)) continue;
       this.expanded.add(thing);
       const children = await this.instants.history.list(next.node, this.instants.now);
       for (const child of children.reverse()) stack.push({ parent: thing, name: child.name, node: child.node });

@@ -24,19 +24,31 @@ export class Scope {
     private readonly history: HistoryReader,
     readonly roots: ScopeRoot[],
     private readonly seqs: Record<Side, Seq>,
+    /** The paths alone are the scope: what lies below one is part of it only when it was named itself. */
+    readonly exact: boolean,
   ) {}
 
   /** The scope of these paths; one that lies inside another is part of it. */
   static async of(history: HistoryReader, paths: Name[][], then: Seq, now: Seq): Promise<Scope> {
     const outer = paths.filter((path, i) => !paths.some((other, j) => i !== j && isUnder(path, other) && (other.length < path.length || j < i)));
-    const scope = new Scope(history, [], { then, now });
-    for (const path of outer.length > 0 ? outer : [[]]) {
+    return Scope.from(history, outer.length > 0 ? outer : [[]], { then, now }, false);
+  }
+
+  /** The scope of these paths alone. */
+  static exactly(history: HistoryReader, paths: readonly Name[][], then: Seq, now: Seq): Promise<Scope> {
+    return Scope.from(history, [...paths].sort((a, b) => a.length - b.length), { then, now }, true);
+  }
+
+  private static async from(history: HistoryReader, paths: Name[][], seqs: Record<Side, Seq>, exact: boolean): Promise<Scope> {
+    const scope = new Scope(history, [], seqs, exact);
+    const { then, now } = seqs;
+    for (const path of paths) {
       const root = { path, then: await history.resolve(path, then), now: await history.resolve(path, now) };
       scope.roots.push(root);
       for (const side of ['then', 'now'] as const) {
         const node = root[side];
         if (node === null) continue;
-        scope.members[side].set(node, Promise.resolve(true));
+        if (!exact) scope.members[side].set(node, Promise.resolve(true));
         const parent = path.length === 0 ? null : await history.resolve(path.slice(0, -1), scope.seqs[side]);
         if (parent !== null) scope.rootSlots[side].add(slotKey(parent, path.at(-1) as Name));
       }
@@ -46,6 +58,7 @@ export class Scope {
 
   /** Does this directory lie in the scope? */
   within(dir: NodeId, side: Side): Promise<boolean> {
+    if (this.exact) return Promise.resolve(false);
     const members = this.members[side];
     let member = members.get(dir);
     if (!member) {

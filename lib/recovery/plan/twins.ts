@@ -49,7 +49,7 @@ export class Twins {
       if (was === null || is === null || !(await this.canStandFor(was, is))) continue;
       this.now.set(was, is);
       this.then.set(is, was);
-      if (!isDir(await this.attr(is, 'now'))) continue;
+      if (this.scope.exact || !isDir(await this.attr(is, 'now'))) continue;
       const [olds, news] = await Promise.all([history.list(was, then), history.list(is, now)]);
       const names = new Map<Name, NamePair>();
       for (const { name, node } of olds) names.set(name, { thenParent: was, nowParent: is, name, was: node, is: null });
@@ -72,7 +72,16 @@ export class Twins {
 
   private async findKept(node: NodeId): Promise<boolean> {
     if (!(await this.scope.has(node, 'now')) || !(await this.scope.has(node, 'then'))) return false;
-    return sameType(await this.attr(node, 'then'), await this.attr(node, 'now'));
+    const attr = await this.attr(node, 'now');
+    if (!sameType(await this.attr(node, 'then'), attr)) return false;
+    // What goes with a directory that moves may be in no scope of single paths.
+    return !this.scope.exact || !isDir(attr) || await this.hasOnePath(node);
+  }
+
+  private async hasOnePath(node: NodeId): Promise<boolean> {
+    const { history, then, now } = this.instants;
+    const [was, is] = await Promise.all([history.pathOf(node, then), history.pathOf(node, now)]);
+    return was?.join('/') === is?.join('/');
   }
 
   private async canStandFor(was: NodeId, is: NodeId): Promise<boolean> {

@@ -1,17 +1,21 @@
-/** Properties: differences and copies of a set of files are those of its members, wherever they lay, and of nothing else. */
+/** Properties: differences, copies and rollbacks of a set of files are those of its members, wherever they lay, and of nothing else. */
 import test from 'ava';
 import type { HistoryReader } from '../../../lib/history/reader.js';
 import type { Name, Seq } from '../../../lib/history/types.js';
 import { showPath } from '../../../lib/paths.js';
 import { parsePolicy } from '../../../lib/policy/file.js';
+import type { RewindError } from '../../../lib/errors.js';
+import { applyPlan } from '../../../lib/recovery/apply.js';
 import { isDir } from '../../../lib/recovery/compare.js';
 import { diffMembers, memberTree, type Members } from '../../../lib/recovery/members.js';
+import { planRollback } from '../../../lib/recovery/plan.js';
 import { dump } from '../../helpers/dump.js';
 import { ModelTree } from '../../helpers/model-tree.js';
 import { randomChange } from '../../helpers/random-changes.js';
 import { freshSeed, Random } from '../../helpers/random.js';
 
 const RUNS = 150;
+const ROLLBACKS = 60;
 
 /** include, exclude */
 const SETS: [include: string, exclude: string][] = [
@@ -72,6 +76,59 @@ test('every member that differs is named, and nothing else', async (t) => {
       if (then.has(path) !== present.has(path)) t.true(isTold(path), `${label}: ${path} is missing`);
     }
   }
+});
+
+test('a rollback makes every member what it was, and leaves everybody else alone', async (t) => {
+  const base = freshSeed();
+  t.log(`REWIND_SEED=${base}`);
+  let refused = 0;
+  for (let run = 0; run < ROLLBACKS; run++) {
+    const random = new Random(base + run);
+    const tree = grown(random);
+    const now = tree.seq;
+    const to = random.between(Math.max(1, now - random.pick([10, 50, 1000])), now);
+    const set = random.pick(SETS);
+    const members = membersOf(set);
+    const label = `seed ${base + run}: ${set.join(' without ')}, #${now} to #${to}`;
+    const [then, others] = [await files(tree.history, to, members, true), await files(tree.history, now, members, false)];
+    let plan;
+    try {
+      plan = await planRollback(tree.history, { paths: [], to, now, members });
+    } catch (error) {
+      t.is((error as RewindError).code, 'ERR_NOT_A_DIRECTORY', `${label}: ${String(error)}`);
+      refused++;
+      continue;
+    }
+    await t.notThrowsAsync(applyPlan(plan, tree.history, tree), label);
+    const skipped = new Set(plan.entries.filter(({ action }) => action === 'skip').map(({ path }) => path.join('/')));
+    const left = ([path]: [string, string]): boolean => !skipped.has(path);
+    t.deepEqual([...await files(tree.history, tree.seq, members, true)].filter(left).sort(), [...then].filter(left).sort(), label);
+    const present = await files(tree.history, tree.seq, members, false);
+    for (const path of new Set([...others.keys(), ...present.keys()])) {
+      // Where a directory comes back, no file can stay.
+      const then = await tree.history.resolve(path.split('/'), to);
+      const taken = then !== null && members(path.split('/'), true) && isDir((await tree.history.attr(then, to))!);
+      if (!taken) t.is(present.get(path), others.get(path), `${label}: ${path}`);
+    }
+    const again = await planRollback(tree.history, { paths: [], to, now: tree.seq, members });
+    t.deepEqual(again.ops.filter(({ op }) => op !== 'times'), [], `${label}: a second plan has nothing left to do`);
+  }
+  t.true(refused < ROLLBACKS / 3, `most runs plan something (${refused} refused)`);
+});
+
+test('a directory that came goes only with all that is in it; where it stands in place of a member, that is said', async (t) => {
+  const tree = new ModelTree();
+  const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
+  tree.do({ op: 'create', path: bytes('x.sql'), mode: 0o644 });
+  const to = tree.seq;
+  tree.do({ op: 'unlink', path: bytes('x.sql') });
+  for (const path of ['x.sql', 'whole.sql', 'shared.sql']) tree.do({ op: 'mkdir', path: bytes(path), mode: 0o755 });
+  for (const path of ['x.sql/other', 'whole.sql/a.sql', 'shared.sql/a.sql', 'shared.sql/other']) tree.do({ op: 'create', path: bytes(path), mode: 0o644 });
+  const members: Members = ([...path]) => path.at(-1)?.endsWith('.sql') === true;
+  const plan = await planRollback(tree.history, { paths: [], to, now: tree.seq, members });
+  await applyPlan(plan, tree.history, tree);
+  t.deepEqual((await dump(tree.history, tree.seq)).map((line) => line.slice(0, line.indexOf(' | '))), ['.', 'shared.sql', 'shared.sql/other', 'x.sql', 'x.sql/other']);
+  t.deepEqual(plan.entries.filter(({ action }) => action === 'skip').map(({ path }) => path.join('/')), ['x.sql']);
 });
 
 test('a copy holds the members and the directories that lead to them', async (t) => {
