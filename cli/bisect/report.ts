@@ -19,7 +19,8 @@ const quoted = (path: string): string => (/^[\w./@%+=:,-]+$/.test(path) ? path :
 export const describe = (row: LogRow): string =>
   `#${row.seq} ${showTime(row.time)} ${row.marker} ${row.path ?? '(no name)'} by ${row.writer ? `${row.writer.exe.split('/').at(-1)}[${row.writer.pid}]` : '-'}`;
 
-export async function report(tree: Tree, outcome: Outcome, out: Output): Promise<void> {
+/** `offer`: whether to ask for the way back to be gone, on a terminal. */
+export async function report(tree: Tree, outcome: Outcome, out: Output, offer = true): Promise<void> {
   const { suspects, lastGood, paths, runs } = outcome;
   const words = paths.map(quoted).join(' ');
   const command = `rewind rollback ${words}${words ? ' ' : ''}--to "#${lastGood}"`;
@@ -31,7 +32,7 @@ export async function report(tree: Tree, outcome: Outcome, out: Output): Promise
   }
   await out.line(`Last good: #${lastGood}${runs === undefined ? '' : `; found in ${runs} runs and the two checks of the ends`}`);
   await out.line(`Go back with: ${command}`);
-  if (!process.stdin.isTTY || !process.stderr.isTTY) return;
+  if (!offer || !process.stdin.isTTY || !process.stderr.isTTY) return;
   if (!await out.confirm(`Roll back ${words || 'the whole tree'} to #${lastGood}?`)) return;
   await showWork(tree.client.call('rollback', { paths, to: `#${lastGood}`, time_zone }), out, 20);
 }

@@ -5,6 +5,9 @@ import { RewindError } from '../errors.js';
 import { asStoreError, type Store } from '../store/store.js';
 import type { Verdict } from './search.js';
 
+/** The fork in which a bisect by hand shows instants. The name is kept for it. */
+export const BISECT_FORK = 'bisect';
+
 /** What bisect.json says. */
 export interface BisectState {
   good: number;

@@ -79,6 +79,12 @@ test('by hand: each answer leads on, to the same save', (t) => scoped(async (sco
     const row = last(step) as unknown as { type: string; path: string };
     if (row.type === 'found') break;
     t.true(i < 5);
+    if (i === 0) {
+      fs.writeFileSync(path.join(row.path, 'built'), 'by hand');
+      const shown = await bisect(mounted, ['status', '--json']);
+      t.deepEqual(last(shown) as unknown, row, shown.stderr);
+      t.is(fs.readFileSync(path.join(row.path, 'built'), 'utf8'), 'by hand', 'who asks where the search stands loses nothing');
+    }
     if (i === 1) {
       await mounted.unmount();
       await mounted.mount();
@@ -91,6 +97,17 @@ test('by hand: each answer leads on, to the same save', (t) => scoped(async (sco
   t.is((await bisect(mounted, ['reset'])).code, 0);
   t.regex((await bisect(mounted, ['status'])).stderr, /No bisect was begun \(ERR_BISECT_STATE\)/);
   t.is(await mounted.rewind('fork', 'list'), '');
+}));
+
+test('a fork of the name that no search has made is left alone', (t) => scoped(async (scope) => {
+  const mounted = await buggy(scope, 8, 5);
+  const step = await bisect(mounted, ['start', '--good', 'begin', '--json']);
+  const { path: place } = last(step) as unknown as { path: string };
+  fs.writeFileSync(path.join(place, 'mine'), 'mine');
+  fs.rmSync(path.join(mounted.store, 'bisect.json'));
+  t.regex((await bisect(mounted, ['start', '--good', 'begin'])).stderr, /There is a fork bisect already.*ERR_EXISTS/);
+  t.is((await bisect(mounted, ['reset'])).code, 0);
+  t.is(fs.readFileSync(path.join(place, 'mine'), 'utf8'), 'mine');
 }));
 
 test('what cannot be: equal ends, turned ends, nothing between, a good that is bad, a bad that is good, no test', (t) => scoped(async (scope) => {
