@@ -66,6 +66,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   plan: { type: 'string', value: 'FILE', describe: 'A plan in place of PATH and --to: TOML, or what --dry-run --json printed' },
   resume: { type: 'boolean', describe: 'Go on with the operation that was interrupted' },
   'in-the-way': { type: 'boolean', flag: 'force', describe: 'Also over what others changed since the plan was made, and files that are open for writing' },
+  'open-files': { type: 'boolean', flag: 'force', describe: 'Also files that a program has open for writing' },
   'replay-from': { type: 'string', flag: 'from', value: 'TIME', describe: 'The instant to begin from' },
   except: { type: 'string', value: 'WHO', describe: 'Whose changes to leave out: a PID, family:PID (it and all that it started), exe:PATTERN, session:ID, uid:UID' },
   'back-to': { type: 'string', flag: 'to', value: 'TIME', describe: 'The instant to go back to' },
@@ -75,6 +76,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   family: { type: 'number', value: 'PID', describe: 'Only what this process and all that it started did' },
   session: { type: 'string', value: 'ID', describe: 'Only what this run did, by its id or name' },
   'require-complete': { type: 'boolean', describe: 'Change nothing unless all can be taken back' },
+  wait: { type: 'boolean', describe: 'It has ended only when all that it started has; ^C ends the waiting' },
   'undo-on-failure': { type: 'boolean', describe: 'Take back all that it did when its exit code is not 0' },
   'run-name': { type: 'string', flag: 'name', value: 'NAME', describe: 'A name for the run, usable wherever its id is' },
   into: { type: 'string', value: 'DEST', describe: 'A directory, made if it is missing; the copy gets its old name in it' },
@@ -96,7 +98,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   color: { type: 'string', value: 'WHEN', choices: COLOURS, describe: 'Colours: auto (on a terminal, unless NO_COLOR is set), always, never' },
   'no-pager': { type: 'boolean', describe: 'Do not show long answers on a terminal through $PAGER (less -FRX)' },
   ever: { type: 'boolean', flag: 'history', describe: 'Also what is there no more' },
-  'over-newer': { type: 'boolean', flag: 'force', describe: 'Also over what the tree changed since at the same paths' },
+  'over-newer': { type: 'boolean', flag: 'force', describe: 'Also over what the tree changed since at the same paths, and files that are open for writing' },
   name: { type: 'string', value: 'NAME', describe: 'What the fork is called (fork-1, fork-2 ...)' },
   upper: { type: 'string', value: 'DIR', describe: 'Where what is changed in it is kept (in the store)' },
   good: { type: 'string', value: 'TIME', describe: 'An instant at which the test passes (the beginning of history)' },
@@ -198,25 +200,25 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'rollback', positionals: '[PATH..]', describe: 'Make the tree, or the paths given, equal to a past instant; taken back by undo',
     arguments: { PATH: 'Only these; the whole tree when none is given. PATH@TIME: this one to a time of its own' },
-    options: ['back-to', 'plan', 'resume', 'dry-run', 'yes', 'in-the-way', ...WHERE],
-    examples: [['rewind rollback --to 10m --dry-run', 'show what ten minutes ago would change'], ['rewind rollback src --to "10:05"', 'one directory, exactly as it was'], ['rewind rollback --to "#4711" --yes', 'without a question'], ['rewind rollback --to 05:00 docs@14:59', 'the tree as of five, but docs as it was at 14:59'], ['rewind rollback --resume', 'go on after a crash or a full disk']],
+    options: ['back-to', 'group', 'plan', 'resume', 'dry-run', 'yes', 'in-the-way', ...WHERE],
+    examples: [['rewind rollback --to 10m --dry-run', 'show what ten minutes ago would change'], ['rewind rollback src --to "10:05"', 'one directory, exactly as it was'], ['rewind rollback --to "#4711" --yes', 'without a question'], ['rewind rollback --to 05:00 docs@14:59', 'the tree as of five, but docs as it was at 14:59'], ['rewind rollback --group database --to yesterday', 'only the members of a group of the policy file'], ['rewind rollback --resume', 'go on after a crash or a full disk']],
   },
   {
     name: 'undo', positionals: '', describe: 'Take back exactly what some writers did, and nothing else; without a selection the last operation',
     arguments: {},
-    options: ['writer', 'family', 'exe', 'session', 'uid', 'since', 'until', 'require-complete', 'dry-run', 'yes', ...WHERE],
+    options: ['writer', 'family', 'exe', 'session', 'uid', 'since', 'until', 'require-complete', 'dry-run', 'yes', 'open-files', ...WHERE],
     examples: [['rewind undo', 'the last rollback, run or undo'], ['rewind undo --family 4711 --dry-run', 'what one process and its children did'], ['rewind undo --exe "sed*" --since 10m', 'what a program did lately'], ['rewind undo --session 5f0c31aa', 'one `rewind run`']],
   },
   {
     name: 'redo', positionals: '', describe: 'Do again what the last undo took back',
     arguments: {},
-    options: ['dry-run', 'yes', ...WHERE],
+    options: ['dry-run', 'yes', 'open-files', ...WHERE],
     examples: [['rewind redo --yes', 'without a question']],
   },
   {
     name: 'replay', positionals: '', describe: 'The tree as of a time, with all that came later but what one writer did',
     arguments: {},
-    options: ['replay-from', 'except', 'require-complete', 'dry-run', 'yes', ...WHERE], demand: ['replay-from', 'except'],
+    options: ['replay-from', 'except', 'require-complete', 'dry-run', 'yes', 'open-files', ...WHERE], demand: ['replay-from', 'except'],
     examples: [['rewind replay --from 05:00 --except 4711 --dry-run', 'show what would change'], ['rewind replay --from before:install --except exe:npm', 'everything since, but not what npm did'], ['rewind replay --from yesterday --except family:4711', 'nor what a process and all that it started did']],
   },
   {
@@ -228,8 +230,8 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'run', positionals: '', command: true, describe: 'Run a command as a transaction: tells what it changed, takes all of it back on failure or later',
     arguments: {},
-    options: ['undo-on-failure', 'run-name', ...WHERE],
-    examples: [['rewind run -- npm install', 'prints what changed, and how to take it back'], ['rewind run --undo-on-failure -- make install', 'all or nothing'], ['rewind run --name upgrade -- ./upgrade.sh', 'later: rewind undo --session upgrade']],
+    options: ['undo-on-failure', 'wait', 'run-name', ...WHERE],
+    examples: [['rewind run -- npm install', 'prints what changed, and how to take it back'], ['rewind run --undo-on-failure -- make install', 'all or nothing'], ['rewind run --undo-on-failure --wait -- ./start.sh', 'also what it leaves running, which is waited for'], ['rewind run --name upgrade -- ./upgrade.sh', 'later: rewind undo --session upgrade']],
   },
   {
     name: 'restore', positionals: '<PATH>', describe: 'Copy a file or directory of the past to another place',
@@ -270,7 +272,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'notify', positionals: '[FILE..]', describe: 'For programs and scripts: files are consistent now; put one back; a transaction over several begins and ends',
     arguments: { FILE: 'A file in the tree' },
-    options: ['point-name', 'note', 'recover', 'recover-to', 'begin', 'only-family', 'commit', 'cancel', ...WHERE],
+    options: ['point-name', 'note', 'recover', 'recover-to', 'begin', 'only-family', 'commit', 'cancel', 'open-files', ...WHERE],
     examples: [
       ['rewind notify app.db app.db-wal', 'a point: `rewind points --state notify`, and the time last-notify'], ['rewind notify --recover app.db', 'the last good version is put back'], ['rewind notify --begin a.conf b.conf', 'prints an id'],
       ['rewind notify --commit 5f0c31aa9be7', 'it ends well'], ['rewind notify --cancel 5f0c31aa9be7', 'both files are as they were'],

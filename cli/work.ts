@@ -85,6 +85,9 @@ async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Pro
       return await out.line(`${row.taken_back} taken back, ${row.kept} with later changes kept, ${row.conflicting} conflicting, ${row.gaps} gaps`);
     case 'gaps':
       return limit === 0 ? undefined : sayGaps(out, row);
+    case 'writers':
+      if (limit === 0) return;
+      return await out.line(`Changes that would go are of ${row.writers.slice(0, NAMED_WRITERS).map(programOf).join(', ')}${andMore(row.writers.length + row.more)}`);
     case 'plan':
       if (limit === 0) return;
       return await out.line(`Plan: ${counts(row.counts)}; ${showBytes(row.bytes)} to write`);
@@ -117,8 +120,10 @@ export const programOf = ({ exe, argv, pid }: WriterRow): string => `${(exe || a
 export function writersOf(writers: WriterRow[]): string {
   const names = [...new Set(writers.map(programOf))];
   if (names.length === 0) return 'nobody';
-  return names.slice(0, NAMED_WRITERS).join(', ') + (names.length > NAMED_WRITERS ? ` and ${names.length - NAMED_WRITERS} more` : '');
+  return names.slice(0, NAMED_WRITERS).join(', ') + andMore(names.length);
 }
+
+const andMore = (names: number): string => (names > NAMED_WRITERS ? ` and ${names - NAMED_WRITERS} more` : '');
 
 function counts({ restored, unchanged, updated, deleted, skipped }: Extract<WorkRow, { type: 'plan' }>['counts']): string {
   return `${restored} restored, ${unchanged} unchanged, ${updated} updated, ${deleted} deleted, ${skipped} skipped`;

@@ -1,5 +1,5 @@
 /** `rewind notify`: what programs say of their files, for scripts; docs/api.md is the same for programs that speak HTTP. */
-import { number, text, type Arguments } from '../command.js';
+import { flag, number, text, type Arguments } from '../command.js';
 import { showTime, type Output } from '../output.js';
 import { place, time_zone, withTree, type Tree } from '../ask.js';
 import { showWork } from '../work.js';
@@ -8,7 +8,7 @@ import { RewindError } from '../../lib/errors.js';
 /** What is said; one at a time. */
 const DEEDS = ['recover', 'begin', 'commit', 'cancel'] as const;
 /** Which options go with which; '' is the plain notice. */
-const TAKES: Record<string, readonly string[]> = { '': ['name', 'note'], recover: ['to'], begin: ['family', 'note'], commit: [], cancel: [] };
+const TAKES: Record<string, readonly string[]> = { '': ['name', 'note'], recover: ['to'], begin: ['family', 'note'], commit: [], cancel: ['force'] };
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   const typed = (args['FILE'] ?? []) as string[];
@@ -18,7 +18,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     if (deed === 'recover') for (const path of paths) await recover(tree, path, args, out);
     else if (deed === 'begin') await begin(tree, paths, args, out);
     else if (deed === 'commit') await commit(tree, text(args, 'commit')!, out);
-    else if (deed === 'cancel') await showWork(tree.client.call('cancel', { id: text(args, 'cancel')! }), out, 0);
+    else if (deed === 'cancel') await showWork(tree.client.call('cancel', { id: text(args, 'cancel')!, force: flag(args, 'force') }), out, 0);
     else await notify(tree, paths, args, out);
   });
 }
@@ -28,7 +28,7 @@ function deedOf(args: Arguments, typed: string[]): string {
   const wrong = (message: string): never => { throw new RewindError('ERR_USAGE', message, 'rewind notify --help'); };
   if (deeds.length > 1) wrong(`--${deeds.join(' and --')} exclude each other`);
   const deed = deeds[0] ?? '';
-  for (const name of ['name', 'note', 'family', 'to']) if (args[name] !== undefined && !TAKES[deed]!.includes(name)) wrong(`--${name} does not go with ${deed ? `--${deed}` : 'a notice'}`);
+  for (const name of ['name', 'note', 'family', 'to', 'force']) if (args[name] !== undefined && !TAKES[deed]!.includes(name)) wrong(`--${name} does not go with ${deed ? `--${deed}` : 'a notice'}`);
   if (typed.length > 0 && (deed === 'commit' || deed === 'cancel')) wrong(`--${deed} takes no file: the id says which`);
   if (typed.length === 0 && (deed === '' || deed === 'recover' || (deed === 'begin' && args['family'] === undefined))) wrong('name the files');
   return deed;

@@ -7,7 +7,7 @@ import { RewindError } from '../../lib/errors.js';
 import type { SelectionArgs } from '../../lib/daemon/protocol.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  const call = { ...whoOf(text(args, 'except')!), since: text(args, 'from')!, require_complete: flag(args, 'require-complete'), time_zone };
+  const call = { ...whoOf(text(args, 'except')!), since: text(args, 'from')!, require_complete: flag(args, 'require-complete'), force: flag(args, 'force'), time_zone };
   await withTree(args, undefined, out, async ({ client }) => {
     const planned_at = await agree(args, out, 'Leave that out?', (dry_run) => client.call('replay', { ...call, dry_run }));
     if (planned_at !== null) await showWork(client.call('replay', { ...call, planned_at }), out, 0);

@@ -5,16 +5,18 @@ import { time_zone, withTree, type Tree } from '../ask.js';
 import { readParts, readPlanFile, type Asked } from '../parts.js';
 import { agree, agreed, showWork, type Shown } from '../work.js';
 import { RewindError } from '../../lib/errors.js';
+import { safeForTerminal } from '../../lib/paths.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   const typed = (args['PATH'] ?? []) as string[];
-  const named = typed.length > 0 || text(args, 'to') !== undefined;
+  const group = text(args, 'group');
+  const named = typed.length > 0 || text(args, 'to') !== undefined || group !== undefined;
   const file = text(args, 'plan');
   if (flag(args, 'resume')) {
-    if (named || file !== undefined) throw new RewindError('ERR_USAGE', '--resume goes on to where the interrupted rollback went', 'Leave out PATH, --to and --plan, or leave out --resume to begin another rollback.');
+    if (named || file !== undefined) throw new RewindError('ERR_USAGE', '--resume goes on to where the interrupted rollback went', 'Leave out PATH, --to, --group and --plan, or leave out --resume to begin another rollback.');
     return await resume(args, out);
   }
-  if (file !== undefined && named) throw new RewindError('ERR_USAGE', 'A plan file names paths and times itself', 'Leave out PATH and --to, or leave out --plan.');
+  if (file !== undefined && named) throw new RewindError('ERR_USAGE', 'A plan file names paths and times itself', 'Leave out PATH, --to and --group, or leave out --plan.');
   const plan = file === undefined ? null : await readPlanFile(file);
   await withTree(args, typed[0], out, async (tree) => {
     const asked = plan ?? { ...await readParts(tree, args, typed), to: text(args, 'to') };
@@ -23,15 +25,15 @@ export async function run(args: Arguments, out: Output): Promise<void> {
 }
 
 async function rollBack(args: Arguments, out: Output, tree: Tree, asked: Asked): Promise<void> {
-  const force = flag(args, 'force');
+  const [force, group] = [flag(args, 'force'), text(args, 'group')];
   let call: Asked = asked;
   if (flag(args, 'dry-run') || !flag(args, 'yes')) {
-    const shown = await agreed(args, out, (plan) => question(plan, tree), (dry_run) => tree.client.call('rollback', { ...asked, dry_run, force, time_zone }));
+    const shown = await agreed(args, out, (plan) => question(plan, tree, group), (dry_run) => tree.client.call('rollback', { ...asked, group, dry_run, force, time_zone }));
     if (!shown) return;
     // The answer is about the instants that were shown, not about what the words would mean a minute later.
     call = { paths: [], parts: shown.parts, planned_at: asked.planned_at ?? shown.now };
   }
-  await showWork(tree.client.call('rollback', { ...call, force, time_zone }), out, 0);
+  await showWork(tree.client.call('rollback', { ...call, group, force, time_zone }), out, 0);
 }
 
 async function resume(args: Arguments, out: Output): Promise<void> {
@@ -42,8 +44,9 @@ async function resume(args: Arguments, out: Output): Promise<void> {
   });
 }
 
-function question({ parts, to }: Shown, tree: Tree): string {
+function question({ parts, to }: Shown, tree: Tree, group: string | undefined): string {
   const [only] = parts;
+  if (group !== undefined) return `Roll back the members of ${safeForTerminal(group)} to #${to}?`;
   if (parts.length !== 1 || !only) return `Roll back ${parts.length} paths${new Set(parts.map((part) => part.to)).size === 1 ? ` to #${to}` : ''}?`;
   return `Roll back ${only.path === '.' ? `all of ${tree.found.mountpoint}` : only.path} to #${to}?`;
 }

@@ -13,7 +13,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   };
   const selection = {
     writer: number('writer'), family: number('family'), uid: number('uid'), exe: text(args, 'exe'), session: text(args, 'session'),
-    since: text(args, 'since'), until: text(args, 'until'), require_complete: flag(args, 'require-complete'), time_zone,
+    since: text(args, 'since'), until: text(args, 'until'), require_complete: flag(args, 'require-complete'), force: flag(args, 'force'), time_zone,
   };
   await withTree(args, undefined, out, async ({ client }) => {
     const planned_at = await agree(args, out, 'Take that back?', (dry_run) => client.call('undo', { ...selection, dry_run }));

@@ -37,6 +37,7 @@ const path = { path: must('string', PATH) };
 const stretch = { since: may('string', 'Only what came after this time'), until: may('string', 'Only what came before this time') };
 const patch = { patch: may('boolean', 'With the lines that differ'), terminal: may('boolean', 'Of the lines, those that cannot be shown on a terminal are left out') };
 const dryRun = may('boolean', 'Only say what would be done');
+const openFiles = may('boolean', 'Also files that a program has open for writing');
 const plannedAt = may('number', '`now` of the plan that was agreed to: refused when more has changed since');
 const whose = {
   ...zone, ...stretch, writer: may('number', 'Process'), family: may('number', 'Process, with all that it started'),
@@ -63,13 +64,14 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     describe: 'Makes the tree, or these paths, equal to a past instant',
     args: {
       ...zone, paths: must('string[]', 'What goes to `to`; empty: the whole tree'), to: may('string', TIME), parts: may('object[]', 'Paths that go each to a time of its own: `{ path, to }`'),
+      group: may('string', 'Only members of this group'),
       dry_run: dryRun, planned_at: plannedAt, force: may('boolean', 'Also over newer changes, and files that are open for writing'),
     },
     yields: 'WorkRow',
   },
   resume: {
     describe: 'Goes on with the operation that was interrupted',
-    args: { dry_run: dryRun, planned_at: plannedAt, force: may('boolean', 'Also over what others changed since it began') }, yields: 'WorkRow',
+    args: { dry_run: dryRun, planned_at: plannedAt, force: may('boolean', 'Also over what others changed since it began, and files that are open for writing') }, yields: 'WorkRow',
   },
   restore: {
     describe: 'Copies what was at a path into a directory elsewhere',
@@ -94,12 +96,12 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
   },
   undo: {
     describe: 'Takes back exactly what some writers did; without a selection the last operation',
-    args: { ...whose, dry_run: dryRun, require_complete: may('boolean', 'Change nothing unless all can be taken back'), planned_at: plannedAt }, yields: 'WorkRow',
+    args: { ...whose, dry_run: dryRun, require_complete: may('boolean', 'Change nothing unless all can be taken back'), planned_at: plannedAt, force: openFiles }, yields: 'WorkRow',
   },
-  redo: { describe: 'Does again what the last undo took back', args: { dry_run: dryRun, planned_at: plannedAt }, yields: 'WorkRow' },
+  redo: { describe: 'Does again what the last undo took back', args: { dry_run: dryRun, planned_at: plannedAt, force: openFiles }, yields: 'WorkRow' },
   replay: {
     describe: 'The tree as of a time, with all later changes but those of the selected',
-    args: { ...whose, since: must('string', TIME), dry_run: dryRun, require_complete: may('boolean', 'Change nothing unless all can be left out'), planned_at: plannedAt }, yields: 'WorkRow',
+    args: { ...whose, since: must('string', TIME), dry_run: dryRun, require_complete: may('boolean', 'Change nothing unless all can be left out'), planned_at: plannedAt, force: openFiles }, yields: 'WorkRow',
   },
   operations: { describe: 'Rollbacks, undos and runs, the newest first', args: {}, yields: 'OperationRow' },
   run_begin: {
@@ -123,7 +125,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     yields: 'TransactionRow',
   },
   commit: { describe: 'It ends, and what it changed stays: a point', args: { id: must('string', 'Of the transaction') }, yields: 'TransactionRow' },
-  cancel: { describe: 'It ends, and its files are put back exactly as they were when it began', args: { id: must('string', 'Of the transaction'), dry_run: dryRun }, yields: 'WorkRow' },
+  cancel: { describe: 'It ends, and its files are put back exactly as they were when it began', args: { id: must('string', 'Of the transaction'), dry_run: dryRun, force: may('boolean', 'Also files that a program other than the one that asks has open for writing') }, yields: 'WorkRow' },
   transactions: { describe: 'Transactions, the newest first', args: { open: may('boolean', 'Only those that have not ended') }, yields: 'TransactionRow' },
   recover: {
     describe: 'Puts a file back: to what was written last when that cannot be read or is something else now, else to the version before, the newest that was said to be consistent first; each time further back',
@@ -146,7 +148,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
   fork_diff: { describe: 'What was changed in a fork', args: { name: must('string', 'Of the fork'), ...patch }, yields: '{ fork: ForkRow }, then DiffRow' },
   fork_keep: {
     describe: 'Brings what was changed in a fork into the tree',
-    args: { name: must('string', 'Of the fork'), paths: must('string[]', 'Empty: all of it'), dry_run: dryRun, force: may('boolean', 'Also over what the tree changed since'), planned_at: plannedAt }, yields: 'WorkRow',
+    args: { name: must('string', 'Of the fork'), paths: must('string[]', 'Empty: all of it'), dry_run: dryRun, force: may('boolean', 'Also over what the tree changed since, and files that are open for writing'), planned_at: plannedAt }, yields: 'WorkRow',
   },
   fork_drop: { describe: 'Forgets a fork', args: { name: must('string', 'Of the fork'), lazy: may('boolean', 'Also while it is in use') }, yields: 'ForkRow' },
   unmount: { describe: 'Ends the daemon, with all in history', args: { lazy: may('boolean', 'Also while programs use the tree') }, yields: '{ type: "stopped", seq }' },

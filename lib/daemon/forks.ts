@@ -1,27 +1,19 @@
-/** The methods of forks. What changes the set of forks takes turns; what only one may do to the tree at a time does, too. */
+/** The methods of forks, but for keeping what was changed in one (keep.ts). What changes the set of forks takes turns. */
+import { BISECT_FORK, readBisect } from '../bisect/state.js';
 import { RewindError } from '../errors.js';
 import { forkChanges, type ForkChanges } from '../fork/changes.js';
 import { checkForkName, dropFork, findFork, isForkMounted, mountedForks, placesOf, readForks, writeFork, type ForkState } from '../fork/forks.js';
-import { planGraft, type Graft } from '../fork/graft.js';
 import { mountFork } from '../fork/mount.js';
-import type { Name, Seq } from '../history/types.js';
 import { native } from '../native.js';
-import { safeForTerminal, showPath } from '../paths.js';
-import { applyPlan } from '../recovery/apply.js';
-import { isUnder } from '../recovery/places.js';
+import { safeForTerminal } from '../paths.js';
 import type { Store } from '../store/store.js';
 import { formatTimeUtc } from '../time/format.js';
-import { notMounted, stateAt, validPath } from './ask.js';
+import { notMounted, stateAt } from './ask.js';
 import { busyHint } from './busy.js';
 import { patchOf } from './diff.js';
-import { addMark } from './mark.js';
-import type { DiffRow, ForkRow, Methods, WorkRow } from './protocol.js';
-import { diffRow, planRow } from './rows.js';
+import type { DiffRow, ForkRow, Methods } from './protocol.js';
+import { diffRow } from './rows.js';
 import type { LiveTree, Session } from './session.js';
-import { following, working } from './work.js';
-
-/** New changes that a refusal names. */
-const NAMED_CHANGES = 3;
 
 const turns = new Map<string, Promise<unknown>>();
 
@@ -49,7 +41,8 @@ async function rowOf(store: Store, fork: ForkState): Promise<ForkRow> {
   return { name, seq, time, expression: safeForTerminal(expression), created, path: placesOf(store, name).tree, mounted: await isForkMounted(store, name) };
 }
 
-const needsTree = (session: Session): LiveTree => session.live ?? notMounted(session, 'A fork lies on the view of a mounted tree');
+/** @throws ERR_NOT_MOUNTED */
+export const needsTree = (session: Session): LiveTree => session.live ?? notMounted(session, 'A fork lies on the view of a mounted tree');
 
 async function opened(session: Session, live: LiveTree, fork: ForkState): Promise<ForkRow> {
   await mountFork(session.store, fork, { history: session.history, mountpoint: live.mountpoint, snapshots: live.snapshots });
@@ -59,6 +52,7 @@ async function opened(session: Session, live: LiveTree, fork: ForkState): Promis
 async function* fork(session: Session, args: Methods['fork']['args']): AsyncGenerator<ForkRow> {
   const live = needsTree(session);
   if (args.name !== undefined) checkForkName(args.name);
+  if (args.name === BISECT_FORK) await checkBisecting(session.store);
   const at = await stateAt(session, args.time, args);
   const { store } = session;
   yield await inTurn(store, async () => {
@@ -79,6 +73,12 @@ async function* fork(session: Session, args: Methods['fork']['args']): AsyncGene
   });
 }
 
+/** Only a bisect by hand takes the name that is kept for it. @throws ERR_USAGE */
+async function checkBisecting(store: Store): Promise<void> {
+  if (await readBisect(store).then(() => true, () => false)) return;
+  throw new RewindError('ERR_USAGE', `The name ${BISECT_FORK} is kept for the fork of a bisect by hand`, 'Choose another with --name.');
+}
+
 function freeName(taken: Set<string>): string {
   for (let n = 1; ; n++) if (!taken.has(`fork-${n}`)) return `fork-${n}`;
 }
@@ -92,72 +92,11 @@ async function* forkDiff(session: Session, args: Methods['fork_diff']['args'], s
   }
 }
 
-async function lookInto(session: Session, name: string): Promise<{ state: ForkState; changes: ForkChanges }> {
+/** A fork, and what was changed in it. @throws ERR_FORK_UNKNOWN */
+export async function lookInto(session: Session, name: string): Promise<{ state: ForkState; changes: ForkChanges }> {
   const state = await inTurn(session.store, () => findFork(session.store, name));
   await session.settle();
   return { state, changes: await forkChanges(session.history, placesOf(session.store, name, state.layers).upper, state.seq) };
-}
-
-async function* forkKeep(session: Session, args: Methods['fork_keep']['args']): AsyncGenerator<WorkRow> {
-  const live = args.dry_run ? session.live : needsTree(session);
-  const paths = args.paths.map(validPath);
-  const { state, changes } = await lookInto(session, args.name);
-  for (const path of paths) checkChanged(state, changes, path);
-  await live?.walked();
-  const plan = async (now: Seq): Promise<Graft> => {
-    const graft = await planGraft(changes, { paths, now });
-    if (!args.force) checkNoConflict(state, graft);
-    return graft;
-  };
-  const now = await session.settle();
-  let graft = await plan(now);
-  if (args.planned_at !== undefined) await checkSame(changes, paths, graft, args.planned_at);
-  for (const entry of graft.entries) yield { type: 'entry', ...planRow(entry) };
-  yield { type: 'plan', now, to: state.seq, counts: graft.counts, bytes: graft.bytes };
-  if (args.dry_run || !live) return;
-  if (graft.ops.length === 0) return yield { type: 'done', counts: graft.counts, bytes: 0, before: null, after: null };
-  if (working.has(session)) throw new RewindError('ERR_BUSY', 'A rollback or another graft is under way', 'Wait for it to end.');
-  working.set(session, null);
-  const tree = await native.openTree(live.mountpoint);
-  try {
-    const scope = paths.length === 0 ? 'all' : paths.map((path) => safeForTerminal(showPath(path))).join(' ').slice(0, 200);
-    const before = await addMark(session, live, { kind: 'fork', note: `before: keep ${scope} of ${state.name} (#${state.seq})`, pinned: true });
-    graft = await plan(before.seq);
-    let after = before;
-    const failure = yield* following(async (options) => {
-      try {
-        await applyPlan({ ops: graft.ops, to: before.seq, bytes: graft.bytes }, changes.reader, tree, options);
-      } finally {
-        after = await addMark(session, live, { kind: 'fork', note: `after: keep ${scope} of ${state.name} (#${state.seq})` });
-      }
-    });
-    if (failure) throw failure;
-    yield { type: 'done', counts: graft.counts, bytes: graft.bytes, before: before.seq, after: after.seq };
-  } finally {
-    tree.close();
-    working.delete(session);
-  }
-}
-
-function checkChanged({ name }: ForkState, { changes }: ForkChanges, path: Name[]): void {
-  if (changes.some((change) => isUnder(change.path, path))) return;
-  throw new RewindError('ERR_USAGE', `The fork ${name} changed nothing at ${safeForTerminal(showPath(path))}`, `What it changed: rewind fork diff ${name}`);
-}
-
-const named = (paths: Name[][]): string => paths.slice(0, NAMED_CHANGES).map((path) => safeForTerminal(showPath(path))).join(', ') + (paths.length > NAMED_CHANGES ? ` and ${paths.length - NAMED_CHANGES} more` : '');
-
-function checkNoConflict({ name, seq }: ForkState, { conflicts }: Graft): void {
-  if (conflicts.length === 0) return;
-  throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: since #${seq}, where ${name} began, the tree changed ${conflicts.length === 1 ? 'a path' : `${conflicts.length} paths`} of the fork itself: ${named(conflicts)}`,
-    `What the tree changed: rewind diff --from "#${seq}". Name the other paths, or take the fork's with --force.`);
-}
-
-/** @throws ERR_NEWER_CHANGES when the plan is not the one that was agreed to */
-async function checkSame(changes: ForkChanges, paths: Name[][], graft: Graft, plannedAt: Seq): Promise<void> {
-  const key = (entry: Graft['entries'][number]) => `${entry.action} ${showPath(entry.path)}`;
-  const known = new Set((await planGraft(changes, { paths, now: plannedAt })).entries.map(key));
-  const fresh = graft.entries.filter((entry) => !known.has(key(entry))).map(({ path }) => path);
-  if (fresh.length > 0) throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: since the plan was shown more changed: ${named(fresh)}`, 'Run the command again to see the new plan, or answer beforehand with --yes.');
 }
 
 async function* forkDrop(session: Session, args: Methods['fork_drop']['args']): AsyncGenerator<ForkRow> {
@@ -180,6 +119,5 @@ export const forkMethods = {
     yield await inTurn(session.store, async () => await opened(session, live, await findFork(session.store, args.name)));
   },
   fork_diff: forkDiff,
-  fork_keep: forkKeep,
   fork_drop: forkDrop,
 };

@@ -4,10 +4,11 @@
  */
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
+import type { HistoryReader } from '../history/reader.js';
 import type { Change, Name, Seq, Writer } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
-import { isUnder } from '../recovery/places.js';
-import type { Part, Plan } from '../recovery/types.js';
+import { Places } from '../recovery/places.js';
+import type { Plan } from '../recovery/types.js';
 import type { Selected } from '../recovery/undo/select.js';
 import type { WorkRow } from './protocol.js';
 import { writerRow } from './rows.js';
@@ -18,9 +19,10 @@ const NAMED = 3;
 /** open(2). */
 const O_ACCMODE = 3;
 
-/** What a plan is about. */
+/** What a plan was agreed to for. */
 export interface Agreement {
-  parts: readonly Part[];
+  /** Is this path one that the plan is about? */
+  within(path: readonly Name[]): boolean;
   /** What changed after this seq was not agreed to. */
   since: Seq;
   /** Changes that are the operation's own. */
@@ -30,35 +32,48 @@ export interface Agreement {
 }
 
 /** Tells what stands in the way; unless it is a dry run, or `force`, that ends it. @throws ERR_NEWER_CHANGES */
-export async function* checkUntouched(session: Session, live: LiveTree | null, plan: Plan, agreed: Agreement): AsyncGenerator<WorkRow> {
+export async function* checkUntouched(session: Session, live: LiveTree | null, plan: Pick<Plan, 'entries' | 'now'>, agreed: Agreement): AsyncGenerator<WorkRow> {
   const newer = await newerChanges(session, agreed, plan.now);
-  const open = live ? await openForWriting(live.mountpoint, plan) : [];
   for (const [path, by] of newer) yield { type: 'newer', path, by: by && writerRow(by) };
+  if (!agreed.force && !agreed.dry_run) refuse(newer);
+  yield* checkClosed(session, live, plan, agreed);
+}
+
+/** What came in between is not gone over either. @throws ERR_NEWER_CHANGES unless `force` */
+export async function checkStillUntouched(session: Session, agreed: Agreement, now: Seq): Promise<void> {
+  if (!agreed.force) refuse(await newerChanges(session, agreed, now));
+}
+
+function refuse(newer: ReadonlyMap<string, Writer | null>): void {
+  if (newer.size === 0) return;
+  throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: since the plan was made others changed ${named([...newer.keys()])}`, 'Run the command again to see the new plan, or go over their changes with --force: history keeps them.');
+}
+
+/**
+ * Of that only the files that somebody has open for writing. `asking`: processes that know of it, since they asked.
+ * @throws ERR_NEWER_CHANGES
+ */
+export async function* checkClosed({ history }: Session, live: LiveTree | null, plan: Pick<Plan, 'entries' | 'now'>, agreed: Pick<Agreement, 'dry_run' | 'force'>, asking: ReadonlySet<number> = new Set()): AsyncGenerator<WorkRow> {
+  const open = live ? (await openForWriting(history, live.mountpoint, plan)).filter(({ pid }) => !asking.has(pid)) : [];
   for (const one of open) yield { type: 'open', ...one };
-  if (agreed.force || agreed.dry_run) return;
-  if (newer.size > 0) {
-    throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: since the plan was made others changed ${named([...newer.keys()])}`, 'Run the command again to see the new plan, or go over their changes with --force: history keeps them.');
-  }
-  if (open.length > 0) {
-    const users = [...new Set(open.map(({ command, pid }) => `${command}[${pid}]`))];
-    throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: ${named([...new Set(open.map(({ path }) => path))])} ${open.length === 1 ? 'is' : 'are'} open for writing by ${named(users)}`, 'Let the program close the file, or go on with --force: what it writes later goes into what was put back.');
-  }
+  if (agreed.force || agreed.dry_run || open.length === 0) return;
+  const users = [...new Set(open.map(({ command, pid }) => `${command}[${pid}]`))];
+  throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: ${named([...new Set(open.map(({ path }) => path))])} ${open.length === 1 ? 'is' : 'are'} open for writing by ${named(users)}`, 'Let the program close the file, or go on with --force: what it writes later goes into what was put back.');
 }
 
 const named = (texts: string[]): string => texts.slice(0, NAMED).join(', ') + (texts.length > NAMED ? ` and ${texts.length - NAMED} more` : '');
 
 /** Paths in the scope that others changed, and who was the last. */
-async function newerChanges({ history }: Session, { parts, since, own }: Agreement, now: Seq): Promise<Map<string, Writer | null>> {
+async function newerChanges({ history }: Session, { within, since, own }: Agreement, now: Seq): Promise<Map<string, Writer | null>> {
   const found = new Map<string, Writer | null>();
   if (since >= now) return found;
-  const inScope = (path: Name[] | null): path is Name[] => path !== null && parts.some((part) => isUnder(path, part.path));
   const slot = async (parent: number | undefined, name: Name | undefined, seq: Seq): Promise<Name[] | null> => {
     const above = parent === undefined || name === undefined || name === '' ? null : await history.pathOf(parent, seq);
     return above && [...above, name as Name];
   };
   for await (const change of history.changes(since, now)) {
     if (own?.has(change)) continue;
-    for (const path of await pathsOf(change)) if (inScope(path)) found.set(safeForTerminal(showPath(path)), await history.writer(change.writer));
+    for (const path of await pathsOf(change)) if (path && within(path)) found.set(safeForTerminal(showPath(path)), await history.writer(change.writer));
   }
   return found;
 
@@ -69,9 +84,10 @@ async function newerChanges({ history }: Session, { parts, since, own }: Agreeme
 }
 
 /** Files that the plan changes and that a process has open for writing, or mapped so; of processes that we may look into. */
-async function openForWriting(mountpoint: string, plan: Plan): Promise<{ path: string; pid: number; command: string }[]> {
+async function openForWriting(history: HistoryReader, mountpoint: string, plan: Pick<Plan, 'entries' | 'now'>): Promise<{ path: string; pid: number; command: string }[]> {
   const changed = changedPaths(plan);
   if (changed.size === 0) return [];
+  const places = new Places(history, plan.now);
   const prefix = `${Buffer.from(mountpoint).toString('latin1')}/`;
   const found: { path: string; pid: number; command: string }[] = [];
   for (const pid of await readdir('/proc')) {
@@ -79,16 +95,22 @@ async function openForWriting(mountpoint: string, plan: Plan): Promise<{ path: s
     for (const file of await writableFiles(pid)) {
       if (!file.startsWith(prefix)) continue;
       const path = file.slice(prefix.length);
-      if (!changed.has(path)) continue;
+      if (!changed.has(path) && !await hasOther(path)) continue;
       const command = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '?')).trim();
       found.push({ path: safeForTerminal(showPath(path.split('/'))), pid: Number(pid), command: safeForTerminal(command) });
     }
   }
   return found;
+
+  /** Does the file have another name, which the plan tells it by? */
+  async function hasOther(path: string): Promise<boolean> {
+    const node = await history.resolve(path.split('/'), plan.now);
+    return node !== null && (await places.paths(node)).some((one) => changed.has(one.join('/')));
+  }
 }
 
 /** Where what the plan changes lies now: its entries tell where it will lie. */
-function changedPaths({ entries }: Plan): Set<string> {
+function changedPaths({ entries }: Pick<Plan, 'entries'>): Set<string> {
   const moved = new Map(entries.flatMap(({ from, path }) => (from ? [[path.join('/'), from.join('/')]] : [])));
   const nowAt = (path: string): string => {
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {

@@ -10,6 +10,7 @@ import { blame } from './blame.js';
 import { forkMethods } from './forks.js';
 import { find, grep } from './finding.js';
 import { groupNamed, groupRow } from './groups.js';
+import { forkKeep } from './keep.js';
 import { log } from './log.js';
 import { addMark, checkPointName, pinPoint } from './mark.js';
 import { pathBytes } from '../paths.js';
@@ -44,6 +45,7 @@ const methods: { [M in MethodName]: Method<M> } = {
   pack,
   du,
   ...forkMethods,
+  fork_keep: forkKeep,
   undo,
   redo,
   replay,

@@ -141,7 +141,8 @@ export type GrepRow =
   | { type: 'file'; path: string; seq: number; time: string }
   | { type: 'searched'; versions: number; contents: number; uncaptured: number };
 
-export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string }
+/** `writers`: of what a run changed, those who did. */
+export interface PlanRow { action: PlanAction; path: string; from?: string; bytes: number; reason?: string; writers?: WriterRow[] }
 
 export interface PointRow { id: number; seq: number; time: string; kind: PointKind; name: string; note: string; phase?: PointPhase; pinned?: boolean; tags?: string[] }
 
@@ -242,6 +243,8 @@ export type WorkRow =
   /** In the way: changed by somebody else since the plan was made, or open for writing. */
   | { type: 'newer'; path: string; by: WriterRow | null }
   | { type: 'open'; path: string; pid: number; command: string }
+  /** Whose changes would go, of a plan that is only shown: those first who changed most paths of it, and how many more they are. */
+  | { type: 'writers'; writers: WriterRow[]; more: number }
   | { type: 'plan'; now: number; to: number; counts: PlanCounts; bytes: number }
   | ({ type: 'entry' } & PlanRow)
   | { type: 'progress'; done_ops: number; total_ops: number; done_bytes: number; total_bytes: number }
@@ -354,7 +357,7 @@ export interface Methods {
   /** `gaps`: not all is known of the stretch. */
   diff: { args: TimeArgs & { path: string; from: string; to: string; group?: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow; gaps?: GapsSaid } | DiffRow };
   /** `to`: of the paths, of all when there are none; `parts`: paths with an instant each. `planned_at`: `now` of the plan that was agreed to. */
-  rollback: { args: TimeArgs & { paths: string[]; to?: string; parts?: { path: string; to: string }[]; dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
+  rollback: { args: TimeArgs & { paths: string[]; to?: string; parts?: { path: string; to: string }[]; group?: string; dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   resume: { args: { dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   restore: { args: TimeArgs & { path: string; at: string; into: string; group?: string; force?: boolean }; item: WorkRow };
   blame: { args: TimeArgs & { path: string; at: string; bytes?: boolean }; item: { at: InstantRow } | BlameRow };
@@ -368,10 +371,10 @@ export interface Methods {
   points: { args: TimeArgs & { kinds?: PointKind[]; since?: string; until?: string; group?: string }; item: PointRow };
   gaps: { args: TimeArgs & { path?: string; since?: string; until?: string }; item: GapRow };
   find: { args: TimeArgs & { pattern: string; path: string; since?: string; until?: string; deleted?: boolean; type?: 'f' | 'd' | 'l' }; item: FindRow };
-  undo: { args: SelectionArgs & { dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };
-  redo: { args: { dry_run?: boolean; planned_at?: number }; item: WorkRow };
+  undo: { args: SelectionArgs & { dry_run?: boolean; require_complete?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
+  redo: { args: { dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   /** All since `since` but the changes of the selected. */
-  replay: { args: SelectionArgs & { since: string; dry_run?: boolean; require_complete?: boolean; planned_at?: number }; item: WorkRow };
+  replay: { args: SelectionArgs & { since: string; dry_run?: boolean; require_complete?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   operations: { args: Record<string, never>; item: OperationRow };
   run_begin: { args: { argv: string[]; name?: string; session: string }; item: PointRow };
   run_end: { args: { session: string; code: number }; item: WorkRow };
@@ -381,7 +384,7 @@ export interface Methods {
   notify: { args: { paths: string[]; name?: string; note?: string }; item: PointRow };
   begin: { args: { paths: string[]; family?: number | 'caller'; note?: string }; item: TransactionRow };
   commit: { args: { id: string }; item: TransactionRow };
-  cancel: { args: { id: string; dry_run?: boolean }; item: WorkRow };
+  cancel: { args: { id: string; dry_run?: boolean; force?: boolean }; item: WorkRow };
   transactions: { args: { open?: boolean }; item: TransactionRow };
   recover: { args: TimeArgs & { path: string; to?: string }; item: RecoveryRow };
   recoveries: { args: { failed?: boolean }; item: RecoveryRow };

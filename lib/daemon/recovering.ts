@@ -40,9 +40,9 @@ async function goBack(session: Session, live: LiveTree, path: Name[], to: Seq | 
   const now = await session.settle();
   const target = to ?? await targetOf(session, live, path, now);
   if (target === null) return null;
-  for await (const row of operate(session, live, { operation: 'rollback', ...goal([{ path, to: target }]) }, `recover ${safeForTerminal(showPath(path))} to #${target}`, async (at) => (
+  for await (const row of operate(session, live, { operation: 'rollback', ...goal([{ path, to: target }]) }, `recover ${safeForTerminal(showPath(path))} to #${target}`, [async (at) => (
     { plan: await planRollback(history, { paths: [path], to: target, now: at, maker: ourselves() }), history }
-  ))) void row;
+  )])) void row;
   return target;
 }
 

@@ -58,6 +58,6 @@ async function* intoTree(session: Session, live: LiveTree, asked: Asked, at: Ins
     const counts: PlanCounts = { restored: objects, unchanged: 0, updated: 0, deleted: 0, skipped: left.length };
     return { plan: { ...steps, counts }, history: session.history };
   };
-  yield* operate(session, live, { operation: 'restore', since: at.seq }, `${safeForTerminal(showPath(asked.path))} as at #${at.seq} into ${safeForTerminal(into)}`, work, asked.dest);
+  yield* operate(session, live, { operation: 'restore', since: at.seq }, `${safeForTerminal(showPath(asked.path))} as at #${at.seq} into ${safeForTerminal(into)}`, [work], asked.dest);
   yield { type: 'restored', steps: ops.length, bytes, into };
 }

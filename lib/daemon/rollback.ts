@@ -3,24 +3,30 @@
  * others made since, and files that somebody has open for writing, stop it.
  */
 import { RewindError } from '../errors.js';
-import type { Change, NodeId, Seq } from '../history/types.js';
+import type { Change, Name, NodeId, Seq } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
+import { authorsOf } from '../recovery/authors.js';
 import { isDir } from '../recovery/compare.js';
 import { nextResume, operationsOf, type Operation } from '../recovery/operations.js';
 import { planParts, type Planned } from '../recovery/plan.js';
+import { isUnder } from '../recovery/places.js';
 import { TEMPORARY } from '../recovery/plan/placer.js';
 import type { Part } from '../recovery/types.js';
 import { select, type Selected } from '../recovery/undo/select.js';
 import { instantAt, notMounted, validPath } from './ask.js';
 import { gapsBetween } from './gaps.js';
-import { checkUntouched } from './intrusions.js';
+import { membersOf } from './groups.js';
+import { checkStillUntouched, checkUntouched, type Agreement } from './intrusions.js';
+import { keepAgain } from './keep.js';
 import type { Methods, WorkRow } from './protocol.js';
-import { instantRow, planRow } from './rows.js';
+import { instantRow, planRow, writerRow } from './rows.js';
 import type { LiveTree, Session } from './session.js';
 import { takeBackAgain } from './undo.js';
-import { goal, operate, ourselves, working } from './work.js';
+import { goal, operate, ourselves, working, type Stage } from './work.js';
 
 const MAX_PARTS = 200;
+/** Writers that a plan names. */
+const NAMED_WRITERS = 20;
 
 type Args = Methods['rollback']['args'];
 
@@ -39,7 +45,8 @@ export async function* resume(session: Session, args: Methods['resume']['args'])
   if (!last) throw new RewindError('ERR_NOT_INTERRUPTED', 'No operation waits to be gone on with', '`rewind op log` shows the operations, and which were interrupted.');
   const { parts } = last.detail;
   yield { type: 'resumes', id: last.id, operation: last.kind, note: safeForTerminal(last.note.replace(/^before: /, '')) };
-  if (parts) yield* rollBack(session, args, parts.map(({ path, to }) => ({ path: path === '' ? [] : path.split('/'), to })), last);
+  if (parts) yield* rollBack(session, { ...args, group: last.detail.group }, parts.map(({ path, to }) => ({ path: path === '' ? [] : path.split('/'), to })), last);
+  else if (last.detail.keeps) yield* keepAgain(session, args, last);
   else if (last.detail.takesBack !== undefined || last.detail.selection) yield* takeBackAgain(session, args, last);
   else throw new RewindError('ERR_NOT_INTERRUPTED', `A ${last.kind} cannot be gone on with`, 'Take back what it did with `rewind undo`, and begin it again.');
 }
@@ -51,6 +58,7 @@ async function partsOf(session: Session, args: Args): Promise<{ part: Part; row:
   else if (args.paths.length > 0) throw new RewindError('ERR_USAGE', `${safeForTerminal(args.paths[0] as string)} has no time to go back to`, 'Name one for all with --to, or one for each path: PATH@TIME.');
   if (wanted.length === 0) throw new RewindError('ERR_USAGE', 'No time was named to go back to', 'Like --to 10m, or docs@14:59.');
   if (wanted.length > MAX_PARTS) throw new RewindError('ERR_USAGE', `${wanted.length} paths are more than a rollback takes at once (${MAX_PARTS})`, 'Name directories that hold them.');
+  if (args.group !== undefined && new Set(wanted.map(({ to }) => to)).size > 1) throw new RewindError('ERR_USAGE', 'A group goes back to one time', 'Name one for all with --to.');
   const parts = [];
   const seen = new Map<string, Seq>();
   for (const { path, to } of wanted) {
@@ -65,24 +73,50 @@ async function partsOf(session: Session, args: Args): Promise<{ part: Part; row:
   return parts;
 }
 
-async function* rollBack(session: Session, args: Pick<Args, 'dry_run' | 'planned_at' | 'force'>, parts: Part[], resumed: Operation | null): AsyncGenerator<WorkRow> {
+async function* rollBack(session: Session, args: Pick<Args, 'dry_run' | 'planned_at' | 'force' | 'group'>, parts: Part[], resumed: Operation | null): AsyncGenerator<WorkRow> {
   const live = liveFor(session, args);
+  const group = membersOf(session, args.group);
   await live?.walked();
   const left = resumed && await leftBehind(session, parts, resumed);
-  const whole = [...parts, ...left?.parts ?? []];
-  const planAt = (now: Seq): Promise<Planned> => planParts(session.history, whole, { now, maker: ourselves(), lent: left?.lent });
+  const plain = left?.parts ?? [];
+  const whole = [...parts, ...plain];
+  const members = group ? { members: (path: readonly Name[], directory: boolean) => group(path, directory) || plain.some((part) => isUnder(path, part.path)) } : {};
+  const planAt = (now: Seq): Promise<Planned> => planParts(session.history, whole, { now, maker: ourselves(), lent: left?.lent, ...members });
   const now = await session.settle();
-  const { plan } = await planAt(now);
-  yield* checkUntouched(session, live, plan, { ...args, parts: whole, since: resumed?.id ?? args.planned_at ?? now, own: left?.own ?? null });
+  const planned = await planAt(now);
+  const { plan } = planned;
+  const agreed: Agreement = {
+    dry_run: args.dry_run, force: args.force, since: resumed?.id ?? args.planned_at ?? now, own: left?.own ?? null,
+    within: (path) => whole.some((part) => isUnder(path, part.path)) && (!group || group(path, false) || group(path, true)),
+  };
+  yield* checkUntouched(session, live, plan, agreed);
   for (const entry of plan.entries) yield { type: 'entry', ...planRow(entry) };
+  if (args.dry_run) yield* whoseWouldGo(session, planned, whole);
   const to = Math.max(...parts.map((part) => part.to));
   const met = await gapsBetween(session.history, parts.map(({ path }) => path), Math.min(...parts.map((part) => part.to)), now);
   if (met) yield { type: 'gaps', ...met };
   yield { type: 'plan', now, to, counts: plan.counts, bytes: plan.bytes };
   if (args.dry_run || !live) return;
   if (plan.ops.length === 0 && !resumed) return yield { type: 'done', counts: plan.counts, bytes: plan.bytes, before: null, after: null };
-  // What was changed between the plan that was shown and the point is undone, too, and kept in history as all else.
-  yield* operate(session, live, { operation: 'rollback', ...goal(parts), ...resumed && { resumes: resumed.id } }, describe(parts), planAt);
+  // Who changes something while the plan is made could not know that it would go, and nobody was shown that it would.
+  const stage: Stage = async (at) => {
+    await checkStillUntouched(session, agreed, at);
+    return await planAt(at);
+  };
+  yield* operate(session, live, { operation: 'rollback', ...goal(parts), ...args.group !== undefined && { group: args.group }, ...resumed && { resumes: resumed.id } }, describe(parts, args.group), [stage]);
+}
+
+/** Those who changed what the plan changes back. */
+async function* whoseWouldGo({ history }: Session, { plan, history: of }: Planned, parts: readonly Part[]): AsyncGenerator<WorkRow> {
+  const inner = (path: readonly Name[]): Part[] => parts.filter((part) => isUnder(path, part.path)).sort((a, b) => b.path.length - a.path.length);
+  const since = (path: readonly Name[]): Seq => inner(path)[0]?.to ?? 0;
+  const authors = await authorsOf(of, plan, { after: Math.min(...parts.map(({ to }) => to)), since });
+  const counts = new Map<Seq, number>();
+  for (const ids of authors.values()) for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
+  const most = [...counts].sort(([, a], [, b]) => b - a).map(([id]) => id);
+  const named = await Promise.all(most.slice(0, NAMED_WRITERS).map((id) => history.writer(id)));
+  const writers = named.filter((writer) => writer !== null);
+  if (writers.length > 0) yield { type: 'writers', writers: writers.map(writerRow), more: most.length - writers.length };
 }
 
 /** @throws ERR_NOT_MOUNTED */
@@ -90,7 +124,8 @@ const liveFor = (session: Session, { dry_run: dryRun }: Pick<Args, 'dry_run'>): 
   (dryRun ? session.live : session.live ?? notMounted(session, 'A rollback goes through the mounted tree'));
 
 /** In words, for the log of operations. */
-function describe(parts: readonly Part[]): string {
+function describe(parts: readonly Part[], group?: string): string {
+  if (group !== undefined) return `group ${safeForTerminal(group)} in ${describe(parts)}`;
   const shown = ({ path }: Part): string => (path.length === 0 ? 'all' : safeForTerminal(showPath(path)));
   const [{ to }] = parts as [Part];
   if (parts.every((part) => part.to === to)) return `${parts.map(shown).join(' ').slice(0, 200)} to #${to}`;

@@ -12,9 +12,10 @@ import { isUnder } from '../recovery/places.js';
 import { planRollback } from '../recovery/plan.js';
 import { planUndo, type UndoPlan } from '../recovery/undo/plan.js';
 import { select, type Selected } from '../recovery/undo/select.js';
-import { startOf } from '../states/processes.js';
+import { lineageOf, startOf } from '../states/processes.js';
 import { formatTimeUtc } from '../time/format.js';
 import { nodeThen, notMounted, stateAt, validPath } from './ask.js';
+import { checkClosed } from './intrusions.js';
 import { addMark, checkPointName } from './mark.js';
 import type { Methods, PointRow, TransactionRow, WorkRow } from './protocol.js';
 import { planRow } from './rows.js';
@@ -84,13 +85,13 @@ export async function* commit(session: Session, args: Methods['commit']['args'])
   yield row(await transactionOf(session, args.id));
 }
 
-export async function* cancel(session: Session, args: Methods['cancel']['args']): AsyncGenerator<WorkRow> {
+export async function* cancel(session: Session, args: Methods['cancel']['args'], _signal: AbortSignal, caller: Caller): AsyncGenerator<WorkRow> {
   const live = session.live ?? notMounted(session, 'A cancel goes through the mounted tree');
   const transaction = await openTransaction(session, args.id);
   const release = claim(session, args.id);
   try {
     await live.walked();
-    const conflicts = yield* putBack(session, live, transaction, args.dry_run ?? false);
+    const conflicts = yield* putBack(session, live, transaction, { ...args, asking: await withAncestors(caller) });
     if (args.dry_run) return;
     await end(session, live, transaction, 'cancel');
     if (conflicts > 0) throw conflictError(conflicts);
@@ -104,15 +105,26 @@ export async function* transactions(session: Session, args: Methods['transaction
   for (const one of transactionsOf(await session.history.points()).reverse()) if (!args.open || one.ended === null) yield row(one);
 }
 
+/** How a transaction is cancelled. */
+interface Ending extends Pick<Methods['cancel']['args'], 'dry_run' | 'force'> {
+  /** Processes that asked for it. */
+  asking: ReadonlySet<number>;
+}
+
+/** Who asks for the end of a transaction may have its files open: a program does, or the script that runs `rewind notify`. */
+const withAncestors = async ({ pid }: Caller): Promise<ReadonlySet<number>> => new Set((await lineageOf(pid)).map((one) => parseInt(one, 10)));
+
 /** Answers how many objects stay as they are, because taking them back is not safe. */
-async function* putBack(session: Session, live: LiveTree, transaction: Transaction, dryRun: boolean): AsyncGenerator<WorkRow, number> {
+async function* putBack(session: Session, live: LiveTree, transaction: Transaction, { asking, ...args }: Ending): AsyncGenerator<WorkRow, number> {
   const { history } = session;
+  const { dry_run: dryRun } = args;
   const what = `transaction ${transaction.id}`;
   if (transaction.family) {
     const planAt = async (now: Seq): Promise<UndoPlan> => planUndo(history, await selected(history, transaction, now), { now, maker: ourselves() });
     const undone = await planAt(await session.settle());
+    yield* checkClosed(session, live, undone.plan, args, asking);
     yield* shown(undone);
-    if (!dryRun && undone.plan.ops.length > 0) yield* operate(session, live, { operation: 'undo', writers: undone.writers.map(({ id }) => id) }, what, planAt);
+    if (!dryRun && undone.plan.ops.length > 0) yield* operate(session, live, { operation: 'undo', writers: undone.writers.map(({ id }) => id) }, what, [planAt]);
     return undone.conflicts.length;
   }
   const planAt = async (now: Seq) => {
@@ -121,9 +133,10 @@ async function* putBack(session: Session, live: LiveTree, transaction: Transacti
     return paths.length === 0 ? null : planRollback(history, { paths, to: transaction.began.seq, now, maker: ourselves() });
   };
   const plan = await planAt(await session.settle());
+  if (plan) yield* checkClosed(session, live, plan, args, asking);
   for (const entry of plan?.entries ?? []) yield { type: 'entry', ...planRow(entry) };
   if (plan) yield { type: 'plan', now: plan.now, to: plan.to, counts: plan.counts, bytes: plan.bytes };
-  if (!dryRun && plan && plan.ops.length > 0) yield* operate(session, live, { operation: 'rollback', ...goal(plan.paths.map((path) => ({ path, to: plan.to }))) }, what, async (now) => ({ plan: await planAt(now) ?? plan, history }));
+  if (!dryRun && plan && plan.ops.length > 0) yield* operate(session, live, { operation: 'rollback', ...goal(plan.paths.map((path) => ({ path, to: plan.to }))) }, what, [async (now) => ({ plan: await planAt(now) ?? plan, history })]);
   return 0;
 }
 

@@ -121,9 +121,12 @@ export class Tree {
     return this.one('commit', { id });
   }
 
-  /** It ends, and its files are as they were when it began. @throws ERR_TRANSACTION_UNKNOWN, ERR_CONFLICTS, ERR_PARTLY_DONE */
-  cancel(id: string): AsyncGenerator<WorkRow> {
-    return this.client.call('cancel', { id });
+  /**
+   * It ends, and its files are as they were when it began. `force`: also those that another program has open for writing.
+   * @throws ERR_TRANSACTION_UNKNOWN, ERR_NEWER_CHANGES, ERR_CONFLICTS, ERR_PARTLY_DONE
+   */
+  cancel(id: string, options: { force?: boolean } = {}): AsyncGenerator<WorkRow> {
+    return this.client.call('cancel', { id, ...options });
   }
 
   /** Does the work within a transaction: committed when it succeeds, cancelled when it throws (and then this does, too). */
@@ -133,7 +136,7 @@ export class Tree {
     try {
       result = await work(transaction);
     } catch (error) {
-      for await (const row of this.cancel(transaction.id)) void row;
+      for await (const row of this.cancel(transaction.id, { force: true })) void row;
       throw error;
     }
     await this.commit(transaction.id);

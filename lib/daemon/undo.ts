@@ -3,12 +3,15 @@
  * framed by two points, done through the mount (I7), and so taken back like any other.
  */
 import { RewindError } from '../errors.js';
-import type { Seq } from '../history/types.js';
+import type { Seq, Writer } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
+import { authorsOf } from '../recovery/authors.js';
 import { nextRedo, nextUndo, operationsOf, type Operation } from '../recovery/operations.js';
+import type { PlanEntry } from '../recovery/types.js';
 import { planUndo, type UndoPlan } from '../recovery/undo/plan.js';
 import { describe, select, type Selection } from '../recovery/undo/select.js';
-import { instantAt, notMounted } from './ask.js';
+import { instantAt, notMounted, stretchOf } from './ask.js';
+import { checkClosed } from './intrusions.js';
 import { addMark } from './mark.js';
 import type { Methods, OperationRow, PointRow, WorkRow } from './protocol.js';
 import { instantRow, operationRow, planRow, writerRow } from './rows.js';
@@ -19,7 +22,7 @@ const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
 const SESSION = /^[0-9a-f]{8,32}$/;
 
 type UndoArgs = Methods['undo']['args'];
-type TakeBackArgs = Pick<UndoArgs, 'dry_run' | 'planned_at' | 'require_complete'>;
+type TakeBackArgs = Pick<UndoArgs, 'dry_run' | 'planned_at' | 'require_complete' | 'force'>;
 
 const operationsNow = async (session: Session): Promise<Operation[]> => operationsOf(await session.history.points(), working.get(session));
 
@@ -82,8 +85,8 @@ async function selectionOf(session: Session, args: UndoArgs): Promise<Selection 
   }
   const { writer, family, exe, session: run, uid } = args;
   if ([writer, family, exe, run, uid, args.since, args.until].every((one) => one === undefined)) return null;
-  const seq = async (time: string | undefined): Promise<Seq | undefined> => (time === undefined ? undefined : (await instantAt(session, time, args)).seq);
-  return { writer, family, exe, session: run, uid, since: await seq(args.since), until: await seq(args.until) };
+  const { since, until } = await stretchOf(session, args);
+  return { writer, family, exe, session: run, uid, since, until: args.until === undefined ? undefined : until };
 }
 
 async function* takeBack(session: Session, args: TakeBackArgs, selection: Selection, frame: Frame, what: string): AsyncGenerator<WorkRow> {
@@ -93,6 +96,7 @@ async function* takeBack(session: Session, args: TakeBackArgs, selection: Select
   const undone = await planAt(await session.settle());
   if (undone.coverage.changes === 0 && selection.operation === undefined) throw new RewindError('ERR_WRITER_UNKNOWN', `${what}: no change of that selection is in history`, '`rewind log` shows who changed what.');
   if (args.planned_at !== undefined) checkNothingNew(await planAt(args.planned_at), undone);
+  yield* checkClosed(session, live, undone.plan, args);
   yield* shown(undone);
   if (args.require_complete && (undone.conflicts.length > 0 || undone.coverage.gaps > 0)) {
     throw new RewindError('ERR_INCOMPLETE', `Nothing was changed: ${undone.coverage.conflicting} conflicts and ${undone.coverage.gaps} gaps stand in the way`, 'Without --require-complete the rest is taken back.');
@@ -103,7 +107,7 @@ async function* takeBack(session: Session, args: TakeBackArgs, selection: Select
     yield { type: 'done', counts: undone.plan.counts, bytes: 0, before: null, after: null };
   } else {
     const writers = frame.writers ?? undone.writers.map(({ id }) => id);
-    yield* operate(session, live, { ...frame, writers, ...Number.isFinite(undone.first) && { since: undone.first - 1 } }, what, planAt);
+    yield* operate(session, live, { ...frame, writers, ...Number.isFinite(undone.first) && { since: undone.first - 1 } }, what, [planAt]);
   }
   if (undone.conflicts.length > 0) {
     throw conflictError(undone.conflicts.length);
@@ -115,9 +119,9 @@ export function conflictError(left: number): RewindError {
   return new RewindError('ERR_CONFLICTS', `${left} ${left === 1 ? 'object was' : 'objects were'} left as they are: later changes depend on what was to be taken back`, 'Mend them by hand, or take back the later changes first.');
 }
 
-/** A plan in rows. */
-export function* shown({ plan, conflicts, coverage, writers }: UndoPlan): Generator<WorkRow> {
-  for (const entry of plan.entries) yield { type: 'entry', ...planRow(entry) };
+/** A plan in rows. `authors`: who changed what its entries are about, where that is told. */
+export function* shown({ plan, conflicts, coverage, writers }: UndoPlan, authors?: ReadonlyMap<PlanEntry, Writer[]>): Generator<WorkRow> {
+  for (const entry of plan.entries) yield { type: 'entry', ...planRow(entry), ...authors && { writers: authors.get(entry)?.map(writerRow) ?? [] } };
   for (const { path, reason, by } of conflicts) yield { type: 'conflict', path: safeForTerminal(showPath(path)), reason, by: by && writerRow(by) };
   const { changes, objects, takenBack: taken_back, kept, conflicting, gaps } = coverage;
   yield { type: 'coverage', changes, objects, taken_back, kept, conflicting, gaps, writers: writers.map(writerRow) };
@@ -152,8 +156,11 @@ export async function* runEnd(session: Session, args: Methods['run_end']['args']
   const run = (await operationsNow(session)).find(({ detail }) => detail.operation === 'run' && detail.session === args.session);
   if (!run) throw new RewindError('ERR_SESSION_UNKNOWN', `No run has the id ${safeForTerminal(args.session)}`, '`rewind op log` lists runs with theirs.');
   await live.walked();
-  const changed = await planUndo(session.history, await select(session.history, { operation: run.id }), { now: await session.settle(), maker: ourselves() });
+  const selected = await select(session.history, { operation: run.id });
+  const changed = await planUndo(session.history, selected, { now: await session.settle(), maker: ourselves() });
   const empty = changed.coverage.changes === 0;
   await addMark(session, live, { kind: 'run', note: `after: ${run.note.replace(/^before: /, '')}`, detail: { ...run.detail, phase: 'after', of: run.id, code: args.code, empty } });
-  yield* shown(changed);
+  const writers = new Map(changed.writers.map((writer) => [writer.id, writer]));
+  const authors = await authorsOf(changed.history, changed.plan, { after: run.id, has: (change) => selected.has(change) });
+  yield* shown(changed, new Map([...authors].map(([entry, ids]) => [entry, ids.map((id) => writers.get(id)).filter((writer) => writer !== undefined)])));
 }

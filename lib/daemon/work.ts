@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
 import type { Seq } from '../history/types.js';
-import { native, type TreeWriter } from '../native.js';
+import { native } from '../native.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import { applyPlan, type ApplyOptions, type Steps } from '../recovery/apply.js';
 import type { OperationDetail, OperationKind } from '../recovery/operations.js';
@@ -25,12 +25,15 @@ export const ourselves = () => ({ uid: process.geteuid!(), gid: process.getegid!
 /** Sessions with an operation under way: the seq of its point, null while it has none. */
 export const working = new WeakMap<Session, Seq | null>();
 
-/** What an operation does, made when the point before it stands. */
+/** What an operation does, or a stage of it. */
 export interface Work {
   plan: Steps & { counts: PlanCounts };
   /** What the plan's content is read from. */
   history: HistoryReader;
 }
+
+/** Makes it when the point before it stands, or the stage before it is done. @param now the instant that the tree is at */
+export type Stage = (now: Seq) => Promise<Work>;
 
 /** What of an operation is known before it begins. */
 export type Frame = Omit<OperationDetail, 'phase' | 'applier' | 'operation'> & { operation: Exclude<OperationKind, 'run'> };
@@ -41,10 +44,10 @@ export function goal(parts: readonly Part[]): Pick<OperationDetail, 'parts' | 's
 }
 
 /**
- * Does what a plan says, framed by two points. `root`: the directory that the plan's paths count from, when it is not the
- * tree's. @throws ERR_PARTLY_DONE, ERR_BUSY
+ * Does what plans say, one after the other, framed by two points. `root`: the directory that their paths count from, when
+ * it is not the tree's. @throws ERR_PARTLY_DONE, ERR_BUSY
  */
-export async function* operate(session: Session, live: LiveTree, frame: Frame, note: string, work: (now: Seq) => Promise<Work>, root = live.mountpoint): AsyncGenerator<WorkRow> {
+export async function* operate(session: Session, live: LiveTree, frame: Frame, note: string, stages: readonly [Stage, ...Stage[]], root = live.mountpoint): AsyncGenerator<WorkRow> {
   if (working.has(session)) throw new RewindError('ERR_BUSY', 'Another operation is under way', 'Wait for it to end.');
   working.set(session, null);
   try {
@@ -53,27 +56,34 @@ export async function* operate(session: Session, live: LiveTree, frame: Frame, n
     working.set(session, before.seq);
     await live.journal.sync();
     const end = (how: Pick<OperationDetail, 'partly' | 'empty'>) => addMark(session, live, { kind: frame.operation, note: `after: ${note}`, detail: { ...detail, ...how, phase: 'after', of: before.seq } });
-    const { plan, history } = await work(before.seq).catch(async (error: unknown) => {
-      await end({ empty: true });
-      throw error;
-    });
     let after = before;
+    let last!: Work;
     const failure = yield* following(async (options) => {
-      let whole = false;
-      let tree: TreeWriter | null = null;
+      let how: Parameters<typeof end>[0] = { empty: true };
       try {
-        tree = await native.openTree(root);
-        await applyPlan(plan, history, tree, options);
-        whole = true;
+        for (const [i, stage] of stages.entries()) {
+          last = await stage(i === 0 ? before.seq : await session.settle());
+          how = { partly: true };
+          await applyTo(root, last, options);
+        }
+        how = {};
       } finally {
-        tree?.close();
-        after = await end(whole ? {} : { partly: true });
+        after = await end(how);
       }
     });
     if (failure) throw unfinished(failure);
-    yield { type: 'done', counts: plan.counts, bytes: plan.bytes, before: before.seq, after: after.seq };
+    yield { type: 'done', counts: last.plan.counts, bytes: last.plan.bytes, before: before.seq, after: after.seq };
   } finally {
     working.delete(session);
+  }
+}
+
+async function applyTo(root: string, { plan, history }: Work, options: ApplyOptions): Promise<void> {
+  const tree = await native.openTree(root);
+  try {
+    await applyPlan(plan, history, tree, options);
+  } finally {
+    tree.close();
   }
 }
 

@@ -49,6 +49,7 @@ test('blame names who wrote each line, through saves by rename; bytes that are n
   t.regex(await tree.rewind('cat', 'f', '--at', `#${String(rows[1]!['seq'])}`), /^a\nB\n$/, 'its seq is where that line is first there');
   const shown = await onTerminal([process.execPath, cli, 'blame', `${file}2`, '--no-pager', '--color', 'never']);
   t.regex(shown.stdout, /3\) tab\t.*\\x1b\[2J/);
+  t.regex(shown.stdout, /sed\[\d+\] +sed -i s\/b\/B\/ .*… +2\) B/, 'with the command');
   t.deepEqual(lines(await tree.rewind('blame', 'f2', '--bytes', '--json')).slice(1).map((row) => [row['offset'], row['length']]), [[0, 4], [4, 9]]);
   t.is(lines(await tree.rewind('blame', 'bin', '--bytes', '--json')).length, 2);
   for (const [args, code, why] of [[['bin'], 2, /binary/], [['.'], 2, /not a regular file/], [['f3'], 1, /never existed[^]*did you mean f/], [['f2', '--at', '#2'], 1, /did not exist at/]] as const) {

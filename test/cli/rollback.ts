@@ -94,6 +94,41 @@ test('what others changed since the plan was made stops it; --force goes over it
   t.deepEqual(['docs/a', 'src/x'].map(read), ['one\n', 'elsewhere']);
 }));
 
+test('with --yes, what others change in its scope while it runs stops it: nobody was shown that it would go', (t) => scoped(async (scope) => {
+  const { tree, inTree, read, write } = await project(scope);
+  await tree.rewind('mark', 'good');
+  for (const name of ['docs/a', 'src/x']) write(name, 'bad');
+  const child = spawn(process.execPath, ['-e', 'const fs = require("fs"); for (;;) { fs.mkdirSync("docs/n"); fs.rmdirSync("docs/n"); }'], { cwd: tree.tree, stdio: 'ignore' });
+  try {
+    await until('it changes the tree', () => fs.existsSync(path.join(tree.tree, 'docs/n')));
+    const refused = await inTree('rollback', 'docs', '--to', 'good', '--yes');
+    t.is(refused.code, 13, refused.stderr);
+    t.regex(refused.stderr, /others changed docs\/n \(ERR_NEWER_CHANGES\)/);
+    t.is(read('docs/a'), 'bad');
+    t.is((await inTree('rollback', 'src', '--to', 'good', '--yes')).code, 0, 'what it changes lies elsewhere');
+  } finally {
+    child.kill('SIGKILL');
+    await until('the program ends', () => child.signalCode !== null);
+  }
+  t.is((await inTree('rollback', 'docs', '--to', 'good', '--yes')).code, 0, 'what was changed before is what it is for');
+  t.deepEqual(['docs/a', 'src/x'].map(read), ['one\n', 'one\n']);
+}));
+
+test('a plan that is shown names those whose changes would go, of its paths and since their times', (t) => scoped(async (scope) => {
+  const { tree, inTree } = await project(scope);
+  await tree.rewind('mark', 'five');
+  await shell('sed -i s/one/two/ docs/a; true', { cwd: tree.tree });
+  await tree.rewind('mark', 'three');
+  await shell('cp top docs/b; rm src/x; true', { cwd: tree.tree });
+  const named = async (...args: string[]): Promise<string> => /^Changes that would go are of (.*)$/m.exec((await inTree('rollback', ...args, '--dry-run')).stdout)?.[1]?.replaceAll(/\[\d+\]/g, '') ?? '';
+  t.deepEqual((await named('--to', 'five')).split(', ').sort(), ['cp', 'rm', 'sed']);
+  t.deepEqual((await named('--to', 'five', 'docs@three')).split(', ').sort(), ['cp', 'rm']);
+  t.is(await named('src', '--to', 'five'), 'rm');
+  const [row] = rows((await inTree('rollback', 'docs/a', '--to', 'five', '--dry-run', '--json')).stdout).filter(({ type }) => type === 'writers');
+  t.like(row, { more: 0 });
+  t.deepEqual((row!['writers'] as { argv: string[] }[]).map(({ argv }) => argv.join(' ')), ['sed -i s/one/two/ docs/a']);
+}));
+
 test('a file that a program has open for writing stops it; one that is read, or elsewhere, does not', (t) => scoped(async (scope) => {
   const { tree, inTree, read, write } = await project(scope);
   await tree.rewind('mark', 'good');

@@ -5,9 +5,10 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Driver } from '../helpers/driver.js';
 import { cli, mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
-import { run, shell, sleep, until, type RunResult } from '../helpers/run.js';
+import { must, run, shell, sleep, until, type RunResult } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
 import { contentFields, differences, snapshot, type Field, type Snapshot } from '../helpers/snapshot.js';
+import { NPM_CI, npmProject } from '../e2e/support/programs.js';
 
 const EXACT: readonly Field[] = [...contentFields, 'mtime'];
 
@@ -44,13 +45,79 @@ test('a killed command, a failing make and a git rebase that stops leave nothing
   }
 }));
 
+test('npm ci that is killed half-way leaves the tree exactly as before', (t) => scoped(async (scope) => {
+  t.timeout(300_000);
+  const { tree, state } = await project(scope);
+  const app = path.join(tree.tree, 'app');
+  npmProject(app, ['yargs', '@types/node']);
+  await must('npm', NPM_CI, { cwd: app, timeoutMs: 240_000 });
+  const before = await state();
+  const modules = path.join(app, 'node_modules');
+  const all = fs.readdirSync(modules).length;
+  const child = spawn(process.execPath, [cli, 'run', '--undo-on-failure', '--', 'npm', ...NPM_CI], { cwd: app, stdio: 'ignore' });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const there = (): number => fs.readdirSync(modules, { withFileTypes: true }).length;
+  await until('npm has emptied the directory', () => !fs.existsSync(modules) || there() < all / 2, 120_000);
+  const [npm] = fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ').map(Number);
+  process.kill(npm as number, 'SIGKILL');
+  t.is(await ended, 137);
+  t.deepEqual(differences(before, await state(), EXACT), []);
+}));
+
+test('what outlives a command is named, and taken back when that is asked for; --wait waits for it', (t) => scoped(async (scope) => {
+  const { tree, state } = await project(scope);
+  const before = await state();
+  const go = path.join(scope.temporary('memory'), 'go');
+  const script = (waits: string): string => `(exec 7>>src/a; ${waits}; echo late >&7; echo late > late) & echo now > now; sleep 0.1; exit 3`;
+  const failed = await inTree(tree, ['run', '--undo-on-failure', '--name', 'job', '--', 'sh', '-c', script(`until [ -e ${go} ]; do sleep 0.1; done`)]);
+  t.is(failed.code, 3, failed.stderr);
+  const [, pid] = /still runs? and may change more:\n +(\d+) +sh -c [^]*take that back with: rewind undo --session job\n/.exec(failed.stderr) ?? [];
+  t.truthy(pid, failed.stderr);
+  t.deepEqual(differences(before, await state(), EXACT), [], 'what was done until then is taken back, though a file of it is open');
+  fs.writeFileSync(go, '');
+  await until('it has ended', () => !fs.existsSync(`/proc/${pid}`));
+  t.is(fs.readFileSync(path.join(tree.tree, 'late'), 'utf8'), 'late\n');
+  const undone = await inTree(tree, ['undo', '--session', 'job', '--yes']);
+  t.is(undone.code, 0, undone.stderr);
+  t.deepEqual(differences(before, await state(), EXACT), []);
+  const waited = await inTree(tree, ['run', '--undo-on-failure', '--wait', '--', 'sh', '-c', script('sleep 1')]);
+  t.is(waited.code, 3, waited.stderr);
+  t.notRegex(waited.stderr, /may change more/);
+  t.deepEqual(differences(before, await state(), EXACT), [], 'also what it did later');
+}));
+
+test('a file that is open for writing stops undo, redo and replay; --force goes on', (t) => scoped(async (scope) => {
+  const { tree } = await project(scope);
+  const file = path.join(tree.tree, 'src/a');
+  await tree.rewind('mark', 'start');
+  await shell('exec dd if=/dev/zero of=src/a bs=2 count=1 conv=notrunc status=none', { cwd: tree.tree });
+  const descriptor = fs.openSync(file, 'r+');
+  try {
+    const begins = (): string => fs.readFileSync(file, 'latin1').slice(0, 2);
+    for (const [args, bytes] of [[['undo', '--exe', 'dd'], '1\n'], [['undo'], '\0\0'], [['redo'], '1\n'], [['undo'], '\0\0'], [['replay', '--from', 'start', '--except', 'exe:dd'], '1\n']] as const) {
+      const was = begins();
+      const refused = await inTree(tree, [...args, '--yes']);
+      t.is(refused.code, 13, `${args.join(' ')}: ${refused.stdout}${refused.stderr}`);
+      t.regex(refused.stderr, new RegExp(`src/a is open for writing by .*\\[${process.pid}\\]`), args.join(' '));
+      t.is(begins(), was);
+      t.regex((await inTree(tree, [...args, '--dry-run'])).stdout, /open +src\/a/);
+      const forced = await inTree(tree, [...args, '--yes', '--force']);
+      t.is(forced.code, 0, forced.stderr);
+      t.is(begins(), bytes, args.join(' '));
+    }
+  } finally {
+    fs.closeSync(descriptor);
+  }
+}));
+
 test('a run passes on streams, exit code and signals, and tells what changed', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   const piped = await run(process.execPath, [cli, 'run', '--', 'sh', '-c', 'cat; echo err >&2; echo n > new; rm link; exit 5'], { cwd: tree.tree, input: 'through' });
   t.deepEqual([piped.code, piped.stdout], [5, 'through']);
   t.regex(piped.stderr, /^err$/m);
-  t.regex(piped.stderr, /created +new\n/);
-  t.regex(piped.stderr, /deleted +link\n/);
+  t.regex(piped.stderr, /2 paths changed by 2 programs\n( {2}\S.*\n( {4}.*\n)+){2}Take it back/, 'writer by writer');
+  t.regex(piped.stderr, /^ {2}(da)?sh\[\d+\] {2}sh -c cat; .*\n {4}created +new\n/m);
+  t.regex(piped.stderr, /^ {2}rm\[\d+\] {2}rm link\n {4}deleted +link\n/m);
   const child = spawn(process.execPath, [cli, 'run', '--', 'sh', '-c', 'trap "exit 42" TERM; echo up > up; while :; do sleep 0.05; done'], { cwd: tree.tree, stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   await until('the command runs', () => fs.existsSync(path.join(tree.tree, 'up')));
@@ -157,7 +224,7 @@ test('bad input is said exactly', (t) => scoped(async (scope) => {
   for (const [args, code, words] of [
     [['undo', '--writer', '4194305', '--yes'], 1, /ERR_WRITER_UNKNOWN/], [['undo', '--writer', 'x', '--yes'], 2, /ERR_USAGE/], [['undo', '--exe', 'nosuch*', '--yes'], 1, /ERR_WRITER_UNKNOWN/],
     [['undo', '--session', 'nosuch', '--yes'], 1, /ERR_SESSION_UNKNOWN/], [['undo', '--uid', '0', '--since', 'now', '--yes'], 1, /no change of that selection/], [['undo', '--yes'], 1, /ERR_NOTHING_TO_UNDO/],
-    [['redo', '--yes'], 1, /ERR_NOTHING_TO_UNDO/], [['op', 'nosuch'], 2, /ERR_USAGE/], [['run'], 2, /ERR_USAGE/], [['run', '--', 'nosuch-command'], 127, /nosuch-command cannot be run.*ERR_COMMAND/],
+    [['undo', '--since', 'now', '--until', '#2', '--yes'], 2, /--since now \(#\d+\) is later than --until #2/], [['redo', '--yes'], 1, /ERR_NOTHING_TO_UNDO/], [['op', 'nosuch'], 2, /ERR_USAGE/], [['run'], 2, /ERR_USAGE/], [['run', '--', 'nosuch-command'], 127, /nosuch-command cannot be run.*ERR_COMMAND/],
     [['run', '--', './src/a'], 126, /ERR_COMMAND/], [['run', '--name', 'a b', '--', 'true'], 2, /ERR_POINT_NAME/],
   ] as const) {
     const result = await inTree(tree, [...args]);

@@ -12,6 +12,7 @@ import { freshSeed, Random } from '../helpers/random.js';
 import { must, shell, sleep, until, type RunResult } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
 import { contentFields, differences, snapshot, type Field, type Snapshot } from '../helpers/snapshot.js';
+import { begun, interrupted } from './support/operations.js';
 
 const EXACT: readonly Field[] = [...contentFields, 'mtime'];
 
@@ -50,17 +51,6 @@ async function ruined(scope: Scope, tree?: string): Promise<Case> {
   return { tree: mounted, good, bad: await state(), state };
 }
 
-/** Begins a rollback; resolves when its first point stands, which is before its first change. */
-async function begun(tree: MountedTree, ...args: string[]): Promise<{ ended: Promise<unknown> }> {
-  const newest = async (): Promise<unknown> => (await tree.control('operations').catch(() => null))?.['id'];
-  const before = await newest();
-  const ended = rewind(['rollback', ...args, '--to', 'good', '--yes', '--tree', tree.tree], { timeoutMs: 120_000 }).catch(() => null);
-  while (await newest() === before) await sleep(1);
-  return { ended };
-}
-
-const interrupted = async (tree: MountedTree): Promise<unknown> => (await tree.status())['interrupted'];
-
 /** Only what lies at or under some paths. */
 function part(all: Snapshot, paths: string[]): Snapshot {
   return new Map([...all].filter(([name]) => paths.some((one) => name === one || name === `./${one}` || name.startsWith(`${one}/`) || name.startsWith(`./${one}/`))));
@@ -74,7 +64,7 @@ async function killedAnywhere(t: ExecutionContext, paths: string[], kills: numbe
   const random = new Random(freshSeed());
   await scoped(async (scope) => {
     const { tree, good, bad, state } = await ruined(scope);
-    const { ended } = await begun(tree, ...paths);
+    const { ended } = await begun(tree, ['rollback', ...paths, '--to', 'good']);
     const whole = Date.now();
     await until('it is done', async () => (await tree.control('operations'))['after'] !== null);
     const full = Date.now() - whole;
@@ -88,7 +78,7 @@ async function killedAnywhere(t: ExecutionContext, paths: string[], kills: numbe
     let cut = 0;
     for (let i = 0; i < kills; i++) {
       const wait = random.between(0, Math.ceil(full / 3));
-      const going = await begun(tree, ...paths);
+      const going = await begun(tree, ['rollback', ...paths, '--to', 'good']);
       await sleep(wait);
       await tree.kill();
       await going.ended;
@@ -122,7 +112,7 @@ test.serial('the same for a rollback of some paths, which leaves nothing beside 
 test.serial('a daemon that is told to stop in the middle of a rollback', (t) => scoped(async (scope) => {
   t.timeout(300_000);
   const { tree, good, state } = await ruined(scope);
-  const { ended } = await begun(tree);
+  const { ended } = await begun(tree, ['rollback', '--to', 'good']);
   process.kill(tree.daemon, 'SIGTERM');
   await ended;
   await until('it ended', () => !fs.existsSync(`/proc/${tree.daemon}`));
@@ -192,7 +182,7 @@ test.serial('a disk that is full: what is missing is named, --resume goes on onc
 test.serial('what others changed since the crash stops --resume, unless --force', (t) => scoped(async (scope) => {
   t.timeout(300_000);
   const { tree, good, state } = await ruined(scope);
-  const { ended } = await begun(tree);
+  const { ended } = await begun(tree, ['rollback', '--to', 'good']);
   await tree.kill();
   await ended;
   await tree.mount();

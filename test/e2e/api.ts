@@ -1,6 +1,6 @@
 /** The API as programs use it: over HTTP with curl, in scripts, and in TypeScript. */
 import test, { type ExecutionContext } from 'ava';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openTree, type PointRow, type TransactionRow } from '../../lib/index.js';
@@ -167,6 +167,26 @@ test('a cancel for a family takes back what it did to the files, and keeps what 
   t.is(fs.readFileSync(at('b'), 'utf8'), 'one\n'.repeat(30));
   t.true(fs.readFileSync(at('c'), 'utf8').endsWith('mine\n'), 'not a file of the transaction');
   t.is(fs.readFileSync(at('d'), 'utf8'), 'theirs');
+}));
+
+test('a cancel stops at a file that somebody else has open for writing, not at one that who asks has', (t) => scoped(async (scope) => {
+  const tree = await mounted(scope);
+  const file = path.join(tree.tree, 'a');
+  fs.writeFileSync(file, 'one');
+  const { id } = await ask<TransactionRow>(t, tree, 'begin', { paths: ['a'] });
+  const child = spawn('bash', ['-c', 'exec 7>a; echo two >&7; echo ready; read line'], { cwd: tree.tree, stdio: ['pipe', 'pipe', 'inherit'] });
+  try {
+    await new Promise((resolve) => child.stdout.once('data', resolve));
+    t.regex((await curl(tree, 'cancel', JSON.stringify({ id }))).body, /"type":"open","path":"a","pid":\d+,"command":"bash"/);
+    t.is(fs.readFileSync(file, 'utf8'), 'two\n');
+  } finally {
+    child.stdin.end('\n');
+    await until('the program ends', () => child.exitCode !== null);
+  }
+  const own = fs.openSync(file, 'r+');
+  await ask(t, tree, 'cancel', { id });
+  fs.closeSync(own);
+  t.is(fs.readFileSync(file, 'utf8'), 'one');
 }));
 
 test('in TypeScript a transaction is a function: committed when it resolves, cancelled when it throws', (t) => scoped(async (scope) => {

@@ -102,6 +102,11 @@ for (let round = 0; round < 6; round++) {
     t.deepEqual(differences(wanted, await snapshot(driver, mounted.tree), FIELDS), []);
     t.regex(await mounted.rewind('fork', 'keep', 'f', '--dry-run'), /Plan: 0 restored, \d+ unchanged, 0 updated, 0 deleted/);
     const { before } = done.at(-1)!;
+    for (const [verb, expected, fields] of [['undo', then, undefined], ['redo', wanted, FIELDS]] as const) {
+      if (before !== null) await mounted.rewind(verb, '--yes');
+      if (before !== null) t.deepEqual(differences(expected, await snapshot(driver, mounted.tree), fields), [], verb);
+    }
+    if (before !== null) t.like(JSON.parse((await mounted.rewind('op', 'log', '--json')).trim().split('\n').at(-1)!), { operation: 'fork', id: before, undone: false });
     if (before !== null) await mounted.rewind('rollback', '--to', `#${before}`, '--yes');
     t.deepEqual(differences(then, await snapshot(driver, mounted.tree)), []);
   }));
@@ -136,6 +141,10 @@ test('keep refuses what the tree has changed itself, brings the rest, and all wi
   await mounted.rewind('fork', 'keep', 'f', path.join(mounted.tree, 'big'), '--yes');
   t.is(fs.readFileSync(path.join(mounted.tree, 'big'), 'utf8'), 'fork\n');
   t.is(fs.readFileSync(path.join(mounted.tree, 'src/main.c'), 'utf8'), 'live\n');
+  const descriptor = fs.openSync(path.join(mounted.tree, 'src/main.c'), 'r+');
+  const open = await attempt(mounted, 'fork', 'keep', 'f', path.join(mounted.tree, 'src/main.c'), '--yes');
+  fs.closeSync(descriptor);
+  t.is(open.code, 13, open.stderr);
   await mounted.rewind('fork', 'keep', 'f', '--yes', '--force');
   t.is(fs.readFileSync(path.join(mounted.tree, 'src/main.c'), 'utf8'), 'fork\n');
   t.false(fs.existsSync(path.join(mounted.tree, 'src/deep')));
@@ -192,7 +201,7 @@ test('what cannot be: a name taken or wrong, an unknown fork, a time before hist
   const mounted = await project(scope);
   await fork(mounted, 'begin', '--name', 'f');
   const cases: [args: string[], code: number, error: RegExp][] = [
-    [['begin', '--name', 'f'], 1, /ERR_EXISTS/], [['begin', '--name', '../f'], 2, /ERR_USAGE/], [['diff', 'none'], 1, /"none" \(ERR_FORK_UNKNOWN\)\n {2}There are: f\./],
+    [['begin', '--name', 'f'], 1, /ERR_EXISTS/], [['begin', '--name', '../f'], 2, /ERR_USAGE/], [['begin', '--name', 'bisect'], 2, /kept for the fork of a bisect by hand/], [['diff', 'none'], 1, /"none" \(ERR_FORK_UNKNOWN\)\n {2}There are: f\./],
     [['keep', 'none', '--yes'], 1, /ERR_FORK_UNKNOWN/], [['drop', 'none'], 1, /ERR_FORK_UNKNOWN/], [['never-marked'], 1, /ERR_POINT_UNKNOWN/], [['drop'], 2, /which fork/],
     [['list', 'f'], 2, /takes no name/], [['diff', 'f', '--force'], 2, /--force means nothing/], [['keep', 'f', '--', 'true'], 2, /runs no command/], [['begin', '--'], 2, /No command/],
     [['keep', 'f', path.join(mounted.tree, 'big'), '--yes'], 2, /changed nothing at big/], [['begin', '--', '/no/such/program'], 2, /cannot be run/],

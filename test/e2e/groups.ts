@@ -62,6 +62,32 @@ test('log, diff and restore of a group are about its members only, wherever they
   });
 });
 
+test('a rollback of a group puts its members back, wherever they were, and nothing else; it is undone like any other', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, write } = await grouped(scope);
+    const at = (name: string): string => path.join(tree.tree, name);
+    const read = (name: string): string | null => (fs.existsSync(at(name)) ? fs.readFileSync(at(name), 'utf8') : null);
+    await tree.rewind('mark', 'then');
+    for (const name of ['deep/er/a.sql', 'db/rows', 'db/rows.tmp', 'read.md', 'main.c', 'new.sql']) write(name, 'two');
+    fs.renameSync(at('deep'), at('shallow'));
+    const names = ['deep/er/a.sql', 'shallow/er/a.sql', 'shallow/other/x', 'db/rows', 'db/rows.tmp', 'read.md', 'main.c', 'new.sql'];
+    const [bad, good] = [names.map(read), ['deep/er/a.sql one', null, 'deep/other/x one', 'db/rows one', 'two', 'two', 'two', null]];
+    const shown = await tree.rewind('rollback', '--group', 'sql', '--to', 'then', '--dry-run', '--json');
+    t.deepEqual(paths(shown).filter((one) => one !== '.' && one !== 'deep' && one !== 'deep/er'), ['db/rows', 'deep/er/a.sql', 'new.sql']);
+    await tree.rewind('rollback', '--group', 'sql', '--to', 'then', '--yes');
+    t.deepEqual(names.map(read), good);
+    await tree.rewind('undo', '--yes');
+    t.deepEqual(names.map(read), bad);
+    await tree.rewind('rollback', at('db'), '--group', 'sql', '--to', 'then', '--yes');
+    t.deepEqual([read('db/rows'), read('db/rows.tmp'), read('new.sql')], ['db/rows one', 'two', 'two'], 'those in a directory');
+    for (const [args, code, words] of [[['--group', 'sqk', '--to', 'then'], 1, /ERR_GROUP_UNKNOWN/], [['--group', 'sql', `${at('db')}@then`, '--to', '#5'], 2, /goes back to one time/], [['--group', 'sql'], 2, /No time was named/]] as const) {
+      const result = await rewind(['rollback', ...args, '--yes', '--tree', tree.tree]);
+      t.is(result.code, code, result.stderr);
+      t.regex(result.stderr, words);
+    }
+  });
+});
+
 test('a group has points of its own, when a member changed', async (t) => {
   await scoped(async (scope) => {
     const { tree, write } = await grouped(scope);

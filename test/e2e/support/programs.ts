@@ -47,6 +47,17 @@ function lockOf(names: string[]): { lock: object; dependencies: Record<string, s
   return { dependencies, lock: { name: 'small', version: '1.0.0', lockfileVersion, requires: true, packages: { '': { name: 'small', version: '1.0.0', dependencies }, ...taken } } };
 }
 
+/** Offline where npm has been here before; without what would differ. */
+export const NPM_CI = ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
+
+/** A project that needs some packages, for npm ci. */
+export function npmProject(directory: string, names: string[]): void {
+  fs.mkdirSync(directory, { recursive: true });
+  const { lock, dependencies } = lockOf(names);
+  fs.writeFileSync(path.join(directory, 'package.json'), JSON.stringify({ name: 'small', version: '1.0.0', type: 'module', dependencies }, null, 2));
+  fs.writeFileSync(path.join(directory, 'package-lock.json'), JSON.stringify(lock, null, 2));
+}
+
 const makefile = `OBJECTS = $(patsubst %.cc,%.o,$(wildcard *.cc))
 all: program
 program: $(OBJECTS)
@@ -89,16 +100,14 @@ export const programs: Program[] = [
     deterministic: false,
     async run(directory) {
       const project = path.join(directory, 'project');
-      fs.mkdirSync(path.join(project, 'src'), { recursive: true });
-      const { lock, dependencies } = lockOf(['typescript', 'yargs', '@types/yargs', '@types/node']);
-      fs.writeFileSync(path.join(project, 'package.json'), JSON.stringify({ name: 'small', version: '1.0.0', type: 'module', dependencies }, null, 2));
-      fs.writeFileSync(path.join(project, 'package-lock.json'), JSON.stringify(lock, null, 2));
+      npmProject(project, ['typescript', 'yargs', '@types/yargs', '@types/node']);
+      fs.mkdirSync(path.join(project, 'src'));
       fs.writeFileSync(path.join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions: { strict: true, module: 'nodenext', target: 'es2022', outDir: 'out', skipLibCheck: true, declaration: true, types: ['node'] }, include: ['src'] }));
       for (let i = 0; i < 20; i++) {
         fs.writeFileSync(path.join(project, 'src', `part${i}.ts`), `${i > 0 ? `import { part${i - 1} } from './part${i - 1}.js';\n` : ''}export const part${i} = (): number => ${i > 0 ? `part${i - 1}() + ` : ''}${i};\n`);
       }
       fs.writeFileSync(path.join(project, 'src', 'main.ts'), `import yargs from 'yargs';\nimport { part19 } from './part19.js';\nconst seen = await yargs(['--name', 'x']).parse();\nprocess.stdout.write(\`\${part19()} \${String(seen['name'])}\\n\`);\n`);
-      await must('npm', ['ci', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'], { cwd: project, timeoutMs: 240_000 });
+      await must('npm', NPM_CI, { cwd: project, timeoutMs: 240_000 });
       await must(process.execPath, ['node_modules/typescript/bin/tsc', '-p', '.'], { cwd: project, timeoutMs: 120_000 });
       const installed = await shell('cd node_modules && find . -type f ! -name .package-lock.json -print0 | sort -z | xargs -0 sha256sum | sha256sum; find . -type l -printf "%p %l\\n" | sort', { cwd: project });
       return [await must(process.execPath, ['out/main.js'], { cwd: project }), installed, await shell('sha256sum out/*', { cwd: project })].join('\n');
