@@ -46,6 +46,14 @@ Napi::Value bytes_to_buffer(Napi::Env env, std::vector<std::byte>& bytes) {
   return buffer;
 }
 
+Napi::Value stranded_of(Napi::Env env, const journal::Opened& opened) {
+  Napi::Object stranded = Napi::Object::New(env);
+  stranded.Set("firstSeq", static_cast<double>(opened.stranded.first_seq));
+  stranded.Set("lastSeq", static_cast<double>(opened.stranded.last_seq));
+  stranded.Set("kept", opened.kept);
+  return stranded;
+}
+
 class JournalObject final : public Napi::ObjectWrap<JournalObject> {
  public:
   explicit JournalObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<JournalObject>(info) {
@@ -78,6 +86,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
           state.Set("firstSeq", static_cast<double>(opened.first_seq));
           state.Set("lastSeq", static_cast<double>(opened.last_seq));
           state.Set("cutBytes", static_cast<double>(opened.cut_bytes));
+          state.Set("stranded", opened.stranded.first_seq == 0 ? env.Null() : stranded_of(env, opened));
           return state;
         });
   }
@@ -167,6 +176,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
     set("appendedBytes", stats.appended_bytes);
     set("syncs", stats.syncs);
     set("freeBytes", stats.free_bytes);
+    result.Set("failedErrno", stats.failed);
     return result;
   }
 

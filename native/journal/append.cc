@@ -15,8 +15,8 @@ uint64_t Journal::now_ns() const {
   return std::max(ns, last_time_ns_);
 }
 
-void Journal::poison() {
-  poisoned_.store(true);
+void Journal::poison(int error) {
+  poisoned_.store(error);
   room_cv_.notify_all();
 }
 
@@ -32,17 +32,17 @@ Result<Appended> Journal::append_timed(const Draft& draft) {
 
   const MutexLock lock(mutex_);
   if (!open_.load(std::memory_order_relaxed)) return Errno{ESHUTDOWN};
-  if (poisoned_.load(std::memory_order_relaxed)) return Errno{EIO};
+  if (poisoned_.load(std::memory_order_relaxed) != 0) return Errno{EIO};
   if (segments_.back()->end + encoded.size() > kSegmentBytes) {
-    if (!rotate().ok()) {
-      poison();
+    if (const auto rotated = rotate(); !rotated.ok()) {
+      poison(rotated.error());
       return Errno{EIO};
     }
   }
   const Appended appended{last_seq_.load(std::memory_order_relaxed) + 1, now_ns()};
   encoded.seal(appended.seq, appended.time_ns);
-  if (!write_record(encoded, draft).ok()) {
-    poison();
+  if (const auto written = write_record(encoded, draft); !written.ok()) {
+    poison(written.error());
     return Errno{EIO};
   }
   Segment& segment = *segments_.back();

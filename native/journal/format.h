@@ -27,6 +27,18 @@ struct SegmentHead {
 };
 static_assert(sizeof(SegmentHead) == 64);
 
+inline constexpr char kSyncMarkMagic[8] = {'R', 'W', 'N', 'D', 'S', 'Y', 'N', '1'};
+
+// The file `synced` beside the segments.
+struct SyncMarkBytes {
+  char magic[8];
+  uint32_t crc;          // CRC-32C of this struct with crc = 0
+  char boot_id[36];      // of the machine, as /proc/sys/kernel/random/boot_id has it; zeroes when it is not known
+  uint8_t store_id[16];
+  uint64_t synced_seq;   // up to here records are on stable storage
+};
+static_assert(sizeof(SyncMarkBytes) == 72);
+
 enum class Kind : uint16_t {
   kMount = 1,        // payload JSON: boot_id, pid, mountpoint, root_ino, clean, version, name, tags
   kUnmount = 2,      // payload JSON: reason

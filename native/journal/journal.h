@@ -15,8 +15,10 @@
 #include <thread>
 #include <vector>
 
+#include "journal/chain.h"
 #include "journal/recorder.h"
 #include "journal/segment.h"
+#include "journal/sync_mark.h"
 #include "os/failure.h"
 #include "os/file_io.h"
 #include "os/mutex.h"
@@ -31,12 +33,15 @@ struct Options {
   uint64_t backlog_hard_bytes = 2ull << 30;  // of records not yet in history: writers wait
   uint64_t min_free_bytes = 256ull << 20;
   bool read_only = false;
+  std::string boot_id = this_boot();
 };
 
 struct Opened {
   uint64_t first_seq;
   uint64_t last_seq;
   uint64_t cut_bytes;
+  Stranded stranded;  // records that the disk had, but for some before them
+  std::string kept;   // where they are now; empty when nothing is changed
 };
 
 struct Appended {
@@ -47,6 +52,7 @@ struct Appended {
 struct Stats {
   uint64_t first_seq, last_seq, released_seq, synced_seq, segments, backlog_bytes, appended_bytes, syncs;
   uint64_t free_bytes;  // of the disk, as the preparer saw it last; UINT64_MAX while nobody has looked
+  int failed;           // errno of what poisoned the journal, 0 when all is well
 };
 
 class Journal final : public Recorder {
@@ -80,17 +86,15 @@ class Journal final : public Recorder {
   void give_back(uint64_t bytes) override;
 
   // recovery.cc
-  Outcome<std::vector<SegmentPtr>> find_segments(std::vector<std::string>& leftovers);
-  Outcome<ScanEnd> check_chain(const std::vector<SegmentPtr>& named);
-  Outcome<uint64_t> take_spares(std::vector<SegmentPtr>& chain, ScanEnd& end, std::vector<std::string>& leftovers);
-  Outcome<uint64_t> cut_tail(Segment& newest, uint64_t end);
+  Outcome<Done> expect_torn(const Chain& chain) const;
+  Outcome<Done> cut_end(Chain& chain, Opened& opened) EXCLUDES(mutex_);
   Outcome<SegmentPtr> start_segment(uint64_t first_seq, uint64_t last_time_ns) EXCLUDES(mutex_);
-  Outcome<Opened> adopt(std::vector<SegmentPtr> chain, const ScanEnd& end, uint64_t cut_bytes) EXCLUDES(mutex_);
+  Outcome<Opened> adopt(std::vector<SegmentPtr> chain, const ScanEnd& end, Opened opened) EXCLUDES(mutex_);
 
   // append.cc
   Result<void> rotate() REQUIRES(mutex_);
   Result<void> write_record(Encoded& encoded, const Draft& draft) REQUIRES(mutex_);
-  void poison() REQUIRES(mutex_);
+  void poison(int error) REQUIRES(mutex_);
   uint64_t now_ns() const REQUIRES(mutex_);
 
   // space.cc
@@ -124,6 +128,7 @@ class Journal final : public Recorder {
 
   const Options options_;
   FileIo& io_;
+  UniqueFd marks_fd_;  // of whoever syncs
 
   Mutex mutex_;
   std::deque<SegmentPtr> segments_ GUARDED_BY(mutex_);  // oldest first; the last one is written
@@ -157,7 +162,7 @@ class Journal final : public Recorder {
   std::atomic<uint64_t> released_bytes_{0};
   std::atomic<uint64_t> syncs_{0};
   std::atomic<bool> open_{false};
-  std::atomic<bool> poisoned_{false};
+  std::atomic<int> poisoned_{0};  // errno of the write or fdatasync after which nothing can be promised
   std::atomic<bool> sync_asked_{false};
   std::atomic<uint64_t> free_bytes_{UINT64_MAX};
   std::atomic<bool> low_{false};  // the disk has less than min_free_bytes

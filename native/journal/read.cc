@@ -144,7 +144,8 @@ Stats Journal::stats() {
           backlog_bytes(),
           appended_bytes_.load() - opened_bytes_,
           syncs_.load(),
-          free_bytes_.load()};
+          free_bytes_.load(),
+          poisoned_.load()};
 }
 
 }  // namespace rewindfs::journal

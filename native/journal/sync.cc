@@ -11,7 +11,7 @@ Result<void> Journal::sync() {
   const uint64_t target = last_seq();
   const MutexLock lock(sync_mutex_);
   while (true) {
-    if (poisoned_.load()) return Errno{EIO};
+    if (poisoned_.load() != 0) return Errno{EIO};
     if (synced_seq() >= target) return {};
     if (!syncing_) break;
     sync_done_cv_.wait(sync_mutex_);
@@ -25,7 +25,7 @@ Result<void> Journal::sync() {
     synced_seq_.store(*synced, std::memory_order_release);
   } else {
     // After a failed fdatasync the kernel forgets which pages were dirty: nothing can be promised any more.
-    poisoned_.store(true);
+    poisoned_.store(synced.error());
   }
   sync_done_cv_.notify_all();
   if (!synced.ok()) return Errno{EIO};
@@ -66,6 +66,8 @@ Result<uint64_t> Journal::sync_now() {
     unsynced_.erase(unsynced_.begin(), unsynced_.begin() + static_cast<ptrdiff_t>(chain.size() - 1));
   }
   syncs_.fetch_add(1, std::memory_order_relaxed);
+  // A mark that cannot be written says less than is so, which is harmless.
+  (void)write_mark(io_, marks_fd_.get(), options_.store_id, options_.boot_id, upto);
   if (renamed) (void)delete_released();
   return upto;
 }
@@ -86,9 +88,9 @@ void Journal::sync_loop() {
   while (!sync_stopping_) {
     if (!sync_asked_.load()) sync_wake_cv_.wait_for(sync_mutex_, interval);
     const bool asked = sync_asked_.exchange(false);
-    if (sync_stopping_ || poisoned_.load() || !(asked || periodic) || synced_seq() >= last_seq()) continue;
+    if (sync_stopping_ || poisoned_.load() != 0 || !(asked || periodic) || synced_seq() >= last_seq()) continue;
     sync_mutex_.unlock();
-    (void)sync();  // a failure poisons the journal: the next reserve says so
+    (void)sync();  // a failure poisons the journal: every reserve says so, and the stats
     sync_mutex_.lock();
   }
 }

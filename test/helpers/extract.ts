@@ -85,7 +85,7 @@ export class MemoryJournal implements Journal {
     this.callback?.(this.lastSeq);
   }
 
-  async open(): Promise<JournalState> { return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, cutBytes: 0 }; }
+  async open(): Promise<JournalState> { return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, cutBytes: 0, stranded: null }; }
 
   async read(fromSeq: number, maxBytes: number): Promise<Buffer> {
     if (this.failRead !== null) throw this.failRead;
@@ -110,7 +110,7 @@ export class MemoryJournal implements Journal {
   }
 
   stats(): JournalStats {
-    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: this.freeBytes };
+    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: this.freeBytes, failedErrno: 0 };
   }
 
   async close(): Promise<void> { this.callback = null; }

@@ -68,7 +68,7 @@ test('the page lists flags, sections and setattr masks as the header has them', 
 test('sizes and offsets are the same in the header, on the page and in the decoder', (t) => {
   t.is(sizeOf('RecordHead'), RECORD_HEAD_BYTES);
   t.is(sizeOf('Attr'), ATTR_BYTES);
-  for (const [heading, name] of [['Record', 'RecordHead'], ['Segment head', 'SegmentHead']] as const) {
+  for (const [heading, name] of [['Record', 'RecordHead'], ['Segment head', 'SegmentHead'], ['Sync mark', 'SyncMarkBytes']] as const) {
     t.true(header.includes(`static_assert(sizeof(${name}) == ${sizeOf(name)})`));
     t.deepEqual(tableOf(heading).map(([offset, bytes]) => [Number(offset), Number(bytes)]), fieldsOf(name).map(({ offset, bytes }) => [offset, bytes]));
   }

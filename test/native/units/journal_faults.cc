@@ -19,13 +19,23 @@ std::string segment_path(const TempDirectory& store, uint64_t first_seq = 1) {
   return store / ("journal/" + journal::segment_name(first_seq));
 }
 
+// As if the process had been killed before it synced.
+void forget_sync(const TempDirectory& store, const std::string& boot = journal::this_boot()) {
+  auto fd = journal::open_marks(FileIo::system(), store / "journal");
+  CHECK(fd.ok());
+  CHECK(journal::write_mark(FileIo::system(), fd->get(), options_for("").store_id, boot, 0).ok());
+}
+
 void make_small_journal(const TempDirectory& store, int records) {
   Journal journal(options_for(store / "journal"));
   CHECK(journal.open().ok());
   for (int i = 0; i < records; ++i) append(journal, "record");
+  CHECK(journal.close().ok());
+  forget_sync(store);
 }
 
 void check_cut(const TempDirectory& store, uint64_t whole_records) {
+  forget_sync(store);
   Journal journal(options_for(store / "journal"));
   auto opened = journal.open();
   CHECK(opened.ok());
@@ -61,9 +71,9 @@ TEST("any flipped byte of the last record is noticed") {
   }
 }
 
-TEST("whatever lies behind a torn record is zeroed, so that it never comes back") {
+TEST("what lies behind a torn record and is no record is zeroed, so that it never comes back") {
   const TempDirectory store;
-  make_small_journal(store, 5);
+  make_small_journal(store, 3);
   const std::string path = segment_path(store);
   overwrite(path, 64 + 2 * kSmallRecord + 30, "damage");
   overwrite(path, 40u << 20, "far behind");
@@ -153,12 +163,18 @@ TEST("after a crash of the machine a torn segment ends the journal, whatever lat
   std::filesystem::rename(three.paths[2], three.store / "journal/spare-2");
   std::filesystem::rename(three.paths[1], three.store / "journal/spare-1");
   overwrite(three.paths[0], 64 + 10 * (96 + (1 << 20)) + 5000, "not written");
+  forget_sync(three.store, "another boot");
   Journal journal(options_for(three.store / "journal"));
   auto opened = journal.open();
   CHECK(opened.ok());
   CHECK_EQ(opened->last_seq, 10u);
-  CHECK_EQ(files_in(three.store / "journal").size(), 1u);
+  CHECK_EQ(opened->stranded.first_seq, 12u);
   CHECK_EQ(append(journal, "x"), 11u);
+  // The rest of the first segment, and the two others.
+  const auto names = files_in(three.store / "journal");
+  CHECK_EQ(names.size(), 4u);
+  CHECK_EQ(names.at(1), "000000000000000b-1.cut");
+  CHECK_EQ(opened->kept, three.store / "journal/000000000000000b.cut");
 }
 
 TEST("short writes are completed") {
@@ -183,7 +199,9 @@ TEST("a write that fails poisons the journal: nothing is acknowledged any more, 
     const auto reservation = journal.reserve(10, 1, nullptr);
     CHECK(reservation.ok());
     io.fail_write = EIO;
+    CHECK_EQ(journal.stats().failed, 0);
     CHECK_EQ(journal.append({}).error(), EIO);
+    CHECK_EQ(journal.stats().failed, EIO);
     io.fail_write = 0;
     CHECK_EQ(journal.append({}).error(), EIO);
     CHECK_EQ(journal.reserve(10, 1, nullptr).error(), EIO);
@@ -205,6 +223,21 @@ TEST("an fdatasync that fails poisons the journal, since the kernel forgets what
   CHECK_EQ(journal.sync().error(), EIO);
   io.fail_sync = 0;
   CHECK_EQ(journal.sync().error(), EIO);
+  CHECK_EQ(journal.reserve(1, 1, nullptr).error(), EIO);
+}
+
+TEST("an fdatasync that nobody waits for poisons the journal, too, and the stats say so") {
+  const TempDirectory store;
+  FaultyIo io;
+  journal::Options options = options_for(store / "journal");
+  options.sync_interval_ms = 5;
+  Journal journal(options, io);
+  CHECK(journal.open().ok());
+  io.fail_sync = ENOSPC;
+  append(journal, "record");
+  const auto deadline = std::chrono::steady_clock::now() + 10s;
+  while (journal.stats().failed == 0) CHECK(std::chrono::steady_clock::now() < deadline);
+  CHECK_EQ(journal.stats().failed, ENOSPC);
   CHECK_EQ(journal.reserve(1, 1, nullptr).error(), EIO);
 }
 

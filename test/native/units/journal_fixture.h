@@ -67,9 +67,12 @@ inline std::string payload_of(const Record& record) {
   return record.rest.substr(record.rest.size() - padded, record.head.payload_bytes);
 }
 
+// Names of a journal's files but for that of the sync marks.
 inline std::vector<std::string> files_in(const std::string& directory) {
   std::vector<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(directory)) names.push_back(entry.path().filename());
+  for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().filename() != "synced") names.push_back(entry.path().filename());
+  }
   std::sort(names.begin(), names.end());
   return names;
 }
