@@ -1,6 +1,6 @@
 /**
  * Every command and option, once: yargs, the table in README.md and docs/cli.md come from here, held together by
- * test/tidy/options.ts.
+ * test/tidy/docs.ts.
  */
 
 import { POINT_KINDS } from '../lib/history/types.js';
@@ -67,6 +67,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   resume: { type: 'boolean', describe: 'Go on with the operation that was interrupted' },
   'in-the-way': { type: 'boolean', flag: 'force', describe: 'Also over what others changed since the plan was made, and files that are open for writing' },
   'open-files': { type: 'boolean', flag: 'force', describe: 'Also files that a program has open for writing' },
+  'past-the-mount': { type: 'boolean', flag: 'force', describe: 'Also when programs have files in it open for writing: what they write to these is not recorded' },
   'replay-from': { type: 'string', flag: 'from', value: 'TIME', describe: 'The instant to begin from' },
   except: { type: 'string', value: 'WHO', describe: 'Whose changes to leave out: a PID, family:PID (it and all that it started), exe:PATTERN, session:ID, uid:UID' },
   'back-to': { type: 'string', flag: 'to', value: 'TIME', describe: 'The instant to go back to' },
@@ -122,7 +123,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'mount', positionals: '<DIR>', describe: 'Protect a directory: from now on every change to it is kept',
     arguments: { DIR: 'The directory to protect' },
-    options: ['mountpoint', 'store', 'purpose', 'tag', 'foreground', 'snapshots', 'backlog-limit', 'transport'],
+    options: ['mountpoint', 'store', 'purpose', 'tag', 'foreground', 'snapshots', 'backlog-limit', 'transport', 'past-the-mount'],
     examples: [['rewind mount ~/project', 'mount over the directory itself'], ['rewind mount ~/project --store /big/disk/history', 'keep the history elsewhere'], ['rewind mount ~/plans --purpose cad --tag fast', 'later: rewind rollback --to cad']],
   },
   {

@@ -14,7 +14,12 @@ export interface JournalState {
   lastSeq: number;
   /** Bytes of a torn tail that were cut, 0 when the last session ended clean. */
   cutBytes: number;
+  /** Whole records that a crash of the machine left behind missing ones: history cannot hold them. */
+  stranded: StrandedRecords | null;
 }
+
+/** seqs of records, and the file in which they are kept (empty when the journal was opened to be read only). */
+export interface StrandedRecords { firstSeq: number; lastSeq: number; kept: string }
 
 export interface JournalOptions {
   directory: string;
@@ -37,6 +42,8 @@ export interface JournalStats {
   segments: number; backlogBytes: number; appendedBytes: number; syncs: number;
   /** Of the store's disk, at most a second old; 2^64 when the journal was opened to be read only. */
   freeBytes: number;
+  /** errno of the write or fdatasync after which every change is refused (EIO) until the next mount; 0 when all is well. */
+  failedErrno: number;
 }
 
 export interface Journal {
@@ -250,8 +257,11 @@ export interface NativeAddon {
   mountOverlay(options: OverlayOptions): Promise<void>;
   /** Names and values of an object's extended attributes; of a symlink itself. */
   readXattrs(path: Buffer): Promise<[name: Buffer, value: Buffer][]>;
-  /** An exclusive flock(2) on path, created 0600 if missing; null when another holds it. Held until release. */
-  lockFile(path: string): { release(): void } | null;
+  /**
+   * A flock(2) on path: exclusive on a file that is created 0600 if missing, or shared on one that is only read. null when
+   * another holds one that excludes it. Held until release.
+   */
+  lockFile(path: string, shared: boolean): { release(): void } | null;
   /** fdatasync(2) of a file or directory by path. */
   syncPath(path: string): Promise<void>;
   crc32c(data: Buffer, seed?: number): number;

@@ -37,6 +37,7 @@ function describe(status: StatusRow): string[] {
   lines.push(row('space', describeSpace(status.space)));
   if (status.memory_bytes !== null) lines.push(row('memory', showBytes(status.memory_bytes)));
   if (status.last_gap) lines.push(row('gaps', `${status.gaps}, the last ${status.last_gap.reason} at ${showTime(status.last_gap.time)} (#${status.last_gap.seq})`));
+  if (status.cut) lines.push(row('after a crash', `${showBytes(status.cut.bytes)} that were not whole were cut from the journal's end${status.cut.kept === null ? '' : `; kept in ${status.cut.kept}`}`));
   const { refused, excluded, passthrough } = status.policy;
   const byCapture = (capture: string) => excluded.filter((rule) => rule.capture === capture).map(({ pattern, by }) => `${pattern}${by === 'default' ? '' : ` (${by})`}`).join(' ');
   if (byCapture('none')) lines.push(row('not captured', `${byCapture('none')}${excluded.some(({ by }) => by === 'default') ? '; by default but for those with a place' : ''}`));
@@ -51,6 +52,6 @@ function describe(status: StatusRow): string[] {
   if (recovery.running > 0) lines.push(row('recovering', `${recovery.running} ${recovery.running === 1 ? 'file' : 'files'}; rewind policy status`));
   for (const { path, note } of recovery.failed) lines.push(row('DAMAGED', `${path}: ${note}; it could not be put back`));
   if (status.interrupted) lines.push(row('INTERRUPTED', describeInterrupted(status.interrupted)), row('', HOW_TO_GO_ON));
-  if (status.failed !== null) lines.push(row('FAILED', `${status.failed}`), row('', 'Nothing is lost: what is not in history is in the journal. See daemon.log in the store.'));
+  if (status.failed !== null) lines.push(row('FAILED', status.failed), row('', status.failed_hint ?? ''));
   return lines;
 }

@@ -6,8 +6,9 @@ import { native } from '../../lib/native.js';
 import { RewindError } from '../../lib/errors.js';
 import { safeForTerminal } from '../../lib/paths.js';
 import { flag, text, type Arguments } from '../command.js';
-import type { Output } from '../output.js';
-import { withTree } from '../ask.js';
+import { showBytes, type Output } from '../output.js';
+import type { StatusRow } from '../../lib/daemon/protocol.js';
+import { telling, withTree } from '../ask.js';
 
 /** How long the daemon may take to end after the tree is unmounted, in milliseconds. */
 const END_MS = 30_000;
@@ -28,11 +29,19 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     }
     let pid: number | null = null;
     for await (const status of client.call('status', {})) pid = status.pid;
-    for await (const { seq } of client.call('unmount', { lazy: flag(args, 'lazy') })) {
-      if (pid !== null) await ended(pid);
-      await tell(out, found.mountpoint ?? found.tree, seq);
-    }
+    const seq = await telling(client, out, restOf, async () => {
+      let last: number | null = null;
+      for await (const { seq } of client.call('unmount', { lazy: flag(args, 'lazy') })) last = seq;
+      return last;
+    });
+    if (pid !== null) await ended(pid);
+    await tell(out, found.mountpoint ?? found.tree, seq);
   });
+}
+
+/** What has to become history before the daemon can end. */
+function restOf({ seq, extracted_seq, backlog_bytes }: StatusRow): string | null {
+  return seq <= extracted_seq ? null : `Bringing history up to date: ${seq - extracted_seq} changes to go, ${showBytes(backlog_bytes)}`;
 }
 
 async function tell(out: Output, directory: string, seq: number | null): Promise<void> {

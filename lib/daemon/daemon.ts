@@ -9,7 +9,7 @@ import { RewindError } from '../errors.js';
 import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
 import type { Seq } from '../history/types.js';
-import { native, type Engine, type Journal } from '../native.js';
+import { native, type Engine, type Journal, type JournalState } from '../native.js';
 import { Packing } from '../pack/packing.js';
 import type { MountPlan } from '../store/prepare.js';
 import { lockStore } from '../store/store.js';
@@ -21,16 +21,18 @@ import { Blocks } from '../states/blocks.js';
 import { PROC } from '../states/processes.js';
 import { busyHint } from './busy.js';
 import { Checker } from './checker.js';
-import { mountError, walkError } from './errors.js';
+import { journalFailure, mountError, walkError } from './errors.js';
 import { unmountForks } from './forks.js';
 import { JobTable } from './jobs.js';
 import { addMark } from './mark.js';
 import { Recoverer, type Ward } from './recovery.js';
 import { bootId, lastSessionEndedClean, noteEnd } from './sessions.js';
+import type { StartProgress } from './launch.js';
 import type { AlarmRow } from './protocol.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
 import { recordStates, type States } from './states.js';
+import { noteCut, noteUsers } from './unrecorded.js';
 
 const { EBUSY } = constants.errno;
 
@@ -41,6 +43,22 @@ function isBusy(error: unknown): boolean {
 /** FUSE lets nobody but its owner into a user's mount: not even fusermount3, which is root, can mount a view inside. */
 function viewIsNested(): boolean {
   return process.geteuid?.() === 0;
+}
+
+/** How often a long start says how far it is, in milliseconds. */
+const PROGRESS_MS = 500;
+
+/** Brings history up to what the journal holds. */
+async function catchUp(extractor: Extractor, history: History, lastSeq: Seq, tell: DaemonOptions['onProgress']): Promise<void> {
+  const first = history.watermark();
+  const say = () => tell?.({ done: history.watermark() - first, total: lastSeq - first });
+  if (lastSeq > first) say();
+  const timer = setInterval(say, PROGRESS_MS);
+  try {
+    await extractor.caughtUp(lastSeq);
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** How to run a tree. */
@@ -54,6 +72,8 @@ export interface DaemonOptions {
   tags?: readonly string[];
   /** How to speak with the kernel; 'auto' when not given. */
   transport?: Transport;
+  /** Told, again and again, how far history is with what a crash left in the journal. */
+  onProgress?(progress: StartProgress): void;
   /** Told of every failure that nobody who asked would be told of. */
   onFailure?(what: string, error: unknown): void;
 }
@@ -96,6 +116,7 @@ export class Daemon implements LiveTree, Session {
     readonly policy: PolicySource,
     readonly jobs: JobTable,
     readonly blocks: Blocks,
+    readonly opened: JournalState,
   ) {
     this.packing = new Packing(history);
     extractor.onError((error) => this.fail('The extractor stopped', error));
@@ -133,11 +154,11 @@ export class Daemon implements LiveTree, Session {
       ...options.backlogHardBytes !== undefined && { backlogHardBytes: options.backlogHardBytes },
     });
     undo.push(() => journal.close());
-    await journal.open();
+    const opened = await journal.open();
     const extractor = new Extractor(journal, history);
     extractor.start();
     undo.push(() => extractor.stop());
-    await extractor.caughtUp(journal.stats().lastSeq);
+    await catchUp(extractor, history, opened.lastSeq, options.onProgress);
     const before = history.liveEntries();
     const unfinished = history.baselineSince();
     const pointsBefore = await history.points();
@@ -155,15 +176,17 @@ export class Daemon implements LiveTree, Session {
     const jobs = await JobTable.load(layout.recoveries);
     const { blocks, gone } = await Blocks.load({ file: layout.blocked, boot, processes: PROC, block: (families) => engine.block(families) });
     for (const { pid, command } of gone) options.onFailure?.('A block is gone', new Error(`${command} [${pid}] has ended`));
-    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs, blocks);
+    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs, blocks, opened);
     policy.onRefused((error) => options.onFailure?.('The policy file was refused', error));
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     daemon.mountSeq = (await engine.start()).mountSeq;
+    undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     daemon.provisionalFrom = unfinished?.seq ?? daemon.mountSeq;
     daemon.walk = daemon.awaitWalk();
     daemon.walk.catch(() => undefined);  // told to who waits for it
     await noteEnd(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
-    undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
+    await noteCut(opened, journal, options.onFailure);
+    await noteUsers(plan.users, journal);
     daemon.lookAfterFiles();
     await daemon.mountViews();
     undo.push(() => daemon.view?.unmount(true));
@@ -249,7 +272,7 @@ export class Daemon implements LiveTree, Session {
   }
 
   failed(): Error | null {
-    return this.failure ?? this.extractor.stalled();
+    return journalFailure(this.journal.stats()) ?? this.failure ?? this.extractor.stalled();
   }
 
   async settle(): Promise<Seq> {

@@ -1,5 +1,7 @@
 /** What the native layer and RocksDB reject with, as errors that a person can act on. */
+import { getSystemErrorName } from 'node:util';
 import { RewindError } from '../errors.js';
+import type { JournalStats } from '../native.js';
 import type { MountPlan } from '../store/prepare.js';
 import type { StoreLayout } from '../store/layout.js';
 
@@ -8,7 +10,7 @@ export function storeOpenError(error: unknown, layout: StoreLayout): Error {
   if (error instanceof RewindError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ERR_JOURNAL_CORRUPT') {
-    return new RewindError('ERR_JOURNAL_CORRUPT', `${layout.journal}: ${message}`, 'Copy the store away before anything else; what lies before the place named is whole.', { cause: error });
+    return new RewindError('ERR_JOURNAL_CORRUPT', `${layout.journal}: ${message}`, 'Copy the store away before anything else; what lies before the place named is whole. docs/errors.md says how to go on without the rest.', { cause: error });
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new RewindError('ERR_DISK_FULL', `${layout.root}: ${message}`, 'Free space on the disk of the store.', { cause: error });
@@ -26,11 +28,19 @@ export function walkError(error: NodeJS.ErrnoException, mountpoint: string): Rew
     'Mend the cause, unmount and mount again: it goes on where it ended. Earlier instants can be asked for.', { cause: error });
 }
 
+/** Why no change is taken any more; null while all is well. */
+export function journalFailure({ failedErrno }: Pick<JournalStats, 'failedErrno'>): RewindError | null {
+  if (failedErrno === 0) return null;
+  return new RewindError('ERR_IO', `The journal cannot be written (${getSystemErrorName(-failedErrno)}): every change of the tree fails with EIO`,
+    'Look at the disk of the store, then unmount and mount again: what was acknowledged is kept.');
+}
+
 /** An error of mounting. */
 export function mountError(error: unknown, plan: MountPlan): Error {
   const known = storeOpenError(error, plan.store.layout);
   if (known instanceof RewindError) return known;
   const { syscall, message } = error as NodeJS.ErrnoException;
-  return new RewindError('ERR_MOUNT_FAILED', `${plan.mountpoint} cannot be mounted: ${syscall ? `${syscall}: ` : ''}${message}`,
+  const reason = message.replace(/^ERR_\w+: /, '');
+  return new RewindError('ERR_MOUNT_FAILED', `${plan.mountpoint} cannot be mounted: ${syscall ? `${syscall}: ` : ''}${reason}`,
     'As another user than root the mountpoint must be yours and /etc/fuse.conf may matter; `dmesg` may say more.', { cause: error });
 }

@@ -6,13 +6,13 @@
 import type { Capture } from '../policy/file.js';
 import type { Recover } from '../policy/recovery.js';
 import type { AlarmRow, BlockRow } from './alarms.js';
-import type { BaselineProgress, EngineStats } from '../native.js';
+import type { CutRow, StatusRow } from './health.js';
 import type { Marker, PointKind, PointPhase } from '../history/types.js';
 import type { OperationKind } from '../recovery/operations.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
 import type { DuRow, PackRow, SpaceRow } from './space-rows.js';
 
-export type { AlarmRow, BlockRow, DuRow, PackRow, SpaceRow };
+export type { AlarmRow, BlockRow, CutRow, DuRow, PackRow, SpaceRow, StatusRow };
 
 /** A time as a person wrote it, with what is needed to read it as they meant it. */
 export interface TimeArgs {
@@ -151,46 +151,6 @@ export interface GapRow { seq: number; time: string; reason: string; detail: Rec
 
 /** Gaps that an answer met: how many, and the newest. */
 export interface GapsSaid { count: number; newest: GapRow[] }
-
-export interface StatusRow {
-  mounted: boolean;
-  /** null when no daemon runs. */
-  pid: number | null;
-  tree: string;
-  mountpoint: string | null;
-  store: string;
-  snapshots: string;
-  version: string | null;
-  mounted_since: string | null;
-  /** The last change that was acknowledged, and the last that is in history. */
-  seq: number;
-  extracted_seq: number;
-  /** When the last change took effect. */
-  last_change: string | null;
-  first: { seq: number; time: string } | null;
-  backlog_bytes: number;
-  baseline: BaselineProgress | null;
-  transport: string | null;
-  /** Why it is not io_uring. */
-  transport_reason: string | null;
-  inodes: number | null;
-  handles: number | null;
-  requests: EngineStats['requests'] | null;
-  memory_bytes: number | null;
-  gaps: number;
-  last_gap: GapRow | null;
-  space: SpaceRow;
-  /** Why history stands still; null when all is well. */
-  failed: string | null;
-  /** Files that are being put back, and those that could not be. */
-  recovery: { running: number; failed: RecoveryRow[] };
-  /** The operation that was interrupted and waits to be gone on with or taken back. */
-  interrupted: OperationRow | null;
-  /** Writers that may change nothing. */
-  blocked: BlockRow[];
-  /** What is not captured at each write, and why the policy file is not in force if it is not. */
-  policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };
-}
 
 /** The policy in force. */
 export interface PolicyRow {

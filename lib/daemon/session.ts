@@ -1,7 +1,7 @@
 /** What methods work on: a history, and the live tree when it is mounted. */
 import type { HistoryReader } from '../history/reader.js';
 import type { Seq } from '../history/types.js';
-import type { Engine, Journal } from '../native.js';
+import type { Engine, Journal, JournalState } from '../native.js';
 import type { Packing } from '../pack/packing.js';
 import type { PolicySource } from '../policy/source.js';
 import type { Blocks } from '../states/blocks.js';
@@ -19,8 +19,10 @@ export interface LiveTree {
   snapshots: string;
   version: string;
   mountedSince: Date;
-  /** Why history stands still, null when all is well. */
+  /** Why history stands still, or no change is taken; null when all is well. */
   failed(): Error | null;
+  /** What the journal held when this mount began. */
+  readonly opened: JournalState;
   /** Unmounts; resolves once all is in history. @throws ERR_BUSY, still mounted */
   stop(options: { lazy: boolean; reason: string }): Promise<Seq>;
   /** seq of this mount. */
@@ -43,6 +45,9 @@ export interface LiveTree {
   grown(seq: Seq, signal: AbortSignal): Promise<void>;
 }
 
+/** Changes that were recorded and that history cannot take in: up to where it is shown, and the last one. */
+export interface Unread { shown: Seq; last: Seq }
+
 /** Who asks: a process, and its user. A process of another pid namespace has the number 0. */
 export interface Caller { pid: number; uid: number }
 
@@ -58,6 +63,8 @@ export interface Session {
   readonly packing: Packing;
   /** null when the tree is not mounted. */
   readonly live: LiveTree | null;
+  /** What only the journal has, of a store that cannot be written. */
+  readonly unread?: Unread | null;
   /**
    * Waits until everything that was acknowledged before the call is in history; resolves to the last seq of it.
    * @throws ERR_HISTORY_BEHIND when the extractor has stopped

@@ -1,7 +1,9 @@
 /** How the tree, its daemon and its history are. Never waits for the extractor: a tree in trouble must answer, too. */
+import { RewindError } from '../errors.js';
+import type { JournalState } from '../native.js';
 import { formatTimeUtc } from '../time/format.js';
 import { nextResume, operationsOf } from '../recovery/operations.js';
-import type { Methods, OperationRow, StatusRow } from './protocol.js';
+import type { CutRow, Methods, OperationRow, StatusRow } from './protocol.js';
 import { blockRow } from './release.js';
 import { gapRow } from './gaps.js';
 import { operationRow, recoveryRow } from './rows.js';
@@ -15,6 +17,15 @@ export async function interruptedOf(session: Session): Promise<OperationRow | nu
   return operation && operationRow(operation);
 }
 
+/** Failures of history are the rule: the journal still has everything. */
+function hintOf(failed: Error): string {
+  return failed instanceof RewindError && failed.hint !== '' ? failed.hint : 'Nothing is lost: what is not in history is in the journal. See daemon.log in the store.';
+}
+
+function cutRow({ cutBytes, stranded }: JournalState): CutRow | null {
+  return cutBytes === 0 && stranded === null ? null : { bytes: cutBytes, kept: stranded?.kept ?? null };
+}
+
 export async function* status(session: Session, _args: Methods['status']['args']): AsyncGenerator<StatusRow> {
   const { history, live, store } = session;
   const range = await history.range();
@@ -22,6 +33,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
   const lastGap = gaps.at(-1);
   const journal = live?.journal.stats();
   const engine = live?.engine.stats();
+  const failed = live?.failed();
   yield {
     mounted: live !== null,
     pid: live ? process.pid : null,
@@ -31,7 +43,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     snapshots: store.description.snapshots,
     version: live?.version ?? null,
     mounted_since: live?.mountedSince.toISOString() ?? null,
-    seq: journal?.lastSeq ?? history.watermark(),
+    seq: journal?.lastSeq ?? session.unread?.last ?? history.watermark(),
     extracted_seq: history.watermark(),
     last_change: range && formatTimeUtc(range.last.timeNs),
     first: range && { seq: range.first.seq, time: formatTimeUtc(range.first.timeNs) },
@@ -46,7 +58,9 @@ export async function* status(session: Session, _args: Methods['status']['args']
     gaps: gaps.length,
     last_gap: lastGap ? await gapRow(history, lastGap) : null,
     space: await spaceOf(session),
-    failed: live?.failed()?.message ?? null,
+    failed: failed?.message ?? null,
+    failed_hint: failed ? hintOf(failed) : null,
+    cut: live && cutRow(live.opened),
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
     interrupted: await interruptedOf(session),
     blocked: await Promise.all((live?.blocks.list() ?? []).map(blockRow)),

@@ -76,11 +76,22 @@ export function checkFileSystem(mounts: Mount[], tree: string): void {
     throw new RewindError('ERR_UNSUPPORTED_FILE_SYSTEM', `${tree} is on ${on?.type === VIEW_MOUNT_TYPE ? 'a view of the past' : on?.type ?? 'no file system'}, which cannot be protected`,
       `Supported are local file systems: ${[...SUPPORTED].join(' ')}.`);
   }
+  if (on.options.split(',').includes('xino=on')) throw tooLarge(tree, 'an overlay that makes inode numbers of 64 bits (xino=on)');
   const inside = mountsInside(mounts, tree)[0];
   if (inside) {
     throw new RewindError('ERR_MOUNT_INSIDE', `${inside.type} is mounted at ${inside.point}, inside ${tree}`,
       'Unmount it, or mount the directories beside it one by one.');
   }
+}
+
+/** Inode numbers are numbers of JavaScript in history: exact below 2^53. @throws ERR_UNSUPPORTED_FILE_SYSTEM */
+export function checkInode(tree: string, ino: bigint): void {
+  if (ino > BigInt(Number.MAX_SAFE_INTEGER)) throw tooLarge(tree, `a file system whose inode numbers are too large (${ino})`);
+}
+
+function tooLarge(tree: string, on: string): RewindError {
+  return new RewindError('ERR_UNSUPPORTED_FILE_SYSTEM', `${tree} is on ${on}: history tells objects apart up to 2^53`,
+    'Protect a directory on another file system; of an overlay, one that is mounted with xino=off and has all its layers on one file system.');
 }
 
 /** @throws ERR_SNAPSHOTS_NAME_TAKEN, ERR_USAGE */

@@ -17,6 +17,8 @@ export interface Mount {
   point: string;
   type: string;
   source: string;
+  /** Of the file system, separated by commas. */
+  options: string;
 }
 
 /** Parses the text of /proc/self/mountinfo; `\040` and the like become the bytes they stand for. */
@@ -29,7 +31,7 @@ export function parseMounts(text: string): Mount[] {
     if (dash < 0 || id === undefined || parent === undefined || device === undefined || point === undefined) continue;
     mounts.push({
       id: Number(id), parent: Number(parent), device, point: unescapeOctal(point),
-      type: fields[dash + 1] ?? '', source: unescapeOctal(fields[dash + 2] ?? ''),
+      type: fields[dash + 1] ?? '', source: unescapeOctal(fields[dash + 2] ?? ''), options: fields[dash + 3] ?? '',
     });
   }
   return mounts;

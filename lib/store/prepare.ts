@@ -2,12 +2,14 @@
  * From what the user typed to a mount that may begin: tree, mountpoint and store, checked. What a dead daemon left in
  * the mount table is taken away; nothing else is changed before every check has passed.
  */
+import { stat } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { native } from '../native.js';
 import {
-  checkApart, checkDirectory, checkFileSystem, checkFuse, checkMountpoint, checkSnapshotsName, isDeadMount, realPath, treeMountAt,
+  checkApart, checkDirectory, checkFileSystem, checkFuse, checkInode, checkMountpoint, checkSnapshotsName, isDeadMount, realPath, treeMountAt,
 } from './checks.js';
 import { isWithin, readMounts } from './mounts.js';
+import { nameUsers, usersOf, type User } from './users.js';
 import { registryEntry } from './layout.js';
 import { checkBelongs, createStore, openStore, registerStore, setSnapshotsName, storePlaceOf, type Store } from './store.js';
 
@@ -17,6 +19,10 @@ export interface MountRequest {
   mountpoint?: string;
   store?: string;
   snapshots?: string;
+  /** Also when programs have files in the tree open for writing. */
+  force?: boolean;
+  /** The process that asked for this one: what it prints to is no file of the tree's programs. */
+  launcher?: number;
 }
 
 /** A mount that may begin. */
@@ -28,6 +34,8 @@ export interface MountPlan {
   created: boolean;
   /** Mount points of a dead daemon that were cleaned up. */
   cleaned: string[];
+  /** Programs that work in the tree since before the mount: what they do there goes past it. */
+  users: User[];
 }
 
 /** @throws every error of checks.ts and store.ts */
@@ -42,6 +50,7 @@ export async function prepareMount(request: MountRequest): Promise<MountPlan> {
   }
   checkFileSystem(mounts, tree);
   await checkDirectory(tree);
+  checkInode(tree, (await stat(tree, { bigint: true })).ino);
   await checkMountpoint(mounts, tree, mountpoint);
   const place = request.store === undefined ? await storePlaceOf(tree) : await realPath(request.store);
   await checkApart(place, tree, mountpoint);
@@ -56,10 +65,22 @@ export async function prepareMount(request: MountRequest): Promise<MountPlan> {
   const snapshots = request.snapshots ?? existing?.description.snapshots ?? '.snapshots';
   await checkSnapshotsName(tree, snapshots);
   await checkFuse();
+  const users = await checkUsers(tree, request);
   const store = existing ?? await createStore(place, tree, snapshots);
   await setSnapshotsName(store, snapshots);
   await registerStore(store);
-  return { tree, mountpoint, store, created: existing === null, cleaned };
+  return { tree, mountpoint, store, created: existing === null, cleaned, users };
+}
+
+/** A file that is open below the mount is written to unseen, and behind what the kernel caches for the mount. @throws ERR_BUSY */
+async function checkUsers(tree: string, { force, launcher }: MountRequest): Promise<User[]> {
+  const users = (await usersOf(tree)).filter(({ pid }) => pid !== launcher);
+  const writing = users.filter((user) => user.writing);
+  if (writing.length > 0 && !force) {
+    throw new RewindError('ERR_BUSY', `${tree} has files that are open for writing, by ${nameUsers(writing)}`,
+      'Close them and mount again: what is written to a file that was open before goes past the mount, and is not recorded. --force mounts all the same.');
+  }
+  return users;
 }
 
 /**

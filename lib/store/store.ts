@@ -3,11 +3,12 @@
  * a tree that it does not belong to, and never when it is of a format that this version does not know.
  */
 import { randomBytes } from 'node:crypto';
-import { access, constants, mkdir, readFile, readdir, readlink, rename, rm, symlink, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { access, constants, mkdir, readFile, readdir, readlink, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { RewindError } from '../errors.js';
 import { native } from '../native.js';
 import { registryEntry, STORE_FORMAT, storeLayout, type StoreLayout } from './layout.js';
+import { isWithin } from './mounts.js';
 
 /** What store.json says. */
 export interface StoreDescription {
@@ -26,6 +27,8 @@ export interface StoreDescription {
 export interface Store {
   layout: StoreLayout;
   description: StoreDescription;
+  /** The outermost directory that was made for it just now; none when there was an empty one. */
+  made?: string;
 }
 
 /**
@@ -38,14 +41,14 @@ export async function createStore(root: string, tree: string, snapshots: string)
     format: STORE_FORMAT, id: randomBytes(16).toString('hex'), tree, created: new Date().toISOString(), snapshots,
   };
   try {
-    await mkdir(root, { recursive: true, mode: 0o700 });
+    const made = await mkdir(root, { recursive: true, mode: 0o700 });
     if ((await readdir(root)).length > 0) {
       throw new RewindError('ERR_EXISTS', `${root} is not empty and not a store`, 'Name a new or an empty directory with --store.');
     }
     await mkdir(layout.journal, { mode: 0o700 });
     await mkdir(layout.history, { mode: 0o700 });
     await writeDescription(layout, description);
-    return { layout, description };
+    return { layout, description, made };
   } catch (error) {
     throw asStoreError(error, root);
   }
@@ -120,11 +123,30 @@ export interface StoreLock {
   release(): void;
 }
 
+/** May this process write to it? Not to one on a read-only file system, whoever it is. */
+export async function isWritable(store: Store): Promise<boolean> {
+  return await access(store.layout.root, constants.W_OK).then(() => true, () => false);
+}
+
 /** @throws ERR_STORE_LOCKED, ERR_NO_PERMISSION */
 export async function lockStore(store: Store): Promise<StoreLock> {
-  try {
+  return await lockFile(store, async () => {
     await access(store.layout.root, constants.W_OK);
-    const lock = native.lockFile(store.layout.lock);
+    return native.lockFile(store.layout.lock, false);
+  });
+}
+
+/** Held together with others who only read; nothing is written. A store without a lock file was never used. @throws as lockStore */
+export async function lockToRead(store: Store): Promise<StoreLock> {
+  return await lockFile(store, async () => {
+    await access(store.layout.lock, constants.R_OK);
+    return native.lockFile(store.layout.lock, true);
+  });
+}
+
+async function lockFile(store: Store, take: () => Promise<StoreLock | null>): Promise<StoreLock> {
+  try {
+    const lock = await take();
     if (lock) return lock;
   } catch (error) {
     throw asStoreError(error, store.layout.root);
@@ -157,7 +179,7 @@ export async function registerStore(store: Store): Promise<void> {
   }
 }
 
-/** Takes away a store that a failed first mount has made, unless somebody else has begun to use it. */
+/** Takes away a store that a failed first mount has made, and nothing that was there before, unless somebody else has begun to use it. */
 export async function removeStore(store: Store): Promise<void> {
   const lock = await lockStore(store).catch(() => null);
   if (!lock) return;
@@ -171,7 +193,12 @@ export async function removeStore(store: Store): Promise<void> {
 async function removeLocked(store: Store): Promise<void> {
   const entry = registryEntry(store.description.tree);
   if ((await readlink(entry).catch(() => '')) === store.layout.root) await rm(entry, { force: true });
-  await rm(store.layout.root, { recursive: true, force: true });
+  const { root } = store.layout;
+  for (const name of await readdir(root)) await rm(join(root, name), { recursive: true, force: true });
+  // Up to the first directory that was there before, or holds something else by now.
+  for (let directory = root; store.made !== undefined && isWithin(directory, store.made); directory = dirname(directory)) {
+    if (!await rmdir(directory).then(() => true, () => false)) return;
+  }
 }
 
 /** An error of the operating system about a store, as one of ours. */

@@ -18,25 +18,50 @@ namespace {
 
 constexpr int kHelperFd = 3;
 
-// Runs a program to its end: its exit code, or a negative errno. comm (if not -1) becomes its descriptor kHelperFd.
-int run(const std::vector<std::string>& words, const std::vector<std::string>& extra_environment, int comm = -1) {
+struct Ended {
+  int status;        // its exit code, or a negative errno when it could not be started
+  std::string said;  // on stderr, without the line feed at its end
+};
+
+std::string read_to_end(int fd) {
+  std::string text;
+  char buffer[1024];
+  while (true) {
+    const ssize_t got = read(fd, buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) break;
+    text.append(buffer, static_cast<size_t>(got));
+  }
+  while (text.ends_with('\n')) text.pop_back();
+  return text;
+}
+
+// Runs a program to its end. comm (if not -1) becomes its descriptor kHelperFd.
+Ended run(const std::vector<std::string>& words, const std::vector<std::string>& extra_environment, int comm = -1) {
   std::vector<char*> argv, env;
   for (const auto& word : words) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   for (char** entry = environ; *entry != nullptr; ++entry) env.push_back(*entry);
   for (const auto& entry : extra_environment) env.push_back(const_cast<char*>(entry.c_str()));
   env.push_back(nullptr);
+  int pair[2];
+  if (pipe2(pair, O_CLOEXEC) != 0) return {-errno, {}};
+  const UniqueFd out(pair[0]);
+  UniqueFd in(pair[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in.get(), STDERR_FILENO);
   if (comm >= 0) posix_spawn_file_actions_adddup2(&actions, comm, kHelperFd);
   pid_t pid = 0;
   const int error = posix_spawnp(&pid, argv[0], &actions, nullptr, argv.data(), env.data());
   posix_spawn_file_actions_destroy(&actions);
-  if (error != 0) return -error;
+  in.reset();
+  if (error != 0) return {-error, {}};
+  std::string said = read_to_end(out.get());
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 255, std::move(said)};
 }
 
 Failure no_helper() { return {ENOENT, "fusermount3", "", "ERR_NO_FUSERMOUNT", "fusermount3 is not installed"}; }
@@ -86,10 +111,12 @@ Outcome<UniqueFd> mount_by_helper(const MountOptions& options) {
   std::string words = flag_words(options) + ",default_permissions,fsname=" + escaped(options.source) +
                       ",subtype=" + options.subtype;
   if (options.max_read != 0) words += ",max_read=" + std::to_string(options.max_read);
-  const int status = run({"fusermount3", "-o", words, "--", options.mountpoint},
+  const auto [status, said] = run({"fusermount3", "-o", words, "--", options.mountpoint},
                          {"_FUSE_COMMFD=" + std::to_string(kHelperFd)}, theirs.get());
   if (status == -ENOENT) return no_helper();
-  if (status != 0) return Failure{EPERM, "fusermount3", options.mountpoint, "ERR_MOUNT_FAILED"};
+  if (status != 0) {
+    return Failure{EPERM, {}, {}, "ERR_MOUNT_FAILED", said.empty() ? "fusermount3 ended with " + std::to_string(status) : said};
+  }
   return receive_fd(ours.get());
 }
 
@@ -116,10 +143,10 @@ Outcome<UniqueFd> mount(const MountOptions& options) {
 Outcome<Done> unmount(const std::string& mountpoint, bool lazy) {
   if (umount2(mountpoint.c_str(), (lazy ? MNT_DETACH : 0) | UMOUNT_NOFOLLOW) == 0) return Done{};
   if (errno != EPERM) return Failure{errno, "umount2", mountpoint};
-  const int status = lazy ? run({"fusermount3", "-q", "-u", "-z", "--", mountpoint}, {})
-                          : run({"fusermount3", "-q", "-u", "--", mountpoint}, {});
+  const auto [status, said] = lazy ? run({"fusermount3", "-u", "-z", "--", mountpoint}, {})
+                                   : run({"fusermount3", "-u", "--", mountpoint}, {});
   if (status == -ENOENT) return no_helper();
-  if (status != 0) return Failure{EBUSY, "fusermount3 -u", mountpoint};
+  if (status != 0) return Failure{EBUSY, "fusermount3 -u", mountpoint, {}, said};
   return Done{};
 }
 

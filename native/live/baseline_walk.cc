@@ -185,11 +185,11 @@ Result<void> BaselineWalk::visit_entry(Frame& frame, BaseInode& directory, std::
   if (wanted) wanted->seen = true;
   struct statx status {};
   const bool failed = statx(frame.fd.get(), entry.name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, kStatxMask, &status) != 0;
-  const int error = failed ? errno : device_of(status) != device_ ? EXDEV : 0;
+  const int error = failed ? errno : device_of(status) != device_ ? EXDEV : status.stx_ino > kGreatestIno ? EOVERFLOW : 0;
   if (failed && went_away(error)) return {};
   if (error != 0) {
     if (wanted) leave_out(wanted->ino);
-    return reserved_gap(failed ? "object" : "another file system", entry.ino, error, frame.ino, entry.name);
+    return reserved_gap(error == EXDEV ? "another file system" : "object", entry.ino, error, frame.ino, entry.name);
   }
 
   const uint64_t ino = status.stx_ino;

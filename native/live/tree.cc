@@ -7,6 +7,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "os/attributes.h"
+
 namespace rewindfs::live {
 namespace {
 
@@ -49,6 +51,7 @@ Result<UniqueFd> Tree::open_child(const Inode& dir, std::string_view name, struc
   const auto found = stat_fd(fd.get());
   if (!found.ok()) return Errno{found.error()};
   if (makedev(found->stx_dev_major, found->stx_dev_minor) != dir.dev) return Errno{EXDEV};  // a subvolume is no mount
+  if (found->stx_ino > kGreatestIno) return Errno{EOVERFLOW};
   stat = *found;
   return fd;
 }

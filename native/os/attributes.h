@@ -8,6 +8,9 @@
 
 namespace rewindfs {
 
+// Inode numbers are doubles in JavaScript: above this two objects would become one in history. Such an object is refused.
+inline constexpr uint64_t kGreatestIno = (1ull << 53) - 1;
+
 inline constexpr unsigned kStatxMask = STATX_BASIC_STATS | STATX_BTIME;
 
 inline journal::Attr to_attr(const struct statx& from) {

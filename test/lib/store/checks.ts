@@ -1,7 +1,7 @@
 import test from 'ava';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { checkApart, checkDirectory, checkFileSystem, checkMountpoint, checkSnapshotsName, realPath } from '../../../lib/store/checks.js';
+import { checkApart, checkDirectory, checkFileSystem, checkInode, checkMountpoint, checkSnapshotsName, realPath } from '../../../lib/store/checks.js';
 import { parseMounts } from '../../../lib/store/mounts.js';
 import { scoped } from '../../helpers/scope.js';
 
@@ -22,6 +22,14 @@ test('local file systems are supported, all else is refused', (t) => {
     t.throws(() => checkFileSystem(parseMounts(line('/', 'ext4') + line('/t', type)), '/t'), { code: 'ERR_UNSUPPORTED_FILE_SYSTEM' }, type);
   }
   t.throws(() => checkFileSystem(parseMounts(line('/', 'ext4') + line('/t', 'fuse.rewindfs')), '/t/src'), { code: 'ERR_ALREADY_MOUNTED' });
+});
+
+test('inode numbers that history cannot hold are refused before anything is mounted', (t) => {
+  const overlay = (options: string) => parseMounts(`30 22 0:25 / / rw shared:12 - overlay source rw,${options}\n`);
+  t.notThrows(() => checkFileSystem(overlay('uuid=on'), '/t'));
+  t.throws(() => checkFileSystem(overlay('uuid=on,xino=on'), '/t'), { code: 'ERR_UNSUPPORTED_FILE_SYSTEM', message: /xino=on/ });
+  t.notThrows(() => checkInode('/t', 2n ** 53n - 1n));
+  t.throws(() => checkInode('/t', 2n ** 53n), { code: 'ERR_UNSUPPORTED_FILE_SYSTEM', message: /9007199254740992/ });
 });
 
 test('a tree with a mount inside is refused, naming it', (t) => {

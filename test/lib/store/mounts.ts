@@ -11,7 +11,7 @@ const TABLE = `22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
 test('a mount line is read with and without optional fields, its escapes undone', (t) => {
   const mounts = parseMounts(TABLE);
   t.is(mounts.length, 5);
-  t.deepEqual(mounts[2], { id: 41, parent: 22, device: '0:50', point: '/home/a b/tree', type: 'fuse.rewindfs', source: '/var/lib/re\\wind' });
+  t.deepEqual(mounts[2], { id: 41, parent: 22, device: '0:50', point: '/home/a b/tree', type: 'fuse.rewindfs', source: '/var/lib/re\\wind', options: 'rw,user_id=0' });
   t.is(mounts[0]?.type, 'ext4');
 });
 

@@ -1,8 +1,8 @@
 import test from 'ava';
-import { readFile, readdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { registryEntry, storeLayout } from '../../../lib/store/layout.js';
-import { checkBelongs, createStore, lockStore, openStore, registerStore, removeStore, setSnapshotsName, storePlaceOf } from '../../../lib/store/store.js';
+import { checkBelongs, createStore, lockStore, lockToRead, openStore, registerStore, removeStore, setSnapshotsName, storePlaceOf } from '../../../lib/store/store.js';
 import { scoped } from '../../helpers/scope.js';
 
 test('a new store is private, empty and says whose it is', (t) => scoped(async (scope) => {
@@ -52,6 +52,31 @@ test('the name of the views is remembered', (t) => scoped(async (scope) => {
   const store = await createStore(join(scope.temporary(), 's'), '/t', '.snapshots');
   await setSnapshotsName(store, '.past');
   t.is((await openStore(store.layout.root)).description.snapshots, '.past');
+}));
+
+test('a store that is taken away takes what was made for it, and leaves what was there', (t) => scoped(async (scope) => {
+  const place = scope.temporary();
+  const nested = await createStore(join(place, 'a', 'b', 'store'), '/t', '.snapshots');
+  await removeStore(nested);
+  t.deepEqual(await readdir(place), []);
+  const beside = await createStore(join(place, 'a', 'store'), '/t', '.snapshots');
+  await writeFile(join(place, 'a', 'thesis.tex'), 'x');
+  await removeStore(beside);
+  t.deepEqual(await readdir(join(place, 'a')), ['thesis.tex']);
+  await mkdir(join(place, 'empty'));
+  await removeStore(await createStore(join(place, 'empty'), '/t', '.snapshots'));
+  t.deepEqual(await readdir(join(place, 'empty')), []);
+}));
+
+test('those who only read a store share it, and keep writers away', (t) => scoped(async (scope) => {
+  const store = await createStore(join(scope.temporary(), 's'), '/t', '.snapshots');
+  (await lockStore(store)).release();
+  const locks = [await lockToRead(store), await lockToRead(store)];
+  await t.throwsAsync(lockStore(store), { code: 'ERR_STORE_LOCKED' });
+  for (const lock of locks) lock.release();
+  const lock = await lockStore(store);
+  await t.throwsAsync(lockToRead(store), { code: 'ERR_STORE_LOCKED' });
+  lock.release();
 }));
 
 test.serial('a store that lies elsewhere is found for its tree, and forgotten with it', (t) => scoped(async (scope) => {
