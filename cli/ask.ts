@@ -7,9 +7,10 @@ import { safeForTerminal } from '../lib/paths.js';
 import { findTree, placeInTree, type FoundTree } from '../lib/store/find.js';
 import type { Output } from './output.js';
 import { showBytes, showTime } from './output.js';
-import type { InstantRow } from '../lib/daemon/protocol.js';
+import type { InstantRow, StatusRow } from '../lib/daemon/protocol.js';
+import type { Unread } from '../lib/daemon/session.js';
 
-/** How often a waiting command says how far the walk is, in milliseconds. */
+/** How often a waiting command says how far what it waits for is, in milliseconds. */
 const WALK_MS = 1000;
 
 /** A tree found from the arguments, connected. */
@@ -24,23 +25,25 @@ export async function withTree<T>(args: Arguments, path: string | undefined, out
   const client = await connect(found.store);
   try {
     if (client.kind === 'store' && found.mountpoint !== null) deadDaemon(found, out);
-    return await tellingOfTheWalk(client, out, () => use({ found, client }));
+    if (client.unread) out.remark(describeUnread(client.unread));
+    return await telling(client, out, walkOf, () => use({ found, client }));
   } finally {
     await client.close();
   }
 }
 
-/** Who waits for the first walk over a large tree sees how far it is. */
-async function tellingOfTheWalk<T>(client: Client, out: Output, use: () => Promise<T>): Promise<T> {
+/** Who waits sees how far it is: what `say` makes of a status, until it has nothing to say any more. */
+export async function telling<T>(client: Client, out: Output, say: (status: StatusRow) => string | null, use: () => Promise<T>): Promise<T> {
   if (client.kind !== 'daemon' || !process.stderr.isTTY) return await use();
   let asking = false;
   const timer = setInterval(() => {
     if (asking) return;
     asking = true;
     void (async () => {
-      for await (const { baseline } of client.call('status', {})) {
-        if (!baseline || baseline.state === 'done') clearInterval(timer);
-        else out.progress(`Taking stock of the tree: ${baseline.files} files, ${showBytes(baseline.bytes)}`);
+      for await (const status of client.call('status', {})) {
+        const said = say(status);
+        if (said === null) clearInterval(timer);
+        else out.progress(said);
       }
     })().catch(() => null).finally(() => { asking = false; });
   }, WALK_MS);
@@ -50,6 +53,16 @@ async function tellingOfTheWalk<T>(client: Client, out: Output, use: () => Promi
     clearInterval(timer);
     out.endProgress();
   }
+}
+
+/** Of the first walk over a large tree. */
+function walkOf({ baseline }: StatusRow): string | null {
+  return !baseline || baseline.state === 'done' ? null : `Taking stock of the tree: ${baseline.files} files, ${showBytes(baseline.bytes)}`;
+}
+
+/** A store that cannot be written is shown as it is. */
+export function describeUnread({ shown, last }: Unread): string {
+  return `The store cannot be written: it is shown up to #${shown}, later changes (to #${last}) are in its journal only. A copy that can be written shows them, too.`;
 }
 
 function deadDaemon(found: FoundTree, out: Output): void {
@@ -74,7 +87,22 @@ export async function place(tree: Tree, args: Arguments, path: string | undefine
 /** The zone in which times without an offset are meant. */
 export const time_zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** Shows the instant that a time was resolved to; every command that takes a time does. */
+/** `--since` and `--until`: shows what they were resolved to, and answers that, so that the question means what was shown. */
+export async function stretch({ client }: Pick<Tree, 'client'>, args: Arguments, out: Output): Promise<{ since?: string; until?: string }> {
+  const answer: { since?: string; until?: string } = {};
+  for (const [end, what] of [['since', 'Since '], ['until', 'Until ']] as const) {
+    const time = text(args, end);
+    if (time === undefined) continue;
+    answer[end] = time;
+    if (!out.json) for await (const instant of client.call('resolve', { time, time_zone })) {
+      echoInstant(out, what, instant);
+      answer[end] = `#${instant.seq}`;
+    }
+  }
+  return answer;
+}
+
+/** Shows the instant that a time was resolved to; every command that takes a time does, but with --json, where rows have it. */
 export function echoInstant(out: Output, what: string, instant: InstantRow): void {
   out.remark(`${what}${showTime(instant.time)} (#${instant.seq})`);
 }

@@ -10,12 +10,15 @@ import type { Store } from '../store/store.js';
 import type { callMethod as CallMethod } from './methods.js';
 import type { OfflineSession } from './offline.js';
 import type { MethodName, Methods } from './protocol.js';
+import type { Unread } from './session.js';
 import { END_TRAILER, fromWire, withSocketPath, type WireError } from './socket.js';
 
 /** A tree that answers. */
 export interface Client {
   /** `daemon`: somebody else holds the store, and the tree is mounted; `store`: we hold it. */
   readonly kind: 'daemon' | 'store';
+  /** What the answers do not know yet, of a store that cannot be written. */
+  readonly unread: Unread | null;
   call<M extends MethodName>(method: M, args: Methods[M]['args'], signal?: AbortSignal): AsyncGenerator<Methods[M]['item']>;
   close(): Promise<void>;
 }
@@ -73,6 +76,7 @@ function post(socket: string, method: string, args: unknown, signal?: AbortSigna
 
 class DaemonClient implements Client {
   readonly kind = 'daemon';
+  readonly unread = null;
   constructor(private readonly socket: string) {}
 
   async *call<M extends MethodName>(method: M, args: Methods[M]['args'], signal?: AbortSignal): AsyncGenerator<Methods[M]['item']> {
@@ -100,7 +104,10 @@ class DaemonClient implements Client {
 
 class StoreClient implements Client {
   readonly kind = 'store';
-  constructor(private readonly session: OfflineSession, private readonly callMethod: typeof CallMethod) {}
+  readonly unread: Unread | null;
+  constructor(private readonly session: OfflineSession, private readonly callMethod: typeof CallMethod) {
+    this.unread = session.unread;
+  }
 
   async *call<M extends MethodName>(method: M, args: Methods[M]['args'], signal: AbortSignal = new AbortController().signal): AsyncGenerator<Methods[M]['item']> {
     yield* this.callMethod(method, this.session, args, signal, { pid: process.pid, uid: process.geteuid!() });

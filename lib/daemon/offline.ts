@@ -1,49 +1,79 @@
 /**
  * A store without a daemon, opened to be looked at: locked, and brought up to date with what a killed daemon left in
- * the journal. The tree itself is not touched.
+ * the journal. One that cannot be written is shown as far as its history goes. The tree itself is not touched.
  */
 import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
 import { native } from '../native.js';
 import { Packing } from '../pack/packing.js';
 import { PolicySource } from '../policy/source.js';
-import { lockStore, type Store } from '../store/store.js';
+import { isWritable, lockStore, lockToRead, type Store } from '../store/store.js';
 import { storeOpenError } from './errors.js';
 import { JobTable } from './jobs.js';
-import type { Session } from './session.js';
+import type { Session, Unread } from './session.js';
 
 /** A session that must be closed. */
 export interface OfflineSession extends Session {
+  /** What is only in the journal of a store that cannot be written; null when history has everything. */
+  readonly unread: Unread | null;
+  /** Nothing can be written to the store. */
+  readonly readOnly: boolean;
   close(): Promise<void>;
 }
 
+/** Steps back, newest last. */
+type Undo = (() => Promise<void> | void)[];
+
 /** @throws ERR_STORE_LOCKED, ERR_JOURNAL_CORRUPT, ERR_HISTORY_CORRUPT, ERR_NO_PERMISSION */
 export async function openOffline(store: Store): Promise<OfflineSession> {
-  const lock = await lockStore(store);
-  const undo: (() => Promise<void> | void)[] = [() => lock.release()];
+  const undo: Undo = [];
   const close = async () => {
     while (undo.length > 0) await undo.pop()!();
   };
   try {
-    const { layout, description } = store;
-    const storeId = Buffer.from(description.id, 'hex');
-    const history = await History.open(layout.history, { storeId });
-    undo.push(() => history.close());
-    const journal = new native.Journal({
-      directory: layout.journal, storeId, nextSeq: history.watermark() + 1, readOnly: true,
-    });
-    undo.push(() => journal.close());
-    await journal.open();
-    const extractor = new Extractor(journal, history);
-    extractor.start();
-    undo.push(() => extractor.stop());
-    await extractor.caughtUp(journal.stats().lastSeq);
+    const { layout } = store;
+    const readOnly = !await isWritable(store);
+    const { history, unread } = readOnly ? await openAsItIs(store, undo) : { history: await openUpToDate(store, undo), unread: null };
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
     const jobs = await JobTable.load(layout.recoveries);
-    return { store, history, policy, jobs, packing: new Packing(history), live: null, settle: async () => history.watermark(), close };
+    return { store, history, policy, jobs, packing: new Packing(history), live: null, unread, readOnly, settle: async () => history.watermark(), close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);
   }
+}
+
+async function openUpToDate(store: Store, undo: Undo): Promise<History> {
+  const lock = await lockStore(store);
+  undo.push(() => lock.release());
+  const storeId = Buffer.from(store.description.id, 'hex');
+  const history = await History.open(store.layout.history, { storeId });
+  undo.push(() => history.close());
+  const journal = await openJournal(store, history, undo);
+  const extractor = new Extractor(journal, history);
+  extractor.start();
+  undo.push(() => extractor.stop());
+  await extractor.caughtUp(journal.stats().lastSeq);
+  return history;
+}
+
+/** A backup on a read-only file system, or somebody else's store. */
+async function openAsItIs(store: Store, undo: Undo): Promise<{ history: History; unread: Unread | null }> {
+  const lock = await lockToRead(store);
+  undo.push(() => lock.release());
+  const history = await History.open(store.layout.history, { storeId: Buffer.from(store.description.id, 'hex'), readOnly: true });
+  undo.push(() => history.close());
+  const { lastSeq } = (await openJournal(store, history, undo)).stats();
+  const shown = history.watermark();
+  return { history, unread: lastSeq > shown ? { shown, last: lastSeq } : null };
+}
+
+async function openJournal({ layout, description }: Store, history: History, undo: Undo) {
+  const journal = new native.Journal({
+    directory: layout.journal, storeId: Buffer.from(description.id, 'hex'), nextSeq: history.watermark() + 1, readOnly: true,
+  });
+  undo.push(() => journal.close());
+  await journal.open();
+  return journal;
 }

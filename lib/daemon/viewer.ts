@@ -1,11 +1,17 @@
-/** A view of a store with no tree: holds the store, answers the control socket, and ends when it is unmounted. */
+/**
+ * A view of a store with no tree: holds the store, answers the control socket, and ends when it is unmounted. A store that
+ * cannot be written has no socket: others may read it, too.
+ */
 import type { Store } from '../store/store.js';
 import { mountView } from '../view/mount.js';
 import { openOffline } from './offline.js';
 import { serveControl } from './server.js';
+import type { Unread } from './session.js';
 
 /** A mounted view. */
 export interface Viewer {
+  /** What is only in the journal, of a store that cannot be written. */
+  unread: Unread | null;
   stop(): Promise<void>;
   /** Resolves once everything is closed. */
   ended: Promise<void>;
@@ -21,15 +27,15 @@ export async function openViewer(store: Store, mountpoint: string): Promise<View
     let finishing: Promise<void> | null = null;
     const finish = () => finishing ??= (async () => {
       session.policy.unwatch();
-      await control.close();
+      await control?.close();
       await session.close();
       resolveEnded();
     })();
     const view = await mountView({
       history: session.history, mountpoint, settle: async () => { await session.settle(); }, fsname: store.layout.root, group: (name) => session.policy.policy.groups.find((group) => group.name === name) ?? null, onGone: () => void finish(),
     });
-    const control = await serveControl(session, store.layout.socket);
-    return { ended, stop: async () => { await view.unmount(true); await finish(); } };
+    const control = session.readOnly ? null : await serveControl(session, store.layout.socket);
+    return { ended, unread: session.unread, stop: async () => { await view.unmount(true); await finish(); } };
   } catch (error) {
     await session.close();
     throw error;

@@ -33,9 +33,10 @@ Napi::Value sync_path(const Napi::CallbackInfo& info) {
 Napi::Value lock_file(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string path = info[0].As<Napi::String>();
-  auto fd = std::make_shared<UniqueFd>(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  const bool shared = info[1].ToBoolean();
+  auto fd = std::make_shared<UniqueFd>(open(path.c_str(), (shared ? O_RDONLY : O_RDWR | O_CREAT) | O_CLOEXEC, 0600));
   if (!fd->valid()) throw to_error(env, Failure{errno, "open", path});
-  if (flock(fd->get(), LOCK_EX | LOCK_NB) != 0) {
+  if (flock(fd->get(), (shared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK) return env.Null();
     throw to_error(env, Failure{errno, "flock", path});
   }
