@@ -11,11 +11,25 @@ export async function run(args: Arguments, out: Output): Promise<void> {
       if (process.stderr.isTTY) echoInstant(out, 'At ', instant);
       at = `#${instant.seq}`;
     }
-    const chunks: Buffer[] = [];
-    for await (const chunk of tree.client.call('cat', { path, at, time_zone })) {
-      if (out.json) chunks.push(chunk);
-      else await out.bytes(chunk);
-    }
-    if (out.json) await out.object({ path, seq: Number(at.slice(1)), content_base64: Buffer.concat(chunks).toString('base64') });
+    const content = tree.client.call('cat', { path, at, time_zone });
+    if (out.json) await writeObject({ path, seq: Number(at.slice(1)) }, content, out);
+    else for await (const chunk of content) await out.bytes(chunk);
   });
+}
+
+/** The object piece by piece: a string cannot hold what a large file is in base64. Nothing is written before the content begins. */
+async function writeObject(head: { path: string; seq: number }, content: AsyncIterable<Buffer>, out: Output): Promise<void> {
+  const begin = `${JSON.stringify(head).slice(0, -1)},"content_base64":"`;
+  let begun = false;
+  let rest = Buffer.alloc(0);
+  for await (const chunk of content) {
+    if (!begun) await out.bytes(begin);
+    begun = true;
+    // Three bytes are four characters: only the last piece may be padded.
+    const bytes = Buffer.concat([rest, chunk]);
+    const whole = bytes.length - bytes.length % 3;
+    await out.bytes(bytes.toString('base64', 0, whole));
+    rest = bytes.subarray(whole);
+  }
+  await out.bytes(`${begun ? '' : begin}${rest.toString('base64')}"}\n`);
 }

@@ -2,14 +2,14 @@
 import { relative } from 'node:path';
 import { flag, text, type Arguments } from '../command.js';
 import { showBytes, showTime, type Output } from '../output.js';
-import { place, time_zone, withTree, type Tree } from '../ask.js';
+import { place, stretch, time_zone, withTree, type Tree } from '../ask.js';
 import type { FindRow } from '../../lib/daemon/protocol.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = text(args, 'PATH') === undefined ? '' : await place(tree, args, text(args, 'PATH'));
     const call = {
-      pattern: text(args, 'PATTERN')!, path, since: text(args, 'since'), until: text(args, 'until'), deleted: flag(args, 'deleted'),
+      pattern: text(args, 'PATTERN')!, path, ...await stretch(tree, args, out), deleted: flag(args, 'deleted'),
       type: text(args, 'type') as 'f' | 'd' | 'l' | undefined, time_zone,
     };
     let rows = 0;

@@ -1,14 +1,14 @@
 /** `rewind grep`: lines of past content. */
 import { flag, text, type Arguments } from '../command.js';
 import { contentLine, showTime, type Output } from '../output.js';
-import { place, time_zone, withTree } from '../ask.js';
+import { place, stretch, time_zone, withTree } from '../ask.js';
 import type { GrepRow } from '../../lib/daemon/protocol.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = text(args, 'PATH') === undefined ? '' : await place(tree, args, text(args, 'PATH'));
     const call = {
-      pattern: text(args, 'PATTERN')!, path, since: text(args, 'since'), until: text(args, 'until'), ignore_case: flag(args, 'ignore-case'),
+      pattern: text(args, 'PATTERN')!, path, ...await stretch(tree, args, out), ignore_case: flag(args, 'ignore-case'),
       fixed: flag(args, 'fixed-strings'), names_only: flag(args, 'files-with-matches'), all_versions: flag(args, 'all-versions'), time_zone,
     };
     let rows = 0;

@@ -2,7 +2,7 @@
 import { flag, number, text, type Arguments } from '../command.js';
 import { showTime, showWriter, type Output } from '../output.js';
 import { showPatch } from '../patch.js';
-import { place, time_zone, withTree } from '../ask.js';
+import { place, stretch, time_zone, withTree } from '../ask.js';
 import { RewindError } from '../../lib/errors.js';
 import type { LogFilter, LogRow } from '../../lib/daemon/protocol.js';
 
@@ -14,7 +14,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'PATH'), out, async (tree) => {
     const path = await place(tree, args, text(args, 'PATH'));
     let rows = 0;
-    for await (const row of tree.client.call('log', { path, since: text(args, 'since'), until: text(args, 'until'), group: text(args, 'group'), limit, all_writes, ...filter(args), patch, terminal: out.terminal, time_zone })) {
+    for await (const row of tree.client.call('log', { path, ...await stretch(tree, args, out), group: text(args, 'group'), limit, all_writes, ...filter(args), patch, terminal: out.terminal, time_zone })) {
       if (out.json) await out.object(row);
       else {
         if (rows === 0) await out.line(out.paint('dim', header(all_writes)));
