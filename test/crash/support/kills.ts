@@ -1,6 +1,7 @@
 /**
  * SIGKILL of the daemon at random instants under load, again and again on one tree. After each remount, without any
- * repair: every acknowledged call is in history, and the live tree is what the newest view shows.
+ * repair: every acknowledged call is in history, a sample of them with the very bytes, sizes and modes that they made, and
+ * the live tree is what the newest view shows.
  */
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
@@ -12,6 +13,7 @@ import { projectRoot, sleep } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
 import { differences, snapshot } from '../../helpers/snapshot.js';
 import type { Acknowledged } from './load.js';
+import { Recorded } from './recorded.js';
 import type { Transport } from '../../../lib/transport.js';
 
 export interface KillOptions {
@@ -26,16 +28,6 @@ export interface KillOptions {
 export interface KillResult {
   kills: number;
   acknowledged: number;
-}
-
-interface Row {
-  seq: number;
-  kind: string;
-  path: string | null;
-  from?: string;
-  offset?: number;
-  length?: number;
-  size: number | null;
 }
 
 interface Load {
@@ -63,10 +55,13 @@ export async function kills(scope: Scope, options: KillOptions): Promise<KillRes
     const done = loads.flatMap((load) => readLog(load.logPath));
     for (const load of loads) next.set(load.name, Math.max(next.get(load.name) ?? 0, ...readLog(load.logPath).map((one) => one.number)) + 1);
     acknowledged += done.length;
-    const missing = await notInHistory(mounted, before, done);
+    const recorded = await Recorded.since(mounted, before);
+    const missing = recorded.missing(done);
     if (missing.length > 0) throw new Error(`${round}: ${missing.length} of ${done.length} acknowledged calls are not in history: ${JSON.stringify(missing.slice(0, 5))}`);
-    const wrong = await liveAgainstNewest(mounted);
-    if (wrong.length > 0) throw new Error(`${round}: the newest view differs from the live tree:\n${wrong.slice(0, 20).join('\n')}`);
+    const wrong = recorded.wrong(done, random);
+    if (wrong.length > 0) throw new Error(`${round}: the state after a call is not what the call made:\n${wrong.slice(0, 20).join('\n')}`);
+    const other = await liveAgainstNewest(mounted);
+    if (other.length > 0) throw new Error(`${round}: the newest view differs from the live tree:\n${other.slice(0, 20).join('\n')}`);
     for (const load of loads) fs.rmSync(load.logPath);
     options.log?.(`${round} of ${options.kills}: ${done.length} calls acknowledged, writers ended with ${ends.join(' ')}`);
   }
@@ -87,29 +82,6 @@ function startLoad(scope: Scope, mounted: MountedTree, logs: string, name: strin
 
 function readLog(logPath: string): Acknowledged[] {
   return fs.readFileSync(logPath, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Acknowledged);
-}
-
-/** Is [offset, offset + length) covered by these ranges? The kernel cuts a write(2) at pages and at 1 MiB. */
-function covered(ranges: [start: number, end: number][], offset: number, length: number): boolean {
-  let at = offset;
-  for (const [start, end] of ranges.sort((a, b) => a[0] - b[0])) if (start <= at && end > at) at = end;
-  return at >= offset + length;
-}
-
-/** Calls without a record after `since`. Names are used once, so a record is found by what it says. */
-async function notInHistory(mounted: MountedTree, since: number, done: Acknowledged[]): Promise<Acknowledged[]> {
-  const text = await mounted.rewind('log', '--all-writes', '--json', '--since', `#${since}`);
-  const seen = new Set<string>();
-  const written = new Map<string, [number, number][]>();
-  for (const line of text.split('\n').filter(Boolean)) {
-    const row = JSON.parse(line) as Row;
-    // The path of a write is its file's at that time; later renames do not change it.
-    seen.add(`${row.kind} ${row.path}`);
-    if (row.kind !== 'write') continue;
-    if (!written.has(row.path!)) written.set(row.path!, []);
-    written.get(row.path!)!.push([row.offset!, row.offset! + row.length!]);
-  }
-  return done.filter((one) => (one.kind === 'write' ? !covered(written.get(one.path) ?? [], one.offset!, one.length!) : !seen.has(`${one.kind} ${one.path}`)));
 }
 
 /** What differs between the live tree and `.snapshots/@now`. */

@@ -14,6 +14,7 @@ export interface Acknowledged {
   from?: string;
   offset?: number;
   length?: number;
+  mode?: number;
   /** mkdir, create ...: counts up; what comes next starts above it. */
   number: number;
 }
@@ -63,6 +64,12 @@ function main(): void {
       one.size = random.below(one.size + 1);
       fs.truncateSync(at(one.path), one.size);
       note({ kind: 'truncate', path: one.path, length: one.size });
+    }
+    if (random.chance(0.2)) {
+      const one = random.pick(alive);
+      const mode = 0o400 + random.below(0o200);
+      fs.chmodSync(at(one.path), mode);
+      note({ kind: 'chmod', path: one.path, mode });
     }
     if (random.chance(0.2)) {
       fs.mkdirSync(at(`${name}-d${number}`));
