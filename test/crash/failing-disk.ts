@@ -1,0 +1,68 @@
+/** The disk of the store refuses what it had room for: no change is taken, everyone can see why, and a mount goes on. */
+import test from 'ava';
+import fs from 'node:fs';
+import path from 'node:path';
+import { mountSettled } from '../helpers/mount.js';
+import { must, until } from '../helpers/run.js';
+import { scoped, type Scope } from '../helpers/scope.js';
+
+/** An ext4 that believes to have 1 GiB, in an image that may grow to less. */
+async function thinDisk(scope: Scope): Promise<{ disk: string; holder: string }> {
+  const top = scope.temporary('memory');
+  const [disk, holder] = [path.join(top, 'disk'), path.join(top, 'holder')];
+  for (const place of [disk, holder]) fs.mkdirSync(place);
+  await must('mount', ['-t', 'tmpfs', '-o', 'size=120M', 'rewindfs-test', holder]);
+  scope.defer(async () => void (await must('umount', [holder])));
+  const image = path.join(holder, 'image');
+  fs.writeFileSync(image, '');
+  fs.truncateSync(image, 1 << 30);
+  await must('mkfs.ext4', ['-q', '-F', '-O', '^has_journal', '-E', 'nodiscard', image]);
+  const device = (await must('losetup', ['--find', '--show', image])).trim();
+  scope.defer(async () => void (await must('losetup', ['-d', device])));
+  await must('mount', [device, disk]);
+  scope.defer(async () => void (await must('umount', [disk])));
+  return { disk, holder };
+}
+
+function fill(file: string): void {
+  const fd = fs.openSync(file, 'w');
+  try {
+    for (const block = Buffer.alloc(1 << 16, 1); ;) fs.writeSync(fd, block);
+  } catch {
+    // That is what was wanted.
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+test('a journal that cannot be synced refuses every change and says so in the status; what was acknowledged is there after a mount', async (t) => {
+  t.timeout(240_000);
+  await scoped(async (scope) => {
+    const { disk, holder } = await thinDisk(scope);
+    const mounted = await mountSettled(scope, { where: 'memory', store: path.join(disk, 'store') });
+    const file = path.join(mounted.tree, 'file');
+    fs.writeFileSync(file, 'before');
+    await mounted.settled();
+    const ballast = path.join(holder, 'ballast');
+    fill(ballast);
+    await until('changes are refused', () => {
+      try {
+        fs.writeFileSync(path.join(mounted.tree, 'large'), Buffer.alloc(4 << 20, 'x'));
+        return false;
+      } catch (error) {
+        return (error as NodeJS.ErrnoException).code === 'EIO';
+      }
+    });
+    const { failed, failed_hint } = await mounted.status();
+    t.regex(String(failed), /The journal cannot be written \(\w+\): every change of the tree fails with EIO/);
+    t.regex(await mounted.rewind('status'), /^FAILED +The journal cannot be written/m);
+    t.regex(String(failed_hint), /unmount and mount again/);
+    t.is(fs.readFileSync(file, 'utf8'), 'before', 'reading goes on');
+    fs.rmSync(ballast);
+    await mounted.unmount();
+    await mounted.mount();
+    fs.writeFileSync(file, 'after');
+    t.is((await mounted.settled())['failed'], null);
+    t.is(await mounted.rewind('cat', file), 'after');
+  });
+});
