@@ -5,7 +5,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { safeForTerminal } from '../paths.js';
 import { commandOf } from '../states/processes.js';
-import type { User } from './busy.js';
+import type { User } from '../store/users.js';
 
 /** How often it is looked whether they have ended, in milliseconds. */
 const POLL_MS = 100;
