@@ -281,7 +281,7 @@ test('what a mount could not read is not made up: neither a program nor the disk
   t.like(await jobEnded(tree, 'old.db'), { result: 'failed', note: 'old.db is no file whose whole content is in history' });
   const asked = await rewind(['notify', '--recover', path.join(tree.tree, 'old.db')], { timeoutMs: 60_000 });
   t.is(asked.code, 1);
-  t.regex(asked.stderr, /whole content.*ERR_NOT_RECOVERED/);
+  t.regex(asked.stderr, /content is not in history.*ERR_NOT_RECOVERED/);
   t.is(fs.statSync(image).size, left, 'nothing was written there');
   // Nor does anybody who looks back, or goes back.
   const { seq } = await tree.status();
