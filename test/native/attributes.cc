@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -49,6 +50,15 @@ Reply birth(Session&, const Args& a) {
   if (statx(AT_FDCWD, a.at(0).c_str(), AT_SYMLINK_NOFOLLOW, STATX_BTIME, &stx) < 0) return {errno, {}};
   if (!(stx.stx_mask & STATX_BTIME)) return {0, "none"};
   return {0, std::to_string(stx.stx_btime.tv_sec * 1'000'000'000ll + stx.stx_btime.tv_nsec)};
+}
+
+// path: the magic number of its file system, in hexadecimal
+Reply fs_type(Session&, const Args& a) {
+  struct statfs st {};
+  if (statfs(a.at(0).c_str(), &st) != 0) return {errno, {}};
+  char hex[20];
+  snprintf(hex, sizeof hex, "%lx", static_cast<unsigned long>(st.f_type));
+  return {0, hex};
 }
 
 Reply stat_fs(Session&, const Args& a) {
@@ -121,6 +131,7 @@ void add_attribute_ops(Table& t) {
   t["fstat"] = stat_open;
   t["birth"] = birth;
   t["statfs"] = stat_fs;
+  t["fstype"] = fs_type;
   t["chmod"] = change_mode;
   t["fchmod"] = change_mode_open;
   t["chown"] = change_owner;

@@ -5,6 +5,8 @@
 import { O, RENAME, SEEK } from '../../helpers/constants.js';
 import type { Calls } from './case.js';
 
+const FUSE_SUPER_MAGIC = '65735546';
+
 export interface Deviation {
   name: string;
   /** Observes one thing, as a word or two. */
@@ -93,6 +95,41 @@ export const deviations: readonly Deviation[] = [
     async see(c) {
       await c.file('f', 10);
       return answer(c, 'rename', 'f', 'g', RENAME.WHITEOUT);
+    },
+  },
+  {
+    name: 'the type of the file system (statfs)',
+    plain: 'of the directory',
+    mount: 'FUSE',
+    async see(c) {
+      const magic = await c.quiet('fstype', '.');
+      return magic === FUSE_SUPER_MAGIC ? 'FUSE' : 'of the directory';
+    },
+  },
+  {
+    name: 'names beside the tree',
+    plain: 'same device, ok, ok',
+    mount: 'another device, EXDEV, EXDEV',
+    async see(c) {
+      await c.file('f', 10);
+      const device = async (path: string): Promise<string | undefined> => / dev=(\d+)/.exec(await c.quiet('stat', path))?.[1];
+      const outside = '../../beside-the-tree';
+      const same = (await device('.')) === (await device('../..'));
+      const linked = await answer(c, 'link', 'f', outside);
+      if (linked === 'ok') await c.quiet('unlink', outside);
+      const renamed = await answer(c, 'rename', 'f', outside, 0);
+      if (renamed === 'ok') await c.quiet('unlink', outside);
+      return `${same ? 'same' : 'another'} device, ${linked}, ${renamed}`;
+    },
+  },
+  {
+    name: 'the name .snapshots at the root',
+    plain: 'ENOENT, ok, ok',
+    mount: 'ok, EEXIST, EBUSY',
+    async see(c) {
+      const there = await answer(c, 'stat', '../.snapshots');
+      const made = await answer(c, 'mkdir', '../.snapshots', 0o755);
+      return `${there}, ${made}, ${await answer(c, 'rmdir', '../.snapshots')}`;
     },
   },
   {
