@@ -7,12 +7,14 @@ import { safeForTerminal } from '../paths.js';
 import { commandOf } from '../states/processes.js';
 import type { User } from '../store/users.js';
 
+export type Survivor = Pick<User, 'pid' | 'command'>;
+
 /** How often it is looked whether they have ended, in milliseconds. */
 const POLL_MS = 100;
 
 /** Those that run now. */
-export async function survivorsOf(session: string): Promise<User[]> {
-  const found: User[] = [];
+export async function survivorsOf(session: string): Promise<Survivor[]> {
+  const found: Survivor[] = [];
   for (const entry of await readdir('/proc')) {
     if (!/^\d+$/.test(entry) || Number(entry) === process.pid || !await isOf(entry, session)) continue;
     found.push({ pid: Number(entry), command: safeForTerminal(await commandOf(Number(entry))) });
@@ -21,7 +23,7 @@ export async function survivorsOf(session: string): Promise<User[]> {
 }
 
 /** Waits until none is left, the time is over or the signal fires; resolves to those that are left. */
-export async function outlive(session: string, patienceMs: number, signal: AbortSignal): Promise<User[]> {
+export async function outlive(session: string, patienceMs: number, signal: AbortSignal): Promise<Survivor[]> {
   const end = Date.now() + patienceMs;
   for (;;) {
     const left = await survivorsOf(session);
