@@ -9,7 +9,7 @@ import path from 'node:path';
 import { Driver } from '../../helpers/driver.js';
 import { mountSettled, baselineDone, type MountedTree } from '../../helpers/mount.js';
 import { Random } from '../../helpers/random.js';
-import { projectRoot, sleep } from '../../helpers/run.js';
+import { projectRoot, sleep, until } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
 import { differences, snapshot } from '../../helpers/snapshot.js';
 import type { Acknowledged } from './load.js';
@@ -47,7 +47,10 @@ export async function kills(scope: Scope, options: KillOptions): Promise<KillRes
     const round = `seed ${options.seed}, kill ${kill}`;
     const before = (await mounted.control('status'))['seq'] as number;
     const loads = Array.from({ length: options.writers ?? 3 }, (_, i) => startLoad(scope, mounted, logs, `w${i}`, random.next(), next.get(`w${i}`) ?? 0, kill));
-    await sleep(random.chance(0.2) ? random.below(60) : random.between(60, 900));
+    // On a busy machine a writer takes seconds to begin.
+    const early = random.chance(0.2);
+    if (!early) await until('a writer has begun', () => loads.some((load) => fs.statSync(load.logPath).size > 0), 60_000);
+    await sleep(early ? random.below(60) : random.between(20, 700));
     await mounted.kill();
     const ends = await Promise.all(loads.map((load) => load.ended));
     await mounted.mount();
