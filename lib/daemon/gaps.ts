@@ -20,8 +20,15 @@ function gapText({ reason, detail }: Gap): string {
     case 'baseline-incomplete': return 'the first look at the tree was cut short before';
     case 'capture': return `content could not be captured (${text('error')})`;
     case 'baseline': return detail['what'] === 'content' ? `content could not be read (${text('error')})` : `could not be looked at: ${text('what')} (${text('error')})`;
+    case 'crash': return `changes up to #${text('last')} were on the disk only in part when the machine stopped; kept in ${text('kept')}`;
+    case 'past-the-mount': return `files were open for writing before the mount, by ${programsOf(detail)}`;
     default: return safeForTerminal(reason);
   }
+}
+
+function programsOf({ programs }: Gap['detail']): string {
+  const known = Array.isArray(programs) ? programs as { pid: number; command: string }[] : [];
+  return known.map(({ pid, command }) => safeForTerminal(`${command} (${pid})`)).join(', ') || 'unknown';
 }
 
 /** Where it lies, by a name that its object has at the gap or now; null when it concerns no place. */

@@ -43,7 +43,7 @@ test('programs with files open for writing are named and stop a mount, unless it
   scope.defer(() => mounted.dispose());
   await mounted.mount();
   const gap = (await mounted.settled())['last_gap'] as GapRow;
-  t.like(gap, { reason: 'past-the-mount', detail: { programs: [{ pid: writes, command: 'bash' }] } });
+  t.like(gap, { reason: 'past-the-mount', detail: { programs: [{ pid: writes, command: 'bash' }] }, text: `files were open for writing before the mount, by bash (${writes})` });
   await mounted.unmount();
   const forced = await rewind([...mount, '--force']);
   t.deepEqual((JSON.parse(forced.stdout) as { past_the_mount: { pid: number; writing: boolean }[] }).past_the_mount.map(({ pid, writing }) => [pid, writing]).sort(), [[stands, false], [writes, true]].sort());
