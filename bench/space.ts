@@ -8,7 +8,7 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { must, projectRoot } from '../test/helpers/run.js';
 import { scoped } from '../test/helpers/scope.js';
-import { FULL, join, PEERS, QUICK, type Result } from './space/model.js';
+import { FULL, join, partOf, PEERS, QUICK, type Result } from './space/model.js';
 import { document, report } from './space/report.js';
 import { runPeers, runRewindfs } from './space/subjects.js';
 import { WORKS } from './space/work.js';
@@ -18,6 +18,7 @@ const HELP = `npm run bench:space -- [options]
 Does the same work under rewindfs, and in a plain directory that restic and borg take snapshots of, and weighs what each keeps.
 
   --quick          Small sizes: does everything work? Not for figures worth quoting
+  --part PERCENT   So much of the full work
   --only NAME      Only this work; may be repeated: ${WORKS.map(({ name }) => `"${name}"`).join(', ')}
   --no-peers       Only rewindfs
   --json FILE      Write the figures; after each work, so that a run that ends early is not lost
@@ -28,7 +29,7 @@ Does the same work under rewindfs, and in a plain directory that restic and borg
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 
 const OPTIONS = {
-  quick: { type: 'boolean' }, only: { type: 'string', multiple: true }, 'no-peers': { type: 'boolean' }, json: { type: 'string' },
+  quick: { type: 'boolean' }, part: { type: 'string' }, only: { type: 'string', multiple: true }, 'no-peers': { type: 'boolean' }, json: { type: 'string' },
   from: { type: 'string', multiple: true }, 'write-docs': { type: 'boolean' }, help: { type: 'boolean' },
 } as const;
 
@@ -41,17 +42,18 @@ async function versions(peers: readonly string[]): Promise<Record<string, string
 }
 
 async function measure(options: Options, save: (result: Result) => void): Promise<Result> {
-  const scale = options.quick ? QUICK : FULL;
+  const scale = options.quick ? QUICK : options.part === undefined ? FULL : partOf(Number(options.part));
+  if (Object.values(scale).some(Number.isNaN)) throw new TypeError('--part: a number of percent was expected');
   const peers = options['no-peers'] ? [] : PEERS;
   const machine = { cpus: os.cpus().length, model: os.cpus()[0]?.model.trim(), kernel: os.release().split('-')[0], node: process.version };
-  const result: Result = { dates: [new Date().toISOString()], machine, scale, versions: await versions(peers), workloads: {}, failures: [] };
+  const result: Result = { dates: [new Date().toISOString()], machine, versions: await versions(peers), workloads: {}, failures: [] };
   for (const work of WORKS.filter(({ name }) => options.only?.includes(name) ?? true)) {
     try {
       await scoped(async (scope) => {
         const ours = await runRewindfs(scope, work, scale);
         say(`${work.name}: rewindfs ${ours.storedBytes} bytes`);
         const { sizes, snapshots } = peers.length > 0 ? await runPeers(scope, work, scale, peers) : { sizes: {}, snapshots: 0 };
-        result.workloads[work.name] = { title: work.title, ...ours, snapshots, peers: sizes };
+        result.workloads[work.name] = { title: work.title, scale, ...ours, snapshots, peers: sizes };
         say(`${work.name}: ${JSON.stringify(sizes)}`);
       });
     } catch (error) {

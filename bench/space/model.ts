@@ -4,6 +4,11 @@
 export interface Scale { revisions: number; saves: number; databaseMiB: number; updates: number; lines: number; builds: number; units: number }
 
 export const FULL: Scale = { revisions: 300, saves: 500, databaseMiB: 200, updates: 20_000, lines: 100_000, builds: 20, units: 24 };
+/** So many hundredths of the full work, for a machine that has no time for all of it. */
+export function partOf(percent: number): Scale {
+  return Object.fromEntries(Object.entries(FULL).map(([name, value]) => [name, Math.max(1, Math.round(value * percent / 100))])) as unknown as Scale;
+}
+
 export const QUICK: Scale = { revisions: 12, saves: 20, databaseMiB: 2, updates: 200, lines: 2000, builds: 2, units: 2 };
 
 export const PEERS = ['restic', 'borg'] as const;
@@ -26,12 +31,13 @@ export interface Figures {
   peers: Partial<Record<Peer, number>>;
   /** How long `rewind pack` took. */
   packSeconds: number;
+  /** How much work it was. */
+  scale: Scale;
 }
 
 export interface Result {
   dates: string[];
   machine: Record<string, unknown>;
-  scale: Scale;
   versions: Record<string, string>;
   workloads: Record<string, Figures>;
   failures: string[];
@@ -54,11 +60,11 @@ export function seen({ workload, against }: Bar, { workloads }: Result): number 
   return against === 'changed' ? (figures.storedBytes - figures.beforeBytes) / figures.changedBytes : figures.storedBytes / (figures.peers[against] ?? NaN);
 }
 
-/** Several runs of one machine and scale as one; a later one's workloads replace an earlier one's. */
+/** Several runs of one machine as one; a later one's workloads replace an earlier one's. */
 export function join(results: readonly Result[]): Result {
   const joined = structuredClone(results[0]!);
   for (const next of results.slice(1)) {
-    if (JSON.stringify(next.scale) !== JSON.stringify(joined.scale)) throw new TypeError('runs of different scale cannot be joined');
+    if (JSON.stringify(next.machine) !== JSON.stringify(joined.machine)) throw new TypeError('runs of different machines cannot be joined');
     joined.dates.push(...next.dates);
     joined.failures.push(...next.failures);
     Object.assign(joined.workloads, next.workloads);

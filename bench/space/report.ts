@@ -1,13 +1,26 @@
 /** The result as tables: what the terminal shows, and docs/space.md. A pure function of the result. */
-import { BARS, PEERS, seen, type Figures, type Result } from './model.js';
+import { BARS, PEERS, seen, type Figures, type Result, type Scale } from './model.js';
 
 const cells = (...all: string[]): string => `| ${all.join(' | ')} |`;
 const table = (head: string[], rows: string[][]): string => [cells(...head), `|${'---|'.repeat(head.length)}`, ...rows.map((row) => cells(...row))].join('\n');
 const grouped = (text: string): string => text.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
 const megabytes = (bytes: number | undefined): string => (bytes === undefined ? '-' : bytes < 1e8 ? (bytes / 1e6).toFixed(2) : grouped((bytes / 1e6).toFixed(0)));
 
-function row({ title, records, snapshots, writtenBytes, changedBytes, beforeBytes, recordedBytes, storedBytes, peers }: Figures): string[] {
-  return [title, grouped(String(records)), megabytes(writtenBytes), megabytes(changedBytes), megabytes(beforeBytes), megabytes(recordedBytes), `**${megabytes(storedBytes)}**`, String(snapshots), ...PEERS.map((peer) => megabytes(peers[peer]))];
+/** How much of each work was done. */
+const AMOUNTS: Record<string, (scale: Scale, snapshots: number) => string> = {
+  revisions: (_, snapshots) => `${snapshots - 1} revisions`,
+  saves: ({ saves }) => `${grouped(String(saves))} saves`,
+  sqlite: ({ databaseMiB, updates }) => `${databaseMiB} MB, ${grouped(String(updates))} updates`,
+  'sqlite, rollback journal': ({ databaseMiB, updates }) => `${databaseMiB} MB, ${grouped(String(updates))} updates`,
+  log: ({ lines }) => `${grouped(String(lines))} lines`,
+  builds: ({ builds, units }) => `${builds} builds of ${units} files`,
+};
+
+const amount = (name: string, { scale, snapshots }: Figures): string => AMOUNTS[name]?.(scale, snapshots) ?? '';
+
+function row([name, figures]: [string, Figures]): string[] {
+  const { title, records, snapshots, writtenBytes, changedBytes, beforeBytes, recordedBytes, storedBytes, peers } = figures;
+  return [`${title}: ${amount(name, figures)}`, grouped(String(records)), megabytes(writtenBytes), megabytes(changedBytes), megabytes(beforeBytes), megabytes(recordedBytes), `**${megabytes(storedBytes)}**`, String(snapshots), ...PEERS.map((peer) => megabytes(peers[peer]))];
 }
 
 const bars = (result: Result): string[][] => BARS.map((bar) => {
@@ -23,7 +36,7 @@ const strict = (result: Result): string[] => Object.values(result.workloads).fla
 export function report(result: Result): string {
   const out = [
     '## What it takes, MB\n',
-    table(['', 'changes kept', 'written', 'of these changed', 'tree before', 'recorded', 'packed', 'snapshots', ...PEERS], Object.values(result.workloads).map(row)),
+    table(['', 'changes kept', 'written', 'of these changed', 'tree before', 'recorded', 'packed', 'snapshots', ...PEERS], Object.entries(result.workloads).map(row)),
     '\n## Asked and seen\n',
     table(['', 'measure', 'asked', 'seen', ''], bars(result)),
     '',
@@ -35,7 +48,7 @@ export function report(result: Result): string {
 
 /** docs/space.md. */
 export function document(result: Result): string {
-  const { machine, scale, versions } = result;
+  const { machine, versions } = result;
   const dates = [...new Set(result.dates.map((date) => date.slice(0, 10)))].join(', ');
   const pack = Object.values(result.workloads).map(({ title, packSeconds }) => `${title} ${packSeconds.toFixed(0)} s`).join('; ');
   return `# Space
@@ -49,9 +62,10 @@ Written by \`npm run bench:space -- --write-docs\` from \`bench/space.json\`. Ho
   \`rewind pack\`. Not counted: the journal, which holds nothing by then (one segment of 64 MiB stays allocated). *Tree before* is the store
   packed before the work began, part of all later figures. *Recorded* is the store before it is packed.
 - **Changed** are those bytes of all writes to all files that were other than what lay there just before (a new file: all of it), counted from history itself.
-- **Sizes of the work**: ${grouped(String(scale.revisions))} revisions of this repository, each checked out after the one before; ${grouped(String(scale.saves))} saves of a 100-KiB text, in place and by rename by turns,
-  each with a few lines changed, inserted or taken out; a database of ${grouped(String(scale.databaseMiB))} MB and ${grouped(String(scale.updates))} updates of one row of 400 bytes, each a transaction of its own;
-  ${grouped(String(scale.lines))} lines appended to a log with a write each; ${scale.builds} builds of ${scale.units} C++ files, each after an edit, build output captured at each write too.
+- **The work**: revisions of this repository, each checked out after the one before (the newest 300, or as many as there are); saves of a 100-KiB
+  text, in place and by rename by turns, each with a few lines changed, inserted or taken out; updates of one row of 400 bytes of a
+  database, each a transaction of its own; lines appended to a log with a write each; builds of C++ files, each after an edit, all
+  output captured at each write. Asked were 300 revisions, 500 saves, 20,000 updates of 200 MB, 100,000 lines: where less is said below, less was done.
 - Packing took (${pack}) on a machine that was shared.
 
 ${report(result)}

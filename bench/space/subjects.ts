@@ -29,7 +29,7 @@ const COMMANDS: Record<Peer, { begin: string[]; snapshot(tree: string, number: n
 
 /** Both peers over one plain directory; answers their sizes and how many snapshots each took. */
 export async function runPeers(scope: Scope, work: Work, scale: Scale, peers: readonly Peer[]): Promise<{ sizes: Partial<Record<Peer, number>>; snapshots: number }> {
-  const base = scope.temporary('disk');
+  const base = scope.temporary('memory');
   const tree = path.join(base, 'tree');
   fs.mkdirSync(tree);
   const repository = (peer: Peer): string => path.join(base, peer);
@@ -49,8 +49,8 @@ export async function runPeers(scope: Scope, work: Work, scale: Scale, peers: re
   return { sizes: Object.fromEntries(peers.map((peer) => [peer, sizeOf(repository(peer))])), snapshots };
 }
 
-export async function runRewindfs(scope: Scope, work: Work, scale: Scale): Promise<Omit<Figures, 'title' | 'peers' | 'snapshots'>> {
-  const base = scope.temporary('disk');
+export async function runRewindfs(scope: Scope, work: Work, scale: Scale): Promise<Omit<Figures, 'title' | 'scale' | 'peers' | 'snapshots'>> {
+  const base = scope.temporary('memory');
   const [tree, store] = [path.join(base, 'tree'), path.join(base, 'store')];
   const history = path.join(store, 'history');
   fs.mkdirSync(tree);
@@ -65,7 +65,7 @@ export async function runRewindfs(scope: Scope, work: Work, scale: Scale): Promi
   const beforeBytes = sizeOf(history);
   await mounted.mount();
   await baselineDone(mounted);
-  for await (const _ of work.run(tree, scale)) await mounted.settled(HOURS);
+  for await (const _ of work.run(tree, scale)) { /* Nobody is told: every write is kept. */ }
   await mounted.settled(HOURS);
   const recordedBytes = sizeOf(history);
   await mounted.unmount();

@@ -29,7 +29,7 @@ const revisions: Work = {
   name: 'revisions', title: 'Revisions of a repository',
   prepare: async (tree) => void await must('git', ['clone', '-q', '--no-hardlinks', projectRoot, tree], { env: GIT_ENV, timeoutMs: 5 * MINUTES }),
   async *run(tree, scale) {
-    const all = (await git(tree, 'log', '--first-parent', '--reverse', '--format=%H')).trim().split('\n');
+    const all = (await git(tree, 'log', '--topo-order', '--reverse', '--format=%H')).trim().split('\n');
     for (const revision of all.slice(-scale.revisions)) {
       await git(tree, 'checkout', '-q', revision);
       yield;
