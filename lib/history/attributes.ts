@@ -77,5 +77,25 @@ export function stateAt(value: Buffer, first: Seq, seq: Seq): Buffer {
   return state;
 }
 
+/** All states of an entry, oldest first. */
+export function statesIn(value: Buffer, first: Seq): { seq: Seq; value: Buffer }[] {
+  let state = firstState(value);
+  const states = [{ seq: first, value: state }];
+  if (value.length <= NODE_BYTES + 1) return states;
+  const from = new Unpacker(value, NODE_BYTES + 1);
+  for (let seq = first; from.more;) {
+    seq += from.varint();
+    state = Buffer.from(state);
+    const mask = from.u16();
+    for (let word = 0; word < WORDS; word++) {
+      if ((mask & (1 << word)) === 0) continue;
+      const at = from.skip(8);
+      value.copy(state, INO_BYTES + 8 * word, at, at + 8);
+    }
+    states.push({ seq, value: state });
+  }
+  return states;
+}
+
 /** The newest state of an entry. */
 export const lastState = (value: Buffer, first: Seq): Buffer => stateAt(value, first, Infinity);

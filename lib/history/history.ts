@@ -12,6 +12,8 @@ import { decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FOR
 import type { HistoryReader } from './reader.js';
 import { Rocks, type Batch } from './rocks.js';
 import { changedRanges } from './ranges.js';
+import { purged, removalOf } from './removed.js';
+import { decodeRetention, encodeRetention, hiddenAt, META_RETENTION, NOTHING_MERGED, within, type Hidden, type Retention } from './retained.js';
 import { TimelineReader } from './timeline.js';
 import { TreeReader } from './tree.js';
 import { Turns } from './turns.js';
@@ -40,6 +42,9 @@ export class History implements HistoryReader {
   readonly contents: Contents;
   /** Who rewrites or deletes what is there already (packing, retention) takes turns: none sees half of what another does. */
   readonly upkeep = new Turns();
+  private kept: Readonly<Retention> = NOTHING_MERGED;
+  /** Something was taken out of history by name. */
+  private removes = false;
 
   private constructor(readonly directory: string, /** For the extractor only. */ readonly rocks: Rocks, private current: Readonly<FoldMeta>) {
     this.tree = new TreeReader(rocks);
@@ -57,7 +62,9 @@ export class History implements HistoryReader {
     if (!readOnly) await mkdir(directory, { recursive: true, mode: 0o700 });
     const rocks = await Rocks.open(directory, { readOnly });
     try {
-      return new History(directory, rocks, await admit(rocks, options.storeId, readOnly));
+      const history = new History(directory, rocks, await admit(rocks, options.storeId, readOnly));
+      await history.loadRetention();
+      return history;
     } catch (error) {
       await rocks.close();
       throw error;
@@ -89,6 +96,45 @@ export class History implements HistoryReader {
     batch.put('meta', META_FOLD, encodeMeta(meta));
     await this.rocks.commit(batch);
     this.current = { ...meta };
+  }
+
+  private async loadRetention(): Promise<void> {
+    const value = await this.rocks.get('meta', META_RETENTION);
+    this.kept = value === null ? NOTHING_MERGED : decodeRetention(value);
+    this.removes = await this.rocks.peek('removed', {}) !== null;
+  }
+
+  /** Which instants are kept; a copy. */
+  retention(): Retention {
+    return structuredClone(this.kept);
+  }
+
+  /** Applies a batch that forgets, with what is kept after it, atomically. The extractor's place is none of its business. */
+  async forget(batch: Batch, retention: Retention): Promise<void> {
+    batch.put('meta', META_RETENTION, encodeRetention(retention));
+    try {
+      await this.rocks.commit(batch);
+    } finally {
+      batch.end();
+    }
+    this.kept = structuredClone(retention);
+    this.removes ||= await this.rocks.peek('removed', {}) !== null;
+  }
+
+  hidden(seq: Seq): Hidden | null {
+    return hiddenAt(this.kept, seq);
+  }
+
+  /**
+   * May content be read at this instant? Between kept instants only that which is still certain: what an object last held
+   * before a kept instant, from when it held it on. @throws ERR_TIME_THINNED, ERR_PURGED
+   */
+  private async expectThere(node: NodeId, seq: Seq): Promise<void> {
+    const removal = this.removes ? await removalOf(this.rocks, node, seq) : null;
+    if (removal !== null) throw purged(node, seq, removal);
+    const stretch = within(this.kept.merged, seq) ?? within(this.kept.due, seq);
+    if (stretch === null || await this.tree.lastStateAt(node, stretch.to) <= seq) return;
+    throw new RewindError('ERR_TIME_THINNED', `the content that object ${node} had at #${seq} was merged into later content`, `#${stretch.from} and #${stretch.to} are the nearest instants that are kept.`);
   }
 
   watermark(): Seq {
@@ -161,6 +207,7 @@ export class History implements HistoryReader {
   sweepBirths(): AsyncIterable<Birth[]> { return sweepBirths(this.rocks); }
 
   async read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer> {
+    await this.expectThere(node, seq);
     const end = size ?? await this.readableSize(node, seq);
     return this.content.read(node, offset, Math.max(0, Math.min(length, end - offset)), seq);
   }
@@ -176,6 +223,7 @@ export class History implements HistoryReader {
 
   async dataRanges(node: NodeId, seq: Seq): Promise<{ offset: number; length: number }[]> {
     const size = (await this.attr(node, seq))?.size ?? 0;
+    await this.expectThere(node, seq);
     const ranges: { offset: number; length: number }[] = [];
     for (const block of size === 0 ? [] : await this.content.dataBlocks(node, size, seq)) {
       const offset = block * BLOCK_BYTES;

@@ -2,6 +2,7 @@
  * What the layers above may ask of history. Implemented by History (history.ts); views, recovery and the CLI know only
  * this. Every state question takes a seq and answers as of that seq, after the record with it took effect.
  */
+import type { Hidden } from './retained.js';
 import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
 
 export interface HistoryReader {
@@ -11,6 +12,8 @@ export interface HistoryReader {
   range(): Promise<{ first: { seq: Seq; timeNs: bigint }; last: { seq: Seq; timeNs: bigint } } | null>;
   /** The last seq with a time not after timeNs, or null when it lies before the first. */
   seqAt(timeNs: bigint): Promise<Seq | null>;
+  /** The instants that are answered for beside one that is not (docs/retention.md); null, or no such question, when it is. */
+  hidden?(seq: Seq): Hidden | null;
   timeOf(seq: Seq): Promise<bigint | null>;
   /** Times of many seqs at once, in their order. */
   timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]>;
@@ -30,7 +33,7 @@ export interface HistoryReader {
   xattrNodes?(from: NodeId, until: NodeId): Promise<Set<NodeId> | null>;
   /**
    * Bytes of a file, holes as zeroes, cut at its size then. A caller who knows that size already, and that the content was
-   * captured, may say it. @throws ERR_NOT_CAPTURED
+   * captured, may say it. @throws ERR_NOT_CAPTURED, ERR_TIME_THINNED, ERR_PURGED
    */
   read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer>;
   /** Data ranges (not holes) of a file, in units of blocks, ascending. */

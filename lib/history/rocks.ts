@@ -15,11 +15,15 @@ import { META_DICTIONARY, Zip } from './zip.js';
 const BLOB_COLLECTION_FORCED = 1;
 const BOTTOM_FORCED = 2;
 
+/** rocksdb-native's constants for a compaction that leaves nothing deleted behind. */
+const BLOB_COLLECTION_FORCED = 1;
+const BOTTOM_FORCED = 2;
+
 /** A key range; both ends optional. */
 export interface Range { gt?: Buffer; gte?: Buffer; lt?: Buffer; lte?: Buffer }
 export interface Entry { key: Buffer; value: Buffer }
 
-/** Puts over several families that take effect together. */
+/** Puts and deletes over several families that take effect together. */
 export class Batch {
   bytes = 0;
   count = 0;
@@ -37,6 +41,14 @@ export class Batch {
     this.batch._db = this.sessions[family];
     this.batch.tryPut(key, value);
     this.bytes += key.length + value.length;
+    this.count++;
+  }
+
+  /** For who forgets (lib/retention): nothing else of history is ever deleted. */
+  delete(family: Family, key: Buffer): void {
+    this.batch._db = this.sessions[family];
+    this.batch.tryDelete(key);
+    this.bytes += key.length;
     this.count++;
   }
 

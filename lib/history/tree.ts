@@ -1,5 +1,5 @@
 /** The tree at an instant: names, attributes, extended attributes, paths. Nothing here waits for the live tree. */
-import { stateAt } from './attributes.js';
+import { stateAt, statesIn } from './attributes.js';
 import { nameBounds, nameInKey, nameKey, nodeKey, getU64, seqInKey, u64Key, under } from './keys.js';
 import { newestAt, newestByName, newestInRange } from './newest.js';
 import type { Rocks } from './rocks.js';
@@ -40,6 +40,12 @@ export class TreeReader {
 
   async list(node: NodeId, seq: Seq): Promise<NameEntry[]> {
     return (await newestByName(this.rocks, 'names', node, seq)).map(({ name, value, since }) => ({ name, node: getU64(value, 0), since }));
+  }
+
+  /** seq of a node's newest state at or before `seq`; 0 without one. */
+  async lastStateAt(node: NodeId, seq: Seq): Promise<Seq> {
+    const entry = await this.rocks.peek('nodes', { gte: nodeKey(node, seq), lt: u64Key(node + 1) });
+    return entry === null ? 0 : statesIn(entry.value, seqInKey(entry.key)).filter((state) => state.seq <= seq).at(-1)!.seq;
   }
 
   /** Attributes of nodes each at a seq of its own, in their order. */

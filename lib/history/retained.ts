@@ -1,0 +1,90 @@
+/**
+ * Which instants history still answers for. Guarantees: an instant is either kept, and reads as it always did, or lies
+ * between two that are, and is told from them; what is said here is written in the batch that makes it so.
+ */
+import type { NodeId, Seq } from './types.js';
+import { corrupt } from './values.js';
+
+export const META_RETENTION = Buffer.from('retention');
+
+/** Instants between `from` and `to` are merged: both ends are kept, 0 = nothing before. */
+export interface Stretch { from: Seq; to: Seq }
+
+/** Stretches that were given up at one time and can still be taken back: nothing of them is deleted yet. */
+export interface Trashed {
+  id: number;
+  /** When, in nanoseconds since the epoch, and when they go for good. */
+  timeNs: bigint;
+  untilNs: bigint;
+  /** In words: `schedule`, `size`, `rollback` ... */
+  reason: string;
+  stretches: Stretch[];
+}
+
+/** Where work that was begun stands, so that it is gone on with and not begun again. */
+export interface Work { stretch: Stretch; /** Objects up to this one are done. */ node: NodeId }
+
+export interface Retention {
+  /** Merged for good, ascending. */
+  merged: Stretch[];
+  /** To be merged; hidden already. */
+  due: Stretch[];
+  /** Change records are merged, too, up to here. */
+  changes: Seq;
+  trash: Trashed[];
+  work: Work | null;
+  /** Contents that were made by merging have ids of their own, from here on. */
+  nextContent: number;
+  /** Content may be in history that nothing names any more. */
+  unswept: boolean;
+}
+
+/** Ids of contents below are given by the extractor. */
+export const MERGED_CONTENT = 2 ** 52;
+
+export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], changes: 0, trash: [], work: null, nextContent: MERGED_CONTENT, unswept: false });
+
+/** An instant that is not answered for: the nearest that are, and until when it can be had back (null: it is gone). */
+export interface Hidden extends Stretch { untilNs: bigint | null }
+
+export function encodeRetention(retention: Retention): Buffer {
+  return Buffer.from(JSON.stringify(retention, (_key, value: unknown) => (typeof value === 'bigint' ? value.toString() : value)));
+}
+
+export function decodeRetention(value: Buffer): Retention {
+  try {
+    const raw = JSON.parse(value.toString('utf8')) as Retention;
+    return { ...NOTHING_MERGED, ...raw, trash: raw.trash.map((one) => ({ ...one, timeNs: BigInt(one.timeNs), untilNs: BigInt(one.untilNs) })) };
+  } catch {
+    throw corrupt('a retention that cannot be read');
+  }
+}
+
+/** The stretch of a list (ascending, apart) that an instant lies within, its ends left out. */
+export function within(stretches: readonly Stretch[], seq: Seq): Stretch | null {
+  let [low, high] = [0, stretches.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (stretches[middle]!.to <= seq) low = middle + 1;
+    else high = middle;
+  }
+  const found = stretches[low];
+  return found !== undefined && found.from < seq ? found : null;
+}
+
+/** Both lists as one, ascending and apart: a stretch that lies in another is left out. Stretches never cross each other. */
+export function union(...lists: (readonly Stretch[])[]): Stretch[] {
+  const all = lists.flat().sort((a, b) => a.from - b.from || b.to - a.to);
+  const apart: Stretch[] = [];
+  for (const stretch of all) if (stretch.to > (apart.at(-1)?.to ?? -1)) apart.push(stretch);
+  return apart;
+}
+
+/** Why an instant is not answered for; null when it is. The ends are kept instants. */
+export function hiddenAt({ merged, due, trash }: Retention, seq: Seq): Hidden | null {
+  const everywhere = within(union(merged, due, ...trash.map(({ stretches }) => stretches)), seq);
+  if (everywhere === null) return null;
+  const gone = within(merged, seq) ?? within(due, seq);
+  const until = trash.filter(({ stretches }) => within(stretches, seq) !== null).map(({ untilNs }) => untilNs);
+  return { ...everywhere, untilNs: gone !== null || until.length === 0 ? null : until.reduce((a, b) => (a < b ? a : b)) };
+}

@@ -1,0 +1,70 @@
+/**
+ * Edits of history, gathered into atomic batches. Guarantees: what is kept is written with each batch, so that work goes on
+ * where it stood; memory is bounded by a batch; between batches others have their turn.
+ */
+import type { Family } from '../history/families.js';
+import type { History } from '../history/history.js';
+import { u64Key } from '../history/keys.js';
+import type { Retention } from '../history/retained.js';
+import type { Batch } from '../history/rocks.js';
+import { contentValue, type Sink } from './object.js';
+
+const BATCH_BYTES = 4 << 20;
+const BATCH_EDITS = 8192;
+
+/** Rests after a batch for so long as it took, times this. */
+export interface Throttle { rest(tookMs: number): Promise<void> }
+
+/** Nobody waits. */
+export const UNTHROTTLED: Throttle = { rest: async () => undefined };
+
+export class Editor implements Sink {
+  private batch: Batch | null = null;
+  private begun = 0;
+  edits = 0;
+
+  constructor(private readonly history: History, readonly retention: Retention, private readonly throttle: Throttle, private readonly signal: AbortSignal) {}
+
+  put(family: Family, key: Buffer, value: Buffer): void {
+    this.open().put(family, key, value);
+    this.edits++;
+  }
+
+  delete(family: Family, key: Buffer): void {
+    this.open().delete(family, key);
+    this.edits++;
+  }
+
+  content(bytes: Buffer): number {
+    const id = this.retention.nextContent++;
+    const { value, hash } = contentValue(bytes);
+    this.put('content', u64Key(id), value);
+    this.put('hashes', hash, u64Key(id));
+    return id;
+  }
+
+  /** @throws the signal's reason; what was committed stays */
+  async room(): Promise<void> {
+    if (this.batch !== null && (this.batch.bytes >= BATCH_BYTES || this.batch.count >= BATCH_EDITS)) await this.commit();
+  }
+
+  /** Commits what has gathered, and how the retention is now. */
+  async commit(): Promise<void> {
+    const batch = this.open();
+    this.batch = null;
+    await this.history.forget(batch, this.retention);
+    await this.throttle.rest(Date.now() - this.begun);
+    this.signal.throwIfAborted();
+  }
+
+  /** Gives up what was not committed. */
+  end(): void {
+    this.batch?.end();
+    this.batch = null;
+  }
+
+  private open(): Batch {
+    if (this.batch === null) this.begun = Date.now();
+    return this.batch ??= this.history.rocks.batch(BATCH_EDITS);
+  }
+}

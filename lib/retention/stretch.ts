@@ -1,0 +1,49 @@
+/**
+ * Merges stretches of instants over all of the tree. Guarantees: its cost is what changed in the stretch, not the size of
+ * the tree; it may be stopped after any batch and goes on there; whoever reads a kept instant meanwhile reads it as ever.
+ */
+import type { History } from '../history/history.js';
+import { union, type Stretch } from '../history/retained.js';
+import { ROOT, type NodeId } from '../history/types.js';
+import { touchedBetween } from '../recovery/places.js';
+import { Editor, type Throttle } from './editor.js';
+import { mergeName, mergeObject } from './object.js';
+
+/** How far it is. */
+export interface Progress { stretches: number; objects: number; edits: number }
+
+/** Merges what is due, stretch by stretch, the oldest first. `limit`: nothing that ends later. @throws the signal's reason */
+export async function mergeDue(history: History, limit: number, throttle: Throttle, signal: AbortSignal): Promise<Progress> {
+  const done: Progress = { stretches: 0, objects: 0, edits: 0 };
+  for (;;) {
+    const retention = history.retention();
+    const stretch = retention.work?.stretch ?? retention.due.find(({ to }) => to <= limit);
+    if (stretch === undefined) return done;
+    const editor = new Editor(history, retention, throttle, signal);
+    try {
+      done.objects += await mergeStretch(history, stretch, retention.work?.node ?? 0, editor);
+      retention.work = null;
+      retention.due = retention.due.filter(({ from, to }) => from !== stretch.from || to !== stretch.to);
+      retention.merged = union(retention.merged, [stretch]);
+      retention.unswept = true;
+      await editor.commit();
+    } finally {
+      editor.end();
+    }
+    done.stretches++;
+    done.edits += editor.edits;
+  }
+}
+
+/** Objects up to `after` are done. */
+async function mergeStretch(history: History, stretch: Stretch, after: NodeId, editor: Editor): Promise<number> {
+  const { nodes, slots } = await touchedBetween(history, stretch.from, stretch.to);
+  const left = [...nodes.add(ROOT)].filter((node) => node > after).sort((a, b) => a - b);
+  if (after === 0) for (const slot of slots.values()) await mergeName(history, slot, stretch, editor);
+  for (const node of left) {
+    await mergeObject(history, node, stretch, editor);
+    editor.retention.work = { stretch, node };
+    await editor.room();
+  }
+  return left.length;
+}
