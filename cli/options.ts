@@ -113,6 +113,10 @@ export const OPTIONS: Record<string, OptionSpec> = {
   'recover-to': { type: 'string', flag: 'to', value: 'TIME', describe: 'With --recover: to this instant' },
   commit: { type: 'string', value: 'ID', describe: 'End a transaction; what it changed stays' },
   cancel: { type: 'string', value: 'ID', describe: 'End a transaction; its files are put back as they were when it began' },
+  'take-back': { type: 'boolean', flag: 'undo', describe: 'Take back what waits in the trash' },
+  'at-once': { type: 'boolean', flag: 'now', describe: 'Do not wait: what is in the trash goes for good, and its room comes back' },
+  everywhere: { type: 'boolean', describe: 'Also what else held the same pieces of content, wherever it lay' },
+  'discard-after': { type: 'boolean', describe: 'Then forget what came after that instant; asks once more' },
   'only-family': { type: 'number', flag: 'family', value: 'PID', describe: 'With --begin: a cancel takes back only what this process and all that it started did' },
 };
 
@@ -201,7 +205,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'rollback', positionals: '[PATH..]', describe: 'Make the tree, or the paths given, equal to a past instant; taken back by undo',
     arguments: { PATH: 'Only these; the whole tree when none is given. PATH@TIME: this one to a time of its own' },
-    options: ['back-to', 'group', 'plan', 'resume', 'dry-run', 'yes', 'in-the-way', ...WHERE],
+    options: ['back-to', 'group', 'plan', 'resume', 'discard-after', 'dry-run', 'yes', 'in-the-way', ...WHERE],
     examples: [['rewind rollback --to 10m --dry-run', 'show what ten minutes ago would change'], ['rewind rollback src --to "10:05"', 'one directory, exactly as it was'], ['rewind rollback --to "#4711" --yes', 'without a question'], ['rewind rollback --to 05:00 docs@14:59', 'the tree as of five, but docs as it was at 14:59'], ['rewind rollback --group database --to yesterday', 'only the members of a group of the policy file'], ['rewind rollback --resume', 'go on after a crash or a full disk']],
   },
   {
@@ -290,6 +294,18 @@ export const COMMANDS: CommandSpec[] = [
     arguments: { TIME: 'The point: its name, #seq, last-install ...' },
     options: WHERE,
     examples: [['rewind unpin before-upgrade', 'it may be forgotten']],
+  },
+  {
+    name: 'prune', positionals: '', describe: 'Give up what the policy no longer keeps: shows the files and versions, asks, and lets them wait in a trash first',
+    arguments: {},
+    options: ['take-back', 'at-once', 'dry-run', 'yes', ...WHERE],
+    examples: [['rewind prune --dry-run', 'the files and versions that would go'], ['rewind prune --undo', 'take back what waits in the trash'], ['rewind prune --now', 'for good, at once']],
+  },
+  {
+    name: 'purge', positionals: '<PATH>', describe: 'Take a file, or a directory with all that ever lay in it, out of all history: nothing of its content remains',
+    arguments: { PATH: 'As it is or was; of a file that is still in the tree what it holds now stays' },
+    options: ['everywhere', 'dry-run', 'yes', ...WHERE],
+    examples: [['rewind purge .env --dry-run', 'what would be taken out'], ['rewind purge secrets.txt --everywhere', 'copies of it, too']],
   },
   {
     name: 'watch', positionals: '', describe: 'Print changes and alarms as they happen, one JSON object a line',

@@ -101,6 +101,8 @@ async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Pro
       await out.line(`Done: ${counts(row.counts)}; ${showBytes(row.bytes)} written`);
       if (row.before !== null) await out.line('Undo it with: rewind undo');
       return;
+    case 'discarded':
+      return await out.line(`Forgotten: all that came after #${row.after}; until ${showTime(row.until)} back with: rewind prune --undo`);
     case 'restored':
       out.endProgress();
       return await out.line(`Restored into ${row.into}: ${showBytes(row.bytes)} in ${row.steps} steps`);

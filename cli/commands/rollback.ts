@@ -13,6 +13,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   const named = typed.length > 0 || text(args, 'to') !== undefined || group !== undefined;
   const file = text(args, 'plan');
   if (flag(args, 'resume')) {
+    if (flag(args, 'discard-after')) throw new RewindError('ERR_USAGE', '--resume does not forget anything', 'Leave out --discard-after; `rewind rollback --to TIME --discard-after` afterwards forgets what came after TIME.');
     if (named || file !== undefined) throw new RewindError('ERR_USAGE', '--resume goes on to where the interrupted rollback went', 'Leave out PATH, --to, --group and --plan, or leave out --resume to begin another rollback.');
     return await resume(args, out);
   }
@@ -26,14 +27,16 @@ export async function run(args: Arguments, out: Output): Promise<void> {
 
 async function rollBack(args: Arguments, out: Output, tree: Tree, asked: Asked): Promise<void> {
   const [force, group] = [flag(args, 'force'), text(args, 'group')];
+  const discard_after = flag(args, 'discard-after');
   let call: Asked = asked;
   if (flag(args, 'dry-run') || !flag(args, 'yes')) {
-    const shown = await agreed(args, out, (plan) => question(plan, tree, group), (dry_run) => tree.client.call('rollback', { ...asked, group, dry_run, force, time_zone }));
+    const shown = await agreed(args, out, (plan) => question(plan, tree, group), (dry_run) => tree.client.call('rollback', { ...asked, group, discard_after, dry_run, force, time_zone }));
     if (!shown) return;
     // The answer is about the instants that were shown, not about what the words would mean a minute later.
     call = { paths: [], parts: shown.parts, planned_at: asked.planned_at ?? shown.now };
+    if (discard_after && !await out.confirm(`And forget all that came after #${shown.to}?`)) throw new RewindError('ERR_REFUSED', 'Nothing was changed: the answer was No');
   }
-  await showWork(tree.client.call('rollback', { ...call, group, force, time_zone }), out, 0);
+  await showWork(tree.client.call('rollback', { ...call, group, discard_after, force, time_zone }), out, 0);
 }
 
 async function resume(args: Arguments, out: Output): Promise<void> {

@@ -65,6 +65,7 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     args: {
       ...zone, paths: must('string[]', 'What goes to `to`; empty: the whole tree'), to: may('string', TIME), parts: may('object[]', 'Paths that go each to a time of its own: `{ path, to }`'),
       group: may('string', 'Only members of this group'),
+      discard_after: may('boolean', 'Then forgets what came after that instant'),
       dry_run: dryRun, planned_at: plannedAt, force: may('boolean', 'Also over newer changes, and files that are open for writing'),
     },
     yields: 'WorkRow',
@@ -151,6 +152,11 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     args: { name: must('string', 'Of the fork'), paths: must('string[]', 'Empty: all of it'), dry_run: dryRun, force: may('boolean', 'Also over what the tree changed since, and files that are open for writing'), planned_at: plannedAt }, yields: 'WorkRow',
   },
   fork_drop: { describe: 'Forgets a fork', args: { name: must('string', 'Of the fork'), lazy: may('boolean', 'Also while it is in use') }, yields: 'ForkRow' },
+  prune: {
+    describe: 'Gives up what the policy no longer keeps: it waits in the trash, and goes for good when its time there is over',
+    args: { dry_run: dryRun, undo: may('boolean', 'Takes back what is in the trash'), now: may('boolean', 'What is in the trash goes for good at once') }, yields: 'PruneRow',
+  },
+  purge: { describe: 'Takes files out of all of history', args: { ...path, everywhere: may('boolean', 'Also what else held the same content'), dry_run: dryRun }, yields: 'PurgeRow' },
   unmount: { describe: 'Ends the daemon, with all in history', args: { lazy: may('boolean', 'Also while programs use the tree') }, yields: '{ type: "stopped", seq }' },
 };
 

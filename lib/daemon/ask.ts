@@ -7,6 +7,7 @@ import { neverExisted } from '../recovery/nearest.js';
 import { unseenSlot } from '../recovery/unseen.js';
 import { formatTimeUtc } from '../time/format.js';
 import type { Instant } from '../time/resolve.js';
+import { expectKept } from '../time/kept.js';
 import { resolveSettled } from '../time/settled.js';
 import type { TimeArgs } from './protocol.js';
 import type { Session } from './session.js';
@@ -17,11 +18,12 @@ export async function instantAt(session: Session, expression: unknown, args: Tim
   return await resolveSettled(expression, session.history, () => session.settle(), { timeZone: args.time_zone });
 }
 
-/** As instantAt, for questions about whole states: waits until a state that may still grow is whole. */
+/** As instantAt, for questions about whole states: waits until a state that may still grow is whole. @throws ERR_TIME_THINNED */
 export async function stateAt(session: Session, expression: unknown, args: TimeArgs): Promise<Instant> {
   const at = await instantAt(session, expression, args);
   const { live } = session;
   if (live && at.seq >= live.provisionalFrom) await live.walked();
+  await expectKept(session.history, at.seq);
   return at;
 }
 

@@ -11,6 +11,7 @@ import { History } from '../history/history.js';
 import type { Seq } from '../history/types.js';
 import { native, type Engine, type Journal, type JournalState } from '../native.js';
 import { Packing } from '../pack/packing.js';
+import type { Keeper } from '../retention/keeper.js';
 import type { MountPlan } from '../store/prepare.js';
 import { lockStore } from '../store/store.js';
 import type { Transport } from '../transport.js';
@@ -31,6 +32,7 @@ import type { StartProgress } from './launch.js';
 import type { AlarmRow } from './protocol.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
+import { keepInBounds, keeperOf } from './prune.js';
 import { recordStates, type States } from './states.js';
 import { noteCut, noteUsers } from './unrecorded.js';
 
@@ -100,6 +102,7 @@ export class Daemon implements LiveTree, Session {
   recoverer!: Recoverer;
   readonly packing: Packing;
   private checker!: Checker;
+  readonly keeper: Keeper;
   /** Fires when the tree is unmounted. */
   private readonly ending = new AbortController();
   private resolveEnded!: (reason: string) => void;
@@ -119,6 +122,8 @@ export class Daemon implements LiveTree, Session {
     readonly opened: JournalState,
   ) {
     this.packing = new Packing(history);
+    // While a walk goes on, what came since the mount may still get what was there before.
+    this.keeper = keeperOf(this, history, () => (this.provisionalFrom === Infinity ? history.watermark() : this.provisionalFrom - 1));
     extractor.onError((error) => this.fail('The extractor stopped', error));
     extractor.onStall((error) => options.onFailure?.('The extractor waits for room', error));
   }
@@ -194,7 +199,8 @@ export class Daemon implements LiveTree, Session {
     undo.push(() => policy.unwatch());
     policy.watch();
     daemon.states = recordStates(daemon, extractor, (alarm) => { for (const listener of daemon.alarmListeners) listener(alarm); }, (error) => options.onFailure?.('A point could not be made', error));
-    daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close());
+    const endBounds = keepInBounds(daemon.keeper, (error) => options.onFailure?.('History could not be kept within its bounds', error));
+    daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close(), endBounds);
     void daemon.loadBaseline(before);
     daemon.packWhenQuiet();
     return daemon;
@@ -329,7 +335,7 @@ export class Daemon implements LiveTree, Session {
       if (!isBusy(error) && lazy) this.fail('Unmounting failed', error);
       else await this.stillMounted(error);
     }
-    await Promise.all([this.states.end(), this.packing.stop()]);
+    await Promise.all([this.states.end(), this.packing.stop(), this.keeper.stop()]);
     // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
     this.ending.abort();
     await this.extractor.stop().catch(() => null);

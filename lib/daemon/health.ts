@@ -1,4 +1,5 @@
 /** Rows of how a tree, its daemon and its history are. */
+import type { TrashRow } from './prunerows.js';
 import type { BaselineProgress, EngineStats } from '../native.js';
 import type { Capture } from '../policy/file.js';
 import type { BlockRow } from './alarms.js';
@@ -53,6 +54,8 @@ export interface StatusRow {
   interrupted: OperationRow | null;
   /** Writers that may change nothing. */
   blocked: BlockRow[];
+  /** What was given up and can still be taken back; instants kept no longer, in stretches. */
+  retention: { trash: TrashRow[]; merged: number; due: number };
   /** What is not captured at each write, and why the policy file is not in force if it is not. */
   policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };
 }

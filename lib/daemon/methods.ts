@@ -15,6 +15,8 @@ import { log } from './log.js';
 import { addMark, checkPointName, pinPoint } from './mark.js';
 import { pathBytes } from '../paths.js';
 import type { AlarmRow, MethodName, Methods, RecoveryRow } from './protocol.js';
+import { prune } from './prune.js';
+import { purge } from './purge.js';
 import { recover, recoveries } from './recovering.js';
 import { release } from './release.js';
 import { instantRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
@@ -171,6 +173,9 @@ const methods: { [M in MethodName]: Method<M> } = {
       yield { path, capture: rule?.capture ?? 'each-write', rule, groups, recovery: recoveryPolicyRow(recovery ?? DEFAULT_RECOVERY), recovery_rule: recovery && recoveryRuleRow(recovery) };
     }
   },
+
+  prune,
+  purge,
 
   async *unmount(session, args) {
     const live = session.live ?? notMounted(session, 'There is nothing to unmount');

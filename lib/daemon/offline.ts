@@ -10,6 +10,7 @@ import { PolicySource } from '../policy/source.js';
 import { isWritable, lockStore, lockToRead, type Store } from '../store/store.js';
 import { storeOpenError } from './errors.js';
 import { JobTable } from './jobs.js';
+import { keeperOf } from './prune.js';
 import type { Session, Unread } from './session.js';
 
 /** A session that must be closed. */
@@ -37,7 +38,10 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
     const jobs = await JobTable.load(layout.recoveries);
-    return { store, history, policy, jobs, packing: new Packing(history), live: null, unread, readOnly, settle: async () => history.watermark(), close };
+    const settle = async () => history.watermark();
+    const keeper = keeperOf({ store, policy, settle }, history, () => history.watermark());
+    undo.push(() => keeper.stop());
+    return { store, history, policy, jobs, packing: new Packing(history), keeper, live: null, unread, readOnly, settle, close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);

@@ -7,6 +7,7 @@ import type { Capture } from '../policy/file.js';
 import type { Recover } from '../policy/recovery.js';
 import type { AlarmRow, BlockRow } from './alarms.js';
 import type { CutRow, StatusRow } from './health.js';
+import type { PruneRow, PurgeRow } from './prunerows.js';
 import type { Marker, PointKind, PointPhase } from '../history/types.js';
 import type { OperationKind } from '../recovery/operations.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
@@ -211,6 +212,8 @@ export type WorkRow =
   | { type: 'failure'; op: string; path: string; errno: number }
   /** The seqs of the points before and after it; null when there was nothing to do. */
   | { type: 'done'; counts: PlanCounts; bytes: number; before: number | null; after: number | null }
+  /** What came after this instant is forgotten; until then it can be taken out of the trash. */
+  | { type: 'discarded'; after: number; until: string }
   /** Left as it is: taking it back is not safe. */
   | { type: 'conflict'; path: string; reason: string; by: WriterRow | null }
   | ({ type: 'coverage' } & CoverageRow)
@@ -317,7 +320,7 @@ export interface Methods {
   /** `gaps`: not all is known of the stretch. */
   diff: { args: TimeArgs & { path: string; from: string; to: string; group?: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow; gaps?: GapsSaid } | DiffRow };
   /** `to`: of the paths, of all when there are none; `parts`: paths with an instant each. `planned_at`: `now` of the plan that was agreed to. */
-  rollback: { args: TimeArgs & { paths: string[]; to?: string; parts?: { path: string; to: string }[]; group?: string; dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
+  rollback: { args: TimeArgs & { paths: string[]; to?: string; parts?: { path: string; to: string }[]; group?: string; discard_after?: boolean; dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   resume: { args: { dry_run?: boolean; planned_at?: number; force?: boolean }; item: WorkRow };
   restore: { args: TimeArgs & { path: string; at: string; into: string; group?: string; force?: boolean }; item: WorkRow };
   blame: { args: TimeArgs & { path: string; at: string; bytes?: boolean }; item: { at: InstantRow } | BlameRow };
@@ -359,6 +362,9 @@ export interface Methods {
   fork_diff: { args: { name: string; patch?: boolean; terminal?: boolean }; item: { fork: ForkRow } | DiffRow };
   fork_keep: { args: { name: string; paths: string[]; dry_run?: boolean; force?: boolean; planned_at?: number }; item: WorkRow };
   fork_drop: { args: { name: string; lazy?: boolean }; item: ForkRow };
+  /** `undo`: takes back what is in the trash; `now`: it goes for good at once. */
+  prune: { args: { dry_run?: boolean; undo?: boolean; now?: boolean }; item: PruneRow };
+  purge: { args: { path: string; everywhere?: boolean; dry_run?: boolean }; item: PurgeRow };
   unmount: { args: { lazy?: boolean }; item: { type: 'stopped'; seq: number } };
 }
 

@@ -8,7 +8,7 @@ import { compareObjects } from '../recovery/compare.js';
 import { damageOf, fileAt, isUnharmed, type FileThen } from '../recovery/damage.js';
 import { planRollback } from '../recovery/plan.js';
 import { listSaves } from '../recovery/versions.js';
-import { instantAt, nodeThen, notMounted, stateAt } from './ask.js';
+import { nodeThen, notMounted, stateAt } from './ask.js';
 import type { Job } from './jobs.js';
 import type { Methods, RecoveryRow } from './protocol.js';
 import { Hopeless } from './recovery.js';
@@ -23,7 +23,7 @@ export async function* recover(session: Session, args: Methods['recover']['args'
   if ((attr.mode & S_IFMT) !== 0o100000) throw new RewindError('ERR_USAGE', `${path} is not a regular file`, 'Files are recovered one by one; `rewind rollback` takes directories.');
   const rule = session.policy.recovery().rule(pathBytes(names));
   if (rule?.recover === 'manual') throw new RewindError('ERR_REFUSED', `${path} is put back by nobody but a person (recover = "manual", ${rule.by})`, `rewind rollback ${path} --to TIME`);
-  const to = args.to === undefined ? null : (await instantAt(session, args.to, args)).seq;
+  const to = args.to === undefined ? null : (await stateAt(session, args.to, args)).seq;
   const exe = safeForTerminal(await readlink(`/proc/${caller.pid}/exe`).catch(() => ''));
   const job = await live.recoverer.recover({ path: names, cause: 'asked', by: caller.pid === 0 ? null : { pid: caller.pid, exe }, goBack: () => goBack(session, live, names, to), own: to !== null });
   yield recoveryRow(job);

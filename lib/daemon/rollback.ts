@@ -13,7 +13,9 @@ import { isUnder } from '../recovery/places.js';
 import { TEMPORARY } from '../recovery/plan/placer.js';
 import type { Part } from '../recovery/types.js';
 import { select, type Selected } from '../recovery/undo/select.js';
+import { expectKept } from '../time/kept.js';
 import { instantAt, notMounted, validPath } from './ask.js';
+import { discardAfter, discardedAfter } from './discard.js';
 import { gapsBetween } from './gaps.js';
 import { membersOf } from './groups.js';
 import { checkStillUntouched, checkUntouched, type Agreement } from './intrusions.js';
@@ -31,11 +33,13 @@ const NAMED_WRITERS = 20;
 type Args = Methods['rollback']['args'];
 
 export async function* rollback(session: Session, args: Args): AsyncGenerator<WorkRow> {
-  liveFor(session, args);
+  const live = liveFor(session, args);
   if (args.to !== undefined) yield { type: 'instant', at: instantRow(await instantAt(session, args.to, args)) };
   const parts = await partsOf(session, args);
   for (const { part, row } of parts) yield { type: 'part', path: safeForTerminal(showPath(part.path)), at: row };
+  const end = args.discard_after ? await discardedAfter(session, parts.map(({ part }) => part)) : null;
   yield* rollBack(session, args, parts.map(({ part }) => part), null);
+  if (end !== null && live && !args.dry_run) yield* discardAfter(session, live, end);
 }
 
 /** Goes on with the operation that was interrupted. @throws ERR_NOT_INTERRUPTED */
@@ -63,6 +67,7 @@ async function partsOf(session: Session, args: Args): Promise<{ part: Part; row:
   const seen = new Map<string, Seq>();
   for (const { path, to } of wanted) {
     const at = await instantAt(session, to, args);
+    await expectKept(session.history, at.seq);
     const part = { path: validPath(path), to: at.seq };
     const key = part.path.join('/');
     const other = seen.get(key);

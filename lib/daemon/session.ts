@@ -6,6 +6,7 @@ import type { Packing } from '../pack/packing.js';
 import type { PolicySource } from '../policy/source.js';
 import type { Blocks } from '../states/blocks.js';
 import type { Store } from '../store/store.js';
+import type { Keeper } from '../retention/keeper.js';
 import type { JobTable } from './jobs.js';
 import type { Recoverer } from './recovery.js';
 import type { AlarmRow } from './protocol.js';
@@ -61,6 +62,8 @@ export interface Session {
   readonly jobs: JobTable;
   /** Makes history small. */
   readonly packing: Packing;
+  /** Keeps history within its bounds. */
+  readonly keeper: Keeper;
   /** null when the tree is not mounted. */
   readonly live: LiveTree | null;
   /** What only the journal has, of a store that cannot be written. */

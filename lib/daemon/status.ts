@@ -7,6 +7,7 @@ import type { CutRow, Methods, OperationRow, StatusRow } from './protocol.js';
 import { blockRow } from './release.js';
 import { gapRow } from './gaps.js';
 import { operationRow, recoveryRow } from './rows.js';
+import { trashRow } from './prune.js';
 import type { Session } from './session.js';
 import { spaceOf } from './space.js';
 import { working } from './work.js';
@@ -34,6 +35,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
   const journal = live?.journal.stats();
   const engine = live?.engine.stats();
   const failed = live?.failed();
+  const { trash, merged, due } = session.keeper.history.retention();
   yield {
     mounted: live !== null,
     pid: live ? process.pid : null,
@@ -63,6 +65,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     cut: live && cutRow(live.opened),
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
     interrupted: await interruptedOf(session),
+    retention: { trash: trash.map(trashRow), merged: merged.length, due: due.length },
     blocked: await Promise.all((live?.blocks.list() ?? []).map(blockRow)),
     policy: {
       refused: session.policy.refused?.message ?? null,

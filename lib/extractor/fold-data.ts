@@ -70,7 +70,7 @@ export function storePiece(state: FoldState, piece: Piece): void {
     return;
   }
   const known = state.contents.get(piece.hash);
-  if (known !== undefined && known.bytes.equals(bytes)) {
+  if (known !== undefined && known.bytes.equals(bytes) && state.mayReuse(known.id)) {
     piece.content = known.id;
     return;
   }

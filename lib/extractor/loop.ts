@@ -181,7 +181,9 @@ export class Extractor {
   }
 
   private stateOfHistory(): FoldState {
-    return new FoldState(this.history.meta(), { put: () => undefined }, this.limits.cached);
+    const state = new FoldState(this.history.meta(), { put: () => undefined }, this.limits.cached);
+    state.mayReuse = (id) => this.history.mayReuse(id);
+    return state;
   }
 
   private async run(): Promise<void> {

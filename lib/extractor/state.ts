@@ -65,6 +65,8 @@ export class FoldState {
   /** Blocks whose chain of patches has grown too long in this batch. */
   readonly overlong = new Map<BlockId, { node: NodeId; block: number }>();
   changes: Change[] = [];
+  /** May content that is in history already be named again? Not while it is being freed. */
+  mayReuse: (id: number) => boolean = () => true;
   /** Two that take turns: the values of the batch before may still be on their way. */
   private readonly arenas = [new Arena(), new Arena()] as const;
   arena: Arena = this.arenas[0];

@@ -19,6 +19,7 @@ import { TreeReader } from './tree.js';
 import { Turns } from './turns.js';
 import { everyLink, sweepBirths, sweepNames } from './sweep.js';
 import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
+import { IdSet } from './idset.js';
 import { u64Key } from './keys.js';
 import { BLOCK_BYTES, decodeBinding, isUncaptured } from './values.js';
 
@@ -43,6 +44,9 @@ export class History implements HistoryReader {
   /** Who rewrites or deletes what is there already (packing, retention) takes turns: none sees half of what another does. */
   readonly upkeep = new Turns();
   private kept: Readonly<Retention> = NOTHING_MERGED;
+  private reused: ((id: number) => void) | null = null;
+  /** Contents that were deleted since it was opened. */
+  readonly freed = new IdSet();
   /** Something was taken out of history by name. */
   private removes = false;
 
@@ -119,6 +123,19 @@ export class History implements HistoryReader {
     }
     this.kept = structuredClone(retention);
     this.removes ||= await this.rocks.peek('removed', {}) !== null;
+  }
+
+  /** Told of each content that the extractor is about to name again. Answers how to end it. */
+  onReuse(listener: (id: number) => void): () => void {
+    this.reused = listener;
+    return () => { this.reused = null; };
+  }
+
+  /** May content that was there be named by an entry that is yet to be committed? Not once it was freed. */
+  mayReuse(id: number): boolean {
+    if (this.freed.has(id)) return false;
+    this.reused?.(id);
+    return true;
   }
 
   hidden(seq: Seq): Hidden | null {

@@ -6,13 +6,15 @@ import { RewindError, type ErrorCode } from '../errors.js';
 import type { Name, Seq } from '../history/types.js';
 import { formatTimeUtc } from '../time/format.js';
 import { parseStrict } from '../time/parse.js';
-import { FOREVER, NAME_MAX } from './wire.js';
+import { NAME_MAX } from './wire.js';
 import type { View } from './view.js';
 
 /** RFC 3339 with a zone: all that is left open is whether later records still fall at or before it. */
 const ABSOLUTE = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|z|[+-]\d{2}:?\d{2})$/;
 /** What is said of an expression that stands for no instant of history. */
 const MEANS_NOTHING: ReadonlySet<string> = new Set<ErrorCode>(['ERR_TIME_SYNTAX', 'ERR_TIME_RANGE', 'ERR_POINT_UNKNOWN']);
+/** For how long it may believe one that cannot: an instant may be forgotten. */
+const HELD_SECONDS = 60;
 /** For how long the kernel may believe a name that can come to mean another instant. */
 const SLIDING_SECONDS = 1;
 
@@ -33,14 +35,15 @@ export async function instantNamed(view: View, name: Name): Promise<Found | null
     if (error instanceof RewindError && MEANS_NOTHING.has(error.code)) return null;
     throw error;
   }
+  if (view.history.hidden?.(found.seq)) return null;
   return { seq: found.seq, seconds: view.provisional(found.seq) ? 0 : secondsOf(view, expression, found) };
 }
 
 function secondsOf(view: View, expression: string, { seq, timeNs }: { seq: Seq; timeNs: bigint }): number {
   const nowNs = BigInt(Date.now()) * 1_000_000n;
   const form = parseStrict(expression, nowNs)?.form;
-  if (form === 'seq') return FOREVER;
-  if (ABSOLUTE.test(expression) && seq < view.history.watermark()) return FOREVER;
+  if (form === 'seq') return HELD_SECONDS;
+  if (ABSOLUTE.test(expression) && seq < view.history.watermark()) return HELD_SECONDS;
   // What was acknowledged a moment ago must be in `@now`; what is named or lies further back need not slide at once.
   const present = form === 'now' || (form === 'time' && timeNs + BigInt(SLIDING_SECONDS) * 1_000_000_000n >= nowNs);
   return present ? 0 : SLIDING_SECONDS;

@@ -1,0 +1,69 @@
+/**
+ * The part of the policy file that says what of history is kept, and how long: `[retention]`. Guarantees as for the rest
+ * of the policy file (file.ts); docs/retention.md says what each key means.
+ */
+import type { Fail, Lines } from './lines.js';
+import { secondsOf } from './values.js';
+
+/** The last state of each of these is kept for a time, once the window is over. */
+export const BUCKETS = ['hour', 'day', 'week', 'month', 'year'] as const;
+export type Bucket = (typeof BUCKETS)[number];
+
+/** Times in milliseconds; Infinity: for ever. */
+export interface RetentionRules {
+  /** Everything is kept for so long. */
+  windowMs: number;
+  bucketMs: Record<Bucket, number>;
+  /** Each change of the timeline is kept for so long; then the last of each object between two kept instants. */
+  changesMs: number;
+  /** What is given up can be taken back for so long. */
+  trashMs: number;
+  /** Above this the oldest is given up at once; null: no limit. */
+  maxBytes: number | null;
+  /** The same below this much room on the store's disk. */
+  minFreeBytes: number | null;
+  /** Never given up for want of room. */
+  atLeastMs: number;
+}
+
+const DAY = 86_400_000;
+
+export const DEFAULT_RETENTION: RetentionRules = {
+  windowMs: 7 * DAY,
+  bucketMs: { hour: 14 * DAY, day: 90 * DAY, week: 365 * DAY, month: 5 * 365 * DAY, year: Infinity },
+  changesMs: 90 * DAY, trashMs: 7 * DAY, maxBytes: null, minFreeBytes: null, atLeastMs: DAY,
+};
+
+const KEYS = ['keep', ...BUCKETS, 'changes', 'trash', 'max_size', 'min_free', 'at_least'];
+const UNITS: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** @throws what `fail` throws */
+export function parseRetention(table: unknown, where: Lines, fail: Fail): RetentionRules {
+  if (table === undefined) return DEFAULT_RETENTION;
+  if (typeof table !== 'object' || table === null || Array.isArray(table)) return fail(where.ofKey('retention'), 'retention is one table: [retention]');
+  const values = table as Record<string, unknown>;
+  const line = (key: string): number => where.ofKey(key);
+  for (const key of Object.keys(values)) if (!KEYS.includes(key)) fail(line(key), `"${key}" is not known in [retention]: ${KEYS.join(', ')} was expected`);
+  const time = (key: string, otherwise: number): number => {
+    const value = values[key];
+    if (value === undefined) return otherwise;
+    if (value === 'forever') return Infinity;
+    if (value === 'never') return 0;
+    const seconds = secondsOf(value);
+    return seconds === null ? fail(line(key), `${key} is ${JSON.stringify(value)}: a time like "7d" (s, m, h or d), "forever" or "never" was expected`) : seconds * 1000;
+  };
+  const size = (key: string): number | null => {
+    const value = values[key];
+    if (value === undefined) return null;
+    const match = typeof value === 'string' ? /^(\d{1,12})([KMGT]?)$/.exec(value) : null;
+    return match ? Number(match[1]) * UNITS[match[2]!]! : fail(line(key), `${key} is ${JSON.stringify(value)}: a size like "50G" was expected (K, M, G or T)`);
+  };
+  const rules: RetentionRules = {
+    windowMs: time('keep', DEFAULT_RETENTION.windowMs),
+    bucketMs: Object.fromEntries(BUCKETS.map((bucket) => [bucket, time(bucket, DEFAULT_RETENTION.bucketMs[bucket])])) as Record<Bucket, number>,
+    changesMs: time('changes', DEFAULT_RETENTION.changesMs), trashMs: time('trash', DEFAULT_RETENTION.trashMs),
+    maxBytes: size('max_size'), minFreeBytes: size('min_free'), atLeastMs: time('at_least', DEFAULT_RETENTION.atLeastMs),
+  };
+  if (rules.changesMs < rules.windowMs) fail(line('changes'), 'changes cannot be kept shorter than the content of each (keep)');
+  return rules;
+}

@@ -1,0 +1,144 @@
+/**
+ * Keeps history within its bounds: gives up what the policy no longer keeps, and when its time in the trash is over, merges
+ * it, frees its content and gives the room back. Guarantees: one work at a time; it rests as long as it works, stops at the
+ * end of a batch, and goes on another time where it stood; what is pinned, and the state of now, always stay.
+ */
+import { readdir, stat, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { RewindError } from '../errors.js';
+import type { Family } from '../history/families.js';
+import type { History } from '../history/history.js';
+import type { Stretch, Trashed } from '../history/retained.js';
+import type { Seq } from '../history/types.js';
+import type { RetentionRules } from '../policy/retention.js';
+import { UNTHROTTLED, type Throttle } from './editor.js';
+import { givenUp } from './schedule.js';
+import { mergeDue, type Progress } from './stretch.js';
+import { sweepContents, type Swept } from './sweep.js';
+import { discard, expire, pinnedInstants, stillThere } from './trash.js';
+
+/** What it works on. */
+export interface Kept {
+  history: History;
+  rules(): RetentionRules;
+  /** Nothing after this seq is touched: what lies before may still change. */
+  limit(): Seq;
+  /** Instants that something stands on, beside the pinned ones. */
+  needed(): Promise<Seq[]>;
+  /** Waits until all that was recorded is in history. */
+  settle(): Promise<unknown>;
+}
+
+/** What a work came to. */
+export interface Tidied extends Progress, Swept { bytesBefore: number; bytesAfter: number }
+
+/** Rests as long as it worked. */
+const HALF: Throttle = { rest: (tookMs) => delay(tookMs) };
+/** Families that merging leaves deleted entries in. */
+const COMPACTED: readonly Family[] = ['nodes', 'names', 'links', 'xattrs', 'blocks', 'cuts', 'content', 'hashes'];
+/** Of the instants that are kept, so many are given up at a time for want of room: an eighth, the oldest. */
+const SHARE = 8;
+
+export class Keeper {
+  private working: Promise<unknown> | null = null;
+  private readonly ending = new AbortController();
+
+  constructor(private readonly kept: Kept) {}
+
+  get history(): History { return this.kept.history; }
+  get rules(): RetentionRules { return this.kept.rules(); }
+
+  /** What the policy gives up now, and has not yet. */
+  async plan(nowMs = Date.now()): Promise<Stretch[]> {
+    const { history } = this.kept;
+    const also = [...await pinnedInstants(history), ...await this.kept.needed()];
+    return stillThere(history, await givenUp(history, this.rules, nowMs, this.kept.limit(), also));
+  }
+
+  /** Gives that up: it goes to the trash. */
+  async prune(nowMs = Date.now()): Promise<Trashed | null> {
+    return discard(this.kept.history, await this.plan(nowMs), 'schedule', nowMs, this.rules.trashMs);
+  }
+
+  /** Forgets what is due, and gives the room back. @throws ERR_BUSY while another does */
+  async tidy(options: { hurry?: boolean; all?: boolean; nowMs?: number } = {}): Promise<Tidied> {
+    if (this.working !== null) throw new RewindError('ERR_BUSY', 'History is being tidied already', 'Wait for it to end: `rewind status` tells.');
+    const work = this.work(options);
+    this.working = work.catch(() => undefined);
+    try {
+      return await work;
+    } finally {
+      this.working = null;
+    }
+  }
+
+  private async work({ hurry = false, all = false, nowMs = Date.now() }: { hurry?: boolean; all?: boolean; nowMs?: number }): Promise<Tidied> {
+    const { history } = this.kept;
+    const { signal } = this.ending;
+    const throttle = hurry ? UNTHROTTLED : HALF;
+    const bytesBefore = await bytesOf(history.directory);
+    await this.kept.settle();
+    await expire(history, nowMs, all);
+    const merged = await mergeDue(history, this.kept.limit(), throttle, signal);
+    const swept = history.retention().unswept ? await sweepContents(history, () => this.kept.settle(), throttle, signal) : { contents: 0, bytes: 0 };
+    if (merged.edits + swept.contents > 0) await this.compact();
+    return { ...merged, ...swept, bytesBefore, bytesAfter: await bytesOf(history.directory) };
+  }
+
+  private async compact(): Promise<void> {
+    for (const family of COMPACTED) {
+      this.ending.signal.throwIfAborted();
+      await this.kept.history.rocks.compact(family);
+    }
+  }
+
+  /** By itself: the schedule, then the limits of room. */
+  async maintain(nowMs = Date.now()): Promise<Tidied> {
+    await this.prune(nowMs);
+    let done = await this.tidy({ nowMs });
+    const step = await this.tooMuch() ? await this.oldest(nowMs) : [];
+    if (step.length === 0) return done;
+    await discard(this.kept.history, step, 'size', nowMs, 0);
+    done = await this.tidy({ nowMs, all: true });
+    return done;
+  }
+
+  /** Is there more of it, or less room, than the policy allows? */
+  async tooMuch(): Promise<boolean> {
+    const { maxBytes, minFreeBytes } = this.rules;
+    if (maxBytes !== null && await bytesOf(this.history.directory) > maxBytes) return true;
+    if (minFreeBytes === null) return false;
+    const { bavail, bsize } = await statfs(this.history.directory);
+    return bavail * bsize < minFreeBytes;
+  }
+
+  /** The oldest share of what is kept, and nothing that is younger than the policy's least. */
+  private async oldest(nowMs: number): Promise<Stretch[]> {
+    const { history } = this.kept;
+    const range = await history.range();
+    const end = await history.seqAt(BigInt(nowMs - this.rules.atLeastMs) * 1_000_000n);
+    if (range === null || end === null) return [];
+    const bound = Math.min(end, this.kept.limit());
+    let begin = 0;
+    for (const stretch of history.retention().merged) if (stretch.from === begin) begin = stretch.to;
+    begin = Math.max(begin, range.first.seq);
+    const to = begin + Math.ceil((bound - begin) / SHARE);
+    const gone = history.hidden(to);
+    const also = [...await pinnedInstants(history), ...await this.kept.needed()].filter((seq) => seq < to);
+    const instants = [...new Set([...also, gone?.to ?? to])].sort((a, b) => a - b);
+    return instants.map((one, i) => ({ from: instants[i - 1] ?? 0, to: one })).filter(({ from, to: last }) => last <= bound && last > Math.max(from, range.first.seq) + 1);
+  }
+
+  /** Ends what is under way, at the end of its batch. */
+  async stop(): Promise<void> {
+    this.ending.abort(new RewindError('ERR_BUSY', 'The tree is being unmounted', 'What was begun goes on at the next mount.'));
+    await this.working;
+  }
+}
+
+/** Bytes of a directory's files. */
+export async function bytesOf(directory: string): Promise<number> {
+  const sizes = await Promise.all((await readdir(directory)).map((name) => stat(join(directory, name)).then(({ size }) => size, () => 0)));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,190 @@
+/** A schedule over a real history: what it gives up, what it can take back, what it frees, and what it never touches. */
+import test from 'ava';
+import fs from 'node:fs';
+import path from 'node:path';
+import { History } from '../../../lib/history/history.js';
+import { u64Key } from '../../../lib/history/keys.js';
+import type { Seq } from '../../../lib/history/types.js';
+import { CONTENT_HEAD, dictionaryOf } from '../../../lib/history/values.js';
+import { DEFAULT_RETENTION, type RetentionRules } from '../../../lib/policy/retention.js';
+import { Editor, UNTHROTTLED } from '../../../lib/retention/editor.js';
+import { Keeper } from '../../../lib/retention/keeper.js';
+import { purgeObjects, purgePlan } from '../../../lib/retention/purge.js';
+import { boundaries } from '../../../lib/retention/schedule.js';
+import { sweepContents } from '../../../lib/retention/sweep.js';
+import { discard, takeBack } from '../../../lib/retention/trash.js';
+import { versionsIn } from '../../../lib/retention/versions.js';
+import { expectKept } from '../../../lib/time/kept.js';
+import { dump } from '../../helpers/dump.js';
+import { FoldedHistory } from '../../helpers/folded-history.js';
+import { ModelTree } from '../../helpers/model-tree.js';
+import { scoped, type Scope } from '../../helpers/scope.js';
+
+const HOUR_NS = 3_600_000_000_000n;
+const DAY_MS = 86_400_000;
+const never = new AbortController().signal;
+const bytes = (text: string): Buffer => Buffer.from(text);
+
+/** A file saved every three hours for some days, all of it content of its own. */
+async function daysOfWork(scope: Scope, days: number): Promise<{ tree: ModelTree; history: History; nowMs: number }> {
+  const tree = new ModelTree();
+  tree.do({ op: 'create', path: bytes('file'), mode: 0o644 });
+  for (let i = 0; i < days * 8; i++) {
+    tree.sleep(3n * HOUR_NS);
+    tree.do({ op: 'write', path: bytes('file'), offset: 0, data: Buffer.alloc(5000, `version ${i} `) });
+  }
+  const { history } = await FoldedHistory.open(scope.temporary('memory'), tree);
+  scope.defer(() => history.close());
+  return { tree, history, nowMs: Number(tree.history.times.at(-1)! / 1_000_000n) };
+}
+
+function keeper(history: History, rules: Partial<RetentionRules> = {}): Keeper {
+  return new Keeper({ history, rules: () => ({ ...DEFAULT_RETENTION, ...rules }), limit: () => history.watermark(), needed: async () => [], settle: async () => undefined });
+}
+
+async function countOf(history: History, family: 'content' | 'blocks'): Promise<number> {
+  let count = 0;
+  for await (const _ of history.rocks.scan(family, {}, { values: false })) count++;
+  return count;
+}
+
+test('the last state of each bucket stays, everything of the window, and nothing else', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, history, nowMs } = await daysOfWork(scope, 40);
+    const kept = keeper(history);
+    const before = new Map<Seq, string[]>();
+    for (let seq = 1; seq <= tree.seq; seq++) before.set(seq, await dump(history, seq));
+    await kept.prune(nowMs);
+    await kept.tidy({ hurry: true, all: true, nowMs });
+    const windowMs = nowMs - DEFAULT_RETENTION.windowMs;
+    let gone = 0;
+    for (let seq = 1; seq <= tree.seq; seq++) {
+      const timeMs = Number(tree.history.times[seq - 1]! / 1_000_000n);
+      if (history.hidden(seq) === null) t.deepEqual(await dump(history, seq), before.get(seq), `#${seq}`);
+      else gone++;
+      if (timeMs >= windowMs) t.is(history.hidden(seq), null, `#${seq} is in the window`);
+    }
+    // Of 40 days with 8 saves each: the window has 7, hours another 7, and of the other 26 each has its last.
+    t.true(gone > 26 * 6 && gone < 26 * 8, `${gone}`);
+    for (const boundary of boundaries('day', nowMs - 30 * DAY_MS, windowMs)) t.is(history.hidden((await history.seqAt(BigInt(boundary) * 1_000_000n - 1n))!), null);
+    await t.throwsAsync(expectKept(history, 3), { code: 'ERR_TIME_THINNED', message: /the oldest that is kept is|the nearest that are kept are/ });
+  });
+});
+
+test('what was given up is hidden, comes back whole while it is in the trash, and is listed by file and version before', async (t) => {
+  await scoped(async (scope) => {
+    const { history, nowMs } = await daysOfWork(scope, 20);
+    const kept = keeper(history);
+    const stretches = await kept.plan(nowMs);
+    const listed: Seq[] = [];
+    for await (const { path: shown, seq } of versionsIn(history, stretches)) {
+      t.deepEqual(shown, ['file']);
+      listed.push(seq);
+    }
+    const before = await dump(history, listed[0]!);
+    await kept.prune(nowMs);
+    t.deepEqual(await kept.plan(nowMs), [], 'it is given up once');
+    for (const seq of listed) t.not(history.hidden(seq), null);
+    await t.throwsAsync(expectKept(history, listed[0]!), { code: 'ERR_TIME_THINNED' });
+    t.is((await kept.tidy({ hurry: true, nowMs })).stretches, 0, 'nothing goes before its time');
+    t.is((await takeBack(history)).length, 1);
+    t.deepEqual(await dump(history, listed[0]!), before);
+    await expectKept(history, listed[0]!);
+  });
+});
+
+test('content that nothing names goes, and the rest stays, also what other content is decoded with', async (t) => {
+  await scoped(async (scope) => {
+    const { history, nowMs } = await daysOfWork(scope, 40);
+    const kept = keeper(history);
+    const all = await countOf(history, 'content');
+    // The newest content says that it is decoded with the first.
+    const batch = history.rocks.batch();
+    const newest = history.meta().nextContent - 1;
+    const value = (await history.rocks.get('content', u64Key(newest)))!;
+    batch.put('content', u64Key(newest), Buffer.concat([Buffer.from([2]), value.subarray(1, CONTENT_HEAD), Buffer.from([1, 1])]));
+    await history.forget(batch, history.retention());
+    t.is(dictionaryOf((await history.rocks.get('content', u64Key(newest)))!), 1);
+    await kept.prune(nowMs);
+    const { contents } = await kept.tidy({ hurry: true, all: true, nowMs });
+    t.true(contents > all / 3);
+    t.is(await countOf(history, 'content'), all - contents);
+    t.not(await history.rocks.get('content', u64Key(1)), null);
+  });
+});
+
+test('content that the extractor finds again during a sweep stays, and what was freed is never named again', async (t) => {
+  await scoped(async (scope) => {
+    const { history } = await daysOfWork(scope, 1);
+    const batch = history.rocks.batch();
+    for await (const { key } of history.rocks.scan('blocks', {})) batch.delete('blocks', key);
+    await history.forget(batch, history.retention());
+    const swept = await sweepContents(history, async () => t.true(history.mayReuse(2)), UNTHROTTLED, never);
+    t.is(swept.contents, 7);
+    t.not(await history.rocks.get('content', u64Key(2)), null);
+    t.false(history.mayReuse(1));
+    t.true(history.mayReuse(2));
+  });
+});
+
+test('a pinned instant is kept by a schedule, and refuses to be discarded', async (t) => {
+  await scoped(async (scope) => {
+    const { history, nowMs } = await daysOfWork(scope, 40);
+    const batch = history.rocks.batch();
+    batch.put('points', u64Key(50), bytes(JSON.stringify({ kind: 'mark', name: 'x', note: '', timeNs: '1', pinned: true })));
+    await history.forget(batch, history.retention());
+    await t.throwsAsync(discard(history, [{ from: 1, to: 100 }], 'test', nowMs, 0), { code: 'ERR_PINNED' });
+    const kept = keeper(history);
+    await kept.prune(nowMs);
+    t.is(history.hidden(50), null);
+    t.not(history.hidden(51), null);
+  });
+});
+
+test('a limit of size gives up the oldest, round by round, but never what is too young', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, history, nowMs } = await daysOfWork(scope, 6);
+    const kept = keeper(history, { maxBytes: 1, atLeastMs: 2 * DAY_MS });
+    let end = 0;
+    for (let round = 0; round < 3; round++) {
+      await kept.maintain(nowMs);
+      const [oldest] = history.retention().merged;
+      t.is(oldest!.from, 0);
+      t.true(oldest!.to > end);
+      end = oldest!.to;
+    }
+    for (let seq = tree.seq - 15; seq <= tree.seq; seq++) t.is(history.hidden(seq), null);
+  });
+});
+
+test('of a purged file no byte is left in the store, and whoever asks is told', async (t) => {
+  await scoped(async (scope) => {
+    const tree = new ModelTree();
+    const secret = Buffer.alloc(6000, 'top-secret-4711 ');
+    for (const name of ['secret', 'copy', 'other']) tree.do({ op: 'create', path: bytes(name), mode: 0o600 });
+    for (const name of ['secret', 'copy']) tree.do({ op: 'write', path: bytes(name), offset: 0, data: secret });
+    tree.do({ op: 'write', path: bytes('other'), offset: 0, data: Buffer.alloc(6000, 'harmless ') });
+    tree.do({ op: 'write', path: bytes('copy'), offset: 0, data: Buffer.alloc(6000, 'overwritten ') });
+    const at = tree.seq;
+    tree.do({ op: 'unlink', path: bytes('secret') });
+    const { history } = await FoldedHistory.open(scope.temporary('memory'), tree);
+    scope.defer(() => history.close());
+    const node = (await history.resolve(['secret'], at))!;
+    const copy = (await history.resolve(['copy'], at))!;
+    const objects = await purgePlan(history, ['secret'], true);
+    t.deepEqual(objects.map(({ path: shown, live, holds }) => ({ path: shown, live, holds })), [{ path: ['secret'], live: false, holds: false }, { path: ['copy'], live: true, holds: false }]);
+    const editor = new Editor(history, history.retention(), UNTHROTTLED, never);
+    await purgeObjects(history, objects, editor, { by: 'uid 0', timeNs: 1n, note: 'secret' });
+    await keeper(history).tidy({ hurry: true });
+    await history.rocks.flush();
+    for (const name of fs.readdirSync(history.directory)) t.false(fs.readFileSync(path.join(history.directory, name)).includes('top-secret-4711'), name);
+    await t.throwsAsync(history.read(node, 0, 10, at), { code: 'ERR_PURGED', message: /by uid 0/ });
+    await t.throwsAsync(history.read(copy, 0, 10, at - 1), { code: 'ERR_PURGED' });
+    t.is((await history.read(copy, 0, 11, at)).toString(), 'overwritten');
+    t.is((await history.gaps()).at(-1)!.reason, 'purged');
+    await history.close();
+    const again = await History.open(history.directory);
+    scope.defer(() => again.close());
+    await t.throwsAsync(again.read(node, 0, 10, at), { code: 'ERR_PURGED' });
+  });
+});
