@@ -29,8 +29,6 @@ export interface Retention {
   merged: Stretch[];
   /** To be merged; hidden already. */
   due: Stretch[];
-  /** Change records are merged, too, up to here. */
-  changes: Seq;
   trash: Trashed[];
   work: Work | null;
   /** Contents that were made by merging have ids of their own, from here on. */
@@ -42,7 +40,7 @@ export interface Retention {
 /** Ids of contents below are given by the extractor. */
 export const MERGED_CONTENT = 2 ** 52;
 
-export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], changes: 0, trash: [], work: null, nextContent: MERGED_CONTENT, unswept: false });
+export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], trash: [], work: null, nextContent: MERGED_CONTENT, unswept: false });
 
 /** An instant that is not answered for: the nearest that are, and until when it can be had back (null: it is gone). */
 export interface Hidden extends Stretch { untilNs: bigint | null }

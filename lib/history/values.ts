@@ -55,21 +55,6 @@ export function dictionaryOf(value: Buffer): number {
   throw corrupt('content that is based on none');
 }
 
-/** Codec of content that is decoded with other content: after the head its id as a varint, then u8 depth. */
-const CODEC_DICTIONARY = 2;
-
-/** Id of the content that a `content` value is decoded with; 0 = none. */
-export function dictionaryOf(value: Buffer): number {
-  if (value[0] !== CODEC_DICTIONARY) return 0;
-  let id = 0;
-  for (let at = CONTENT_HEAD, factor = 1; ; at++, factor *= 128) {
-    const byte = value[at];
-    if (byte === undefined) throw corrupt('content whose dictionary cannot be read');
-    id += (byte & 127) * factor;
-    if (byte < 128) return id;
-  }
-}
-
 /** What an inode number on the backing file system stands for now: node u64, btime i64 (ns), type u32. */
 export interface Binding {
   node: number;

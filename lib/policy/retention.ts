@@ -14,8 +14,6 @@ export interface RetentionRules {
   /** Everything is kept for so long. */
   windowMs: number;
   bucketMs: Record<Bucket, number>;
-  /** Each change of the timeline is kept for so long; then the last of each object between two kept instants. */
-  changesMs: number;
   /** What is given up can be taken back for so long. */
   trashMs: number;
   /** Above this the oldest is given up at once; null: no limit. */
@@ -31,10 +29,10 @@ const DAY = 86_400_000;
 export const DEFAULT_RETENTION: RetentionRules = {
   windowMs: 7 * DAY,
   bucketMs: { hour: 14 * DAY, day: 90 * DAY, week: 365 * DAY, month: 5 * 365 * DAY, year: Infinity },
-  changesMs: 90 * DAY, trashMs: 7 * DAY, maxBytes: null, minFreeBytes: null, atLeastMs: DAY,
+  trashMs: 7 * DAY, maxBytes: null, minFreeBytes: null, atLeastMs: DAY,
 };
 
-const KEYS = ['keep', ...BUCKETS, 'changes', 'trash', 'max_size', 'min_free', 'at_least'];
+const KEYS = ['keep', ...BUCKETS, 'trash', 'max_size', 'min_free', 'at_least'];
 const UNITS: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** @throws what `fail` throws */
@@ -58,12 +56,10 @@ export function parseRetention(table: unknown, where: Lines, fail: Fail): Retent
     const match = typeof value === 'string' ? /^(\d{1,12})([KMGT]?)$/.exec(value) : null;
     return match ? Number(match[1]) * UNITS[match[2]!]! : fail(line(key), `${key} is ${JSON.stringify(value)}: a size like "50G" was expected (K, M, G or T)`);
   };
-  const rules: RetentionRules = {
+  return {
     windowMs: time('keep', DEFAULT_RETENTION.windowMs),
     bucketMs: Object.fromEntries(BUCKETS.map((bucket) => [bucket, time(bucket, DEFAULT_RETENTION.bucketMs[bucket])])) as Record<Bucket, number>,
-    changesMs: time('changes', DEFAULT_RETENTION.changesMs), trashMs: time('trash', DEFAULT_RETENTION.trashMs),
+    trashMs: time('trash', DEFAULT_RETENTION.trashMs),
     maxBytes: size('max_size'), minFreeBytes: size('min_free'), atLeastMs: time('at_least', DEFAULT_RETENTION.atLeastMs),
   };
-  if (rules.changesMs < rules.windowMs) fail(line('changes'), 'changes cannot be kept shorter than the content of each (keep)');
-  return rules;
 }
