@@ -39,7 +39,7 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
     await policy.load();
     const jobs = await JobTable.load(layout.recoveries);
     const settle = async () => history.watermark();
-    const keeper = keeperOf({ store, policy, settle }, history, () => history.watermark());
+    const keeper = keeperOf({ store, policy, settle }, history, () => Math.min(history.watermark(), (history.baselineSince()?.seq ?? Infinity) - 1));
     undo.push(() => keeper.stop());
     return { store, history, policy, jobs, packing: new Packing(history), keeper, live: null, unread, readOnly, settle, close };
   } catch (error) {

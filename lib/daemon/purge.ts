@@ -27,7 +27,7 @@ export async function* purge(session: Session, args: Methods['purge']['args'], s
   const timeNs = BigInt(Date.now()) * 1_000_000n;
   const editor = new Editor(history, history.retention(), UNTHROTTLED, signal);
   try {
-    await purgeObjects(history, objects, editor, { by: `uid ${caller.uid}`, timeNs, note: showPath(path) });
+    await history.upkeep.take(() => purgeObjects(history, objects, editor, { by: `uid ${caller.uid}`, timeNs, note: showPath(path) }));
   } finally {
     editor.end();
   }

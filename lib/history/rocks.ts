@@ -15,10 +15,6 @@ import { META_DICTIONARY, Zip } from './zip.js';
 const BLOB_COLLECTION_FORCED = 1;
 const BOTTOM_FORCED = 2;
 
-/** rocksdb-native's constants for a compaction that leaves nothing deleted behind. */
-const BLOB_COLLECTION_FORCED = 1;
-const BOTTOM_FORCED = 2;
-
 /** A key range; both ends optional. */
 export interface Range { gt?: Buffer; gte?: Buffer; lt?: Buffer; lte?: Buffer }
 export interface Entry { key: Buffer; value: Buffer }

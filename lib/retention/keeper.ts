@@ -81,7 +81,8 @@ export class Keeper {
     await this.kept.settle();
     await expire(history, nowMs, all);
     const merged = await mergeDue(history, this.kept.limit(), throttle, signal);
-    const swept = history.retention().unswept ? await sweepContents(history, () => this.kept.settle(), throttle, signal) : { contents: 0, bytes: 0 };
+    // Nobody compresses content against other content while it is told what nothing needs.
+    const swept = history.retention().unswept ? await history.upkeep.take(() => sweepContents(history, () => this.kept.settle(), throttle, signal)) : { contents: 0, bytes: 0 };
     if (merged.edits + swept.contents > 0) await this.compact();
     return { ...merged, ...swept, bytesBefore, bytesAfter: await bytesOf(history.directory) };
   }

@@ -12,7 +12,7 @@ import type { Stretch } from '../history/retained.js';
 import type { Entry, Range } from '../history/rocks.js';
 import { ROOT, type NodeId, type Seq, type Slot } from '../history/types.js';
 import { statesIn } from '../history/attributes.js';
-import { hashOf } from '../extractor/pieces.js';
+import { hashOf } from '../history/hash.js';
 import { CONTENT_HEAD, INLINE_BYTES } from '../history/values.js';
 import { thinBlock, thinCuts, thinPlain, thinStates, type Edit, type Merged } from './entries.js';
 
@@ -38,7 +38,8 @@ export async function mergeObject(history: History, node: NodeId, stretch: Stret
   for (const entries of places) apply(sink, 'links', thinPlain(entries, stretch));
   apply(sink, 'nodes', thinStates(node, await downTo(history, 'nodes', { gte: nodeKey(node, stretch.to), lt: u64Key(node + 1) }, stretch.from), stretch));
   for (const entries of groups(await scanned(history, 'xattrs', under(node)))) apply(sink, 'xattrs', thinPlain(entries, stretch));
-  await mergeContent(history, node, stretch, sink);
+  // What of it is not captured may still come, dated to the mount that found it: blocks without it would be wrong then.
+  if ((await history.attr(node, stretch.to))?.uncaptured !== true) await mergeContent(history, node, stretch, sink);
   return false;
 }
 

@@ -6,10 +6,10 @@
 import { createHash } from 'node:crypto';
 import { decodeBlock, encodeFull, type Patch } from '../history/blocks.js';
 import type { History } from '../history/history.js';
-import { blockKey, getInverse, getU64, pairKey, seqInKey, u64Key, under } from '../history/keys.js';
+import { blockKey, getInverse, getU64, pairKey, seqInKey, under } from '../history/keys.js';
 import { encodeRemoval, removedKey } from '../history/removed.js';
 import { ROOT, type Name, type NodeId, type Seq } from '../history/types.js';
-import { BLOCK_BYTES, decodeContent, INLINE_BYTES } from '../history/values.js';
+import { BLOCK_BYTES, INLINE_BYTES } from '../history/values.js';
 import { Editor } from './editor.js';
 import { blocksOf } from './object.js';
 
@@ -141,8 +141,7 @@ async function* piecesOf(history: History, range: { gte?: Buffer; lt?: Buffer })
 
 async function bytesOf(history: History, { content, bytes, at, length }: Patch): Promise<Buffer> {
   if (content === 0) return bytes.subarray(at, at + length);
-  const value = await history.rocks.get('content', u64Key(content));
-  return value === null ? Buffer.alloc(0) : decodeContent(value);
+  return (await history.contents.get([content])).get(content) ?? Buffer.alloc(0);
 }
 
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');

@@ -9,6 +9,9 @@ import { touchedBetween } from '../recovery/places.js';
 import { Editor, type Throttle } from './editor.js';
 import { mergeName, mergeObject } from './object.js';
 
+/** Objects that are merged before others have their turn. */
+const TURN_OBJECTS = 64;
+
 /** How far it is. */
 export interface Progress { stretches: number; objects: number; edits: number }
 
@@ -39,11 +42,18 @@ export async function mergeDue(history: History, limit: number, throttle: Thrott
 async function mergeStretch(history: History, stretch: Stretch, after: NodeId, editor: Editor): Promise<number> {
   const { nodes, slots } = await touchedBetween(history, stretch.from, stretch.to);
   const left = [...nodes.add(ROOT)].filter((node) => node > after).sort((a, b) => a - b);
-  if (after === 0) for (const slot of slots.values()) await mergeName(history, slot, stretch, editor);
-  for (const node of left) {
-    await mergeObject(history, node, stretch, editor);
-    editor.retention.work = { stretch, node };
-    await editor.room();
-  }
+  // What is read in a turn is what is rewritten: packing does not come between.
+  if (after === 0) await history.upkeep.take(async () => {
+    for (const slot of slots.values()) await mergeName(history, slot, stretch, editor);
+    await editor.commit();
+  });
+  for (let i = 0; i < left.length; i += TURN_OBJECTS) await history.upkeep.take(async () => {
+    for (const node of left.slice(i, i + TURN_OBJECTS)) {
+      await mergeObject(history, node, stretch, editor);
+      editor.retention.work = { stretch, node };
+      await editor.room();
+    }
+    await editor.commit();
+  });
   return left.length;
 }
