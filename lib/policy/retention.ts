@@ -32,7 +32,8 @@ export const DEFAULT_RETENTION: RetentionRules = {
   trashMs: 7 * DAY, maxBytes: null, minFreeBytes: null, atLeastMs: DAY,
 };
 
-const KEYS = ['keep', ...BUCKETS, 'trash', 'max_size', 'min_free', 'at_least'];
+/** Keys of the table. */
+export const RETENTION_KEYS = ['keep', ...BUCKETS, 'trash', 'max_size', 'min_free', 'at_least'];
 const UNITS: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** @throws what `fail` throws */
@@ -40,8 +41,8 @@ export function parseRetention(table: unknown, where: Lines, fail: Fail): Retent
   if (table === undefined) return DEFAULT_RETENTION;
   if (typeof table !== 'object' || table === null || Array.isArray(table)) return fail(where.ofKey('retention'), 'retention is one table: [retention]');
   const values = table as Record<string, unknown>;
-  const line = (key: string): number => where.ofKey(key);
-  for (const key of Object.keys(values)) if (!KEYS.includes(key)) fail(line(key), `"${key}" is not known in [retention]: ${KEYS.join(', ')} was expected`);
+  const line = (key: string): number => where.inTable('retention', key);
+  for (const key of Object.keys(values)) if (!RETENTION_KEYS.includes(key)) fail(line(key), `"${key}" is not known in [retention]: ${RETENTION_KEYS.join(', ')} was expected`);
   const time = (key: string, otherwise: number): number => {
     const value = values[key];
     if (value === undefined) return otherwise;
