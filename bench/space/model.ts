@@ -43,7 +43,7 @@ export interface Result {
   failures: string[];
 }
 
-/** What was asked: of a workload, at most so many times a peer, or so many times the bytes that changed. */
+/** What was asked: of a workload, at most so many times a peer, or so many times the bytes that changed; of a database, those in its file alone. */
 export interface Bar { workload: string; against: Peer | 'changed'; limit: number }
 
 export const BARS: readonly Bar[] = [
@@ -57,7 +57,7 @@ export const BARS: readonly Bar[] = [
 export function seen({ workload, against }: Bar, { workloads }: Result): number {
   const figures = workloads[workload];
   if (figures === undefined) return NaN;
-  return against === 'changed' ? (figures.storedBytes - figures.beforeBytes) / figures.changedBytes : figures.storedBytes / (figures.peers[against] ?? NaN);
+  return against === 'changed' ? (figures.storedBytes - figures.beforeBytes) / (figures.ofDatabase ?? figures.changedBytes) : figures.storedBytes / (figures.peers[against] ?? NaN);
 }
 
 /** Several runs of one machine as one; a later one's workloads replace an earlier one's. */

@@ -8,7 +8,7 @@ import { projectRoot } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 
 const figures: Figures = {
-  title: 'Lines', scale: FULL, records: 1000, snapshots: 11, writtenBytes: 20e6, changedBytes: 10e6, ofDatabase: 2e6, beforeBytes: 1e6, recordedBytes: 9e6, storedBytes: 5e6,
+  title: 'Lines', scale: FULL, records: 1000, snapshots: 11, writtenBytes: 20e6, changedBytes: 10e6, beforeBytes: 1e6, recordedBytes: 9e6, storedBytes: 5e6,
   peers: { restic: 50e6, borg: 20e6 }, packSeconds: 3,
 };
 const sample = (overrides: Partial<Result> = {}): Result => ({ dates: ['2026-11-29T10:00:00.000Z'], machine: { cpus: 2 }, versions: { restic: '0.14' }, workloads: { log: figures, saves: figures }, failures: [], ...overrides });
@@ -19,6 +19,7 @@ test('a bar on what changed weighs the growth, one on a peer the whole store; wh
   t.is(seen(bar('saves', 'restic'), sample()), 0.1);
   t.is(seen(bar('saves', 'borg'), sample()), 0.25);
   t.is(seen(bar('sqlite', 'changed'), sample()), NaN);
+  t.is(seen(bar('sqlite', 'changed'), sample({ workloads: { sqlite: { ...figures, ofDatabase: 2e6 } } })), 2, 'its journal does not count');
 });
 
 test('the report says what was asked, what was seen, and how much work it was', (t) => {
@@ -26,7 +27,7 @@ test('the report says what was asked, what was seen, and how much work it was', 
   t.regex(text, /\| saves \| all of it, by borg \| at most 0\.20 \| 0\.25 \| \*\*missed\*\* \|/);
   t.regex(text, /\| log \| growth, by the bytes that changed \| at most 1\.30 \| 0\.40 \| reached \|/);
   t.regex(text, /\| Lines: 100,000 lines \|/);
-  t.regex(text, /Growth by these alone: 2\.00/);
+  t.regex(report(sample({ workloads: { sqlite: { ...figures, ofDatabase: 2e6 } } })), /10\.00 MB changed: growth by these is 0\.40/);
 });
 
 test('runs are joined: a later work replaces an earlier one and keeps its scale; other machines are refused', (t) => {
