@@ -73,7 +73,8 @@ export class EntryPacker {
   /** The first dictionary of a family, from entries all over it. */
   private async learn(family: Family, first: readonly Entry[]): Promise<void> {
     const { rocks } = this.history;
-    if (rocks.zip.newest(family) > 0) return;
+    // Blocks hold content, and what is purged must be gone: none of it may stay behind in a dictionary.
+    if (family === 'blocks' || rocks.zip.newest(family) > 0) return;
     const samples: Buffer[] = [];
     let bytes = 0;
     for (const { value } of first) {
