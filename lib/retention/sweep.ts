@@ -25,11 +25,8 @@ export async function sweepContents(history: History, settle: () => Promise<unkn
   const done = history.onReuse((id) => marks.add(id));
   try {
     await settle();
-    // Meanwhile nobody may begin to pack content against what is about to go.
-    return await history.upkeep.take(async () => {
-      await mark(history, marks, signal);
-      return await sweep(history, (id) => isOld(id) && !marks.has(id), throttle, signal);
-    });
+    await mark(history, marks, signal);
+    return await sweep(history, (id) => isOld(id) && !marks.has(id), throttle, signal);
   } finally {
     done();
   }
