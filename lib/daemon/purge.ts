@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { RewindError } from '../errors.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import { neverExisted } from '../recovery/nearest.js';
+import { detachContents } from '../retention/detach.js';
 import { Editor, UNTHROTTLED } from '../retention/editor.js';
 import { purgeObjects, purgePlan } from '../retention/purge.js';
 import { formatTimeUtc } from '../time/format.js';
@@ -27,7 +28,10 @@ export async function* purge(session: Session, args: Methods['purge']['args'], s
   const timeNs = BigInt(Date.now()) * 1_000_000n;
   const editor = new Editor(history, history.retention(), UNTHROTTLED, signal);
   try {
-    await history.upkeep.take(() => purgeObjects(history, objects, editor, { by: `uid ${caller.uid}`, timeNs, note: showPath(path) }));
+    await history.upkeep.take(async () => {
+      await purgeObjects(history, objects, editor, { by: `uid ${caller.uid}`, timeNs, note: showPath(path) });
+      await detachContents(history, editor, signal);
+    });
   } finally {
     editor.end();
   }

@@ -32,6 +32,14 @@ export async function sweepContents(history: History, settle: () => Promise<unkn
   }
 }
 
+/** Every content that a block names, some of them several times; 0 for bytes that lie in the block. @throws the signal's reason */
+export async function forNamed(history: History, note: (id: number) => void, signal: AbortSignal): Promise<void> {
+  for await (const { key, value } of history.rocks.scan('blocks', {}, { capacity: 1024 })) {
+    for (const { content } of decodeBlock(value, seqInKey(key)).patches) note(content);
+    signal.throwIfAborted();
+  }
+}
+
 async function mark(history: History, marks: IdSet, signal: AbortSignal): Promise<void> {
   let fresh: number[] = [];
   const note = (id: number): void => {
@@ -39,10 +47,7 @@ async function mark(history: History, marks: IdSet, signal: AbortSignal): Promis
     marks.add(id);
     fresh.push(id);
   };
-  for await (const { key, value } of history.rocks.scan('blocks', {}, { capacity: 1024 })) {
-    for (const { content } of decodeBlock(value, seqInKey(key)).patches) note(content);
-    signal.throwIfAborted();
-  }
+  await forNamed(history, note, signal);
   while (fresh.length > 0) {
     const ids = fresh;
     fresh = [];

@@ -1,5 +1,6 @@
 /** A schedule over a real history: what it gives up, what it can take back, what it frees, and what it never touches. */
 import test from 'ava';
+import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { History } from '../../../lib/history/history.js';
@@ -7,6 +8,9 @@ import { u64Key } from '../../../lib/history/keys.js';
 import type { Seq } from '../../../lib/history/types.js';
 import { CONTENT_HEAD, dictionaryOf } from '../../../lib/history/values.js';
 import { DEFAULT_RETENTION, type RetentionRules } from '../../../lib/policy/retention.js';
+import { QUICK } from '../../../lib/pack/encode.js';
+import { HistoryPacker } from '../../../lib/pack/packer.js';
+import { detachContents } from '../../../lib/retention/detach.js';
 import { Editor, UNTHROTTLED } from '../../../lib/retention/editor.js';
 import { Keeper } from '../../../lib/retention/keeper.js';
 import { purgeObjects, purgePlan } from '../../../lib/retention/purge.js';
@@ -188,3 +192,36 @@ test('of a purged file no byte is left in the store, and whoever asks is told', 
     await t.throwsAsync(again.read(node, 0, 10, at), { code: 'ERR_PURGED' });
   });
 });
+
+test('content that was compressed against a purged one stands by itself', async (t) => {
+  await scoped(async (scope) => {
+    const tree = new ModelTree();
+    const secret = randomBytes(6000);
+    const kept = Buffer.concat([secret.subarray(0, 2000), randomBytes(2000), secret.subarray(4000)]);
+    for (const [name, data] of [['secret', secret], ['kept', kept]] as const) {
+      tree.do({ op: 'create', path: bytes(name), mode: 0o600 });
+      tree.do({ op: 'write', path: bytes(name), offset: 0, data });
+    }
+    tree.do({ op: 'unlink', path: bytes('secret') });
+    const { history } = await FoldedHistory.open(scope.temporary('memory'), tree);
+    scope.defer(() => history.close());
+    const packer = new HistoryPacker(history);
+    while (await packer.step(QUICK)) { /* All of it. */ }
+    t.true(await basedOnOthers(history) > 0, 'one rests on the other');
+    const editor = new Editor(history, history.retention(), UNTHROTTLED, never);
+    await purgeObjects(history, await purgePlan(history, ['secret'], false), editor, { by: 'uid 0', timeNs: 1n, note: 'secret' });
+    await detachContents(history, editor, never);
+    await keeper(history).tidy({ hurry: true });
+    await history.rocks.flush();
+    t.is(await basedOnOthers(history), 0);
+    for (const name of fs.readdirSync(history.directory)) t.false(fs.readFileSync(path.join(history.directory, name)).includes(secret.subarray(2000, 4000)), name);
+    const node = (await history.resolve(['kept'], history.watermark()))!;
+    t.true((await history.read(node, 0, 6000, history.watermark())).equals(kept));
+  });
+});
+
+async function basedOnOthers(history: History): Promise<number> {
+  let count = 0;
+  for await (const { value } of history.rocks.scan('content', {})) if (dictionaryOf(value) !== 0) count++;
+  return count;
+}
