@@ -6,6 +6,7 @@
  */
 import type { HistoryReader } from '../../history/reader.js';
 import type { Change, Name, NodeId, Seq, Writer } from '../../history/types.js';
+import { expectKept } from '../../time/kept.js';
 import { isFile } from '../compare.js';
 import { planRollback } from '../plan.js';
 import { slotKey } from '../places.js';
@@ -61,7 +62,7 @@ interface Trace {
   others: Change[];
 }
 
-/** One pass over the timeline: what the selected did, and what others did afterwards to the same. */
+/** One pass over the timeline: what the selected did, and what others did afterwards to the same. @throws ERR_TIME_THINNED */
 async function follow(history: HistoryReader, selected: Selected, now: Seq): Promise<{ names: Names; lines: Successions; traces: Map<NodeId, Trace>; writers: Set<Seq>; changes: number; unknown: number }> {
   const names = new Names(history, now);
   const lines = new Successions(history, now);
@@ -87,13 +88,22 @@ async function follow(history: HistoryReader, selected: Selected, now: Seq): Pro
         if (!mine && change.writer === 0) unknown++;
       } else if (mine) {
         traces.set(node, { steps: [{ change, mine }], others: [] });
+      } else {
+        continue;
       }
+      await expectBothSides(history, change.seq);
     }
   }
   return { names, lines, traces, writers, changes, unknown };
 }
 
-/** `now`: the instant that the tree is at; `maker`: who will apply the plan. */
+/** What a change made is the difference of the states on its two sides: neither may have been given up. */
+async function expectBothSides(history: HistoryReader, seq: Seq): Promise<void> {
+  await expectKept(history, seq - 1);
+  await expectKept(history, seq);
+}
+
+/** `now`: the instant that the tree is at; `maker`: who will apply the plan. @throws ERR_TIME_THINNED */
 export async function planUndo(history: HistoryReader, selected: Selected, options: { now: Seq; maker?: Owner }): Promise<UndoPlan> {
   const { now, maker } = options;
   const { names, lines, traces, writers, changes, unknown } = await follow(history, selected, now);
