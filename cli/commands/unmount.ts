@@ -1,4 +1,5 @@
 /** `rewind unmount`: ends the daemon of a tree, or a view. Returns when the daemon has ended. */
+import { readFile } from 'node:fs/promises';
 import { readMounts, VIEW_MOUNT_TYPE } from '../../lib/store/mounts.js';
 import { realPath } from '../../lib/store/checks.js';
 import { cleanDead } from '../../lib/store/prepare.js';
@@ -51,12 +52,14 @@ async function tell(out: Output, directory: string, seq: number | null): Promise
 
 async function ended(pid: number): Promise<void> {
   for (const giveUp = Date.now() + END_MS; Date.now() < giveUp;) {
-    try {
-      process.kill(pid, 0);
-    } catch {
-      return;
-    }
+    if (!await isRunning(pid)) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new RewindError('ERR_DAEMON_TALK', `The tree is unmounted, but its daemon (pid ${pid}) has not ended within ${END_MS / 1000} s`, 'See daemon.log in the store.');
+}
+
+/** A process that has ended holds nothing any more, also before its parent has taken note of it (proc(5): Z, X). */
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
+  return stat !== '' && !/[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3));
 }

@@ -2,7 +2,6 @@
  * What stands in the way of a plan that was agreed to: changes that others made in its scope since, and files of it that a
  * program has open for writing, who would go on to write into what was put back.
  */
-import { readdir, readFile, readlink } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
 import type { Change, Name, Seq, Writer } from '../history/types.js';
@@ -10,14 +9,13 @@ import { safeForTerminal, showPath } from '../paths.js';
 import { Places } from '../recovery/places.js';
 import type { Plan } from '../recovery/types.js';
 import type { Selected } from '../recovery/undo/select.js';
+import { commandOf, writersIn } from '../store/users.js';
 import type { WorkRow } from './protocol.js';
 import { writerRow } from './rows.js';
 import type { LiveTree, Session } from './session.js';
 
 /** Paths that a refusal names. */
 const NAMED = 3;
-/** open(2). */
-const O_ACCMODE = 3;
 
 /** What a plan was agreed to for. */
 export interface Agreement {
@@ -90,14 +88,12 @@ async function openForWriting(history: HistoryReader, mountpoint: string, plan: 
   const places = new Places(history, plan.now);
   const prefix = `${Buffer.from(mountpoint).toString('latin1')}/`;
   const found: { path: string; pid: number; command: string }[] = [];
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    for (const file of await writableFiles(pid)) {
+  for await (const { pid, files } of writersIn(mountpoint)) {
+    for (const file of files) {
       if (!file.startsWith(prefix)) continue;
       const path = file.slice(prefix.length);
       if (!changed.has(path) && !await hasOther(path)) continue;
-      const command = (await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '?')).trim();
-      found.push({ path: safeForTerminal(showPath(path.split('/'))), pid: Number(pid), command: safeForTerminal(command) });
+      found.push({ path: safeForTerminal(showPath(path.split('/'))), pid, command: commandOf(pid) });
     }
   }
   return found;
@@ -120,18 +116,4 @@ function changedPaths({ entries }: Pick<Plan, 'entries'>): Set<string> {
     return path;
   };
   return new Set(entries.filter(({ action }) => action !== 'skip').map(({ action, path }) => (action === 'delete' ? path.join('/') : nowAt(path.join('/')))));
-}
-
-/** Paths, one char a byte; one that has no name any more ends with ` (deleted)`. */
-async function writableFiles(pid: string): Promise<Set<string>> {
-  const files = new Set<string>();
-  for (const fd of await readdir(`/proc/${pid}/fd`).catch(() => [])) {
-    const target = await readlink(`/proc/${pid}/fd/${fd}`, { encoding: 'latin1' }).catch(() => '');
-    if (!target.startsWith('/')) continue;
-    const flags = /^flags:\s+([0-7]+)/m.exec(await readFile(`/proc/${pid}/fdinfo/${fd}`, 'latin1').catch(() => ''))?.[1];
-    if (flags !== undefined && (parseInt(flags, 8) & O_ACCMODE) !== 0) files.add(target);
-  }
-  const maps = await readFile(`/proc/${pid}/maps`, 'latin1').catch(() => '');
-  for (const [, target] of maps.matchAll(/^\S+ .w.s \S+ \S+ \S+ +(\/.*)$/gm)) files.add(target as string);
-  return files;
 }

@@ -36,7 +36,7 @@ export async function serveControl(session: Session, socket: string): Promise<Co
 async function closeServer(server: Server, socket: string): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeIdleConnections();
-  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000))]);
+  await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 1000).unref())]);
   server.closeAllConnections();
   await rm(socket, { force: true });
 }

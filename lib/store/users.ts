@@ -16,19 +16,35 @@ export interface User {
 const STRETCH = 32;
 const ACCESS_MODE = 0o3;
 /** proc(5): a shared mapping that may be written, and what it maps. */
-const WRITABLE_MAPPING = /^\S+ .w.s \S+ \S+ \d+ +(\/.*)$/;
+const WRITABLE_MAPPING = /^\S+ .w.s \S+ \S+ \d+ +(\/.*)$/gm;
 
 /** Processes with a working directory, root, program, open file or shared mapping at or below a directory, but for this one. */
 export async function usersOf(directory: string, limit = Infinity): Promise<User[]> {
   const users: User[] = [];
-  for (const [i, entry] of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).entries()) {
-    if (i % STRETCH === STRETCH - 1) await nextTurn();
-    if (Number(entry) === process.pid) continue;
-    const user = userOf(entry, directory);
+  for await (const entry of otherProcesses()) {
+    const user = userOf(entry, asBytes(directory));
     if (user) users.push(user);
     if (users.length >= limit) break;
   }
   return users;
+}
+
+/** Those who have files at or below a directory open for writing, or mapped so: paths of one char a byte; one that has no name any more ends with ` (deleted)`. */
+export async function* writersIn(directory: string): AsyncGenerator<{ pid: number; files: Set<string> }> {
+  for await (const entry of otherProcesses()) {
+    const files = writtenBy(entry, openIn(entry, asBytes(directory)), asBytes(directory));
+    if (files.size > 0) yield { pid: Number(entry), files };
+  }
+}
+
+/** What a process calls itself. */
+export const commandOf = (pid: number | string): string => safeForTerminal(orEmpty(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim() || '?');
+
+async function* otherProcesses(): AsyncGenerator<string> {
+  for (const [i, entry] of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).entries()) {
+    if (i % STRETCH === STRETCH - 1) await nextTurn();
+    if (Number(entry) !== process.pid) yield entry;
+  }
 }
 
 /** Names for a message, the first few. */
@@ -37,21 +53,37 @@ export function nameUsers(users: User[], most = 5): string {
   return users.length > most ? `${names} and ${users.length - most} more` : names;
 }
 
+const asBytes = (path: string): string => Buffer.from(path).toString('latin1');
+
 function userOf(entry: string, directory: string): User | null {
-  const inside = (link: string) => isWithin(orEmpty(() => readlinkSync(`/proc/${entry}/${link}`)), directory);
-  const open = (orEmpty(() => readdirSync(`/proc/${entry}/fd`)) || []).filter((fd) => inside(`fd/${fd}`));
-  const writing = open.some((fd) => isForWriting(entry, fd)) || mapsForWriting(entry, directory);
-  if (!writing && open.length === 0 && !['cwd', 'root', 'exe'].some(inside)) return null;
-  return { pid: Number(entry), command: safeForTerminal(orEmpty(() => readFileSync(`/proc/${entry}/comm`, 'utf8')).trim() || '?'), writing };
+  const open = openIn(entry, directory);
+  const writing = writtenBy(entry, open, directory).size > 0;
+  if (!writing && open.size === 0 && !['cwd', 'root', 'exe'].some((link) => isWithin(targetOf(entry, link), directory))) return null;
+  return { pid: Number(entry), command: commandOf(entry), writing };
 }
+
+/** Open files at or below a directory, by descriptor. */
+function openIn(entry: string, directory: string): Map<string, string> {
+  const open = new Map<string, string>();
+  for (const fd of orEmpty(() => readdirSync(`/proc/${entry}/fd`)) || []) {
+    const target = targetOf(entry, `fd/${fd}`);
+    if (isWithin(target, directory)) open.set(fd, target);
+  }
+  return open;
+}
+
+function writtenBy(entry: string, open: ReadonlyMap<string, string>, directory: string): Set<string> {
+  const files = new Set<string>();
+  for (const [fd, target] of open) if (isForWriting(entry, fd)) files.add(target);
+  for (const [, target] of orEmpty(() => readFileSync(`/proc/${entry}/maps`, 'latin1')).matchAll(WRITABLE_MAPPING)) if (isWithin(target!, directory)) files.add(target!);
+  return files;
+}
+
+const targetOf = (entry: string, link: string): string => orEmpty(() => readlinkSync(`/proc/${entry}/${link}`, 'latin1'));
 
 function isForWriting(entry: string, fd: string): boolean {
   const flags = /^flags:\s+(\d+)/m.exec(orEmpty(() => readFileSync(`/proc/${entry}/fdinfo/${fd}`, 'utf8')))?.[1] ?? '0';
   return (parseInt(flags, 8) & ACCESS_MODE) !== 0;
-}
-
-function mapsForWriting(entry: string, directory: string): boolean {
-  return orEmpty(() => readFileSync(`/proc/${entry}/maps`, 'utf8')).split('\n').some((line) => isWithin(WRITABLE_MAPPING.exec(line)?.[1] ?? '', directory));
 }
 
 /** A process may end at any moment, and not all may be looked into. */
