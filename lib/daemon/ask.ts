@@ -32,7 +32,8 @@ export async function stretchOf(session: Session, args: TimeArgs & { since?: str
   const until = args.until === undefined ? null : await instantAt(session, args.until, args);
   const since = args.since === undefined ? undefined : (await instantAt(session, args.since, args)).seq;
   if (until !== null && since !== undefined && since > until.seq) {
-    throw new RewindError('ERR_USAGE', `--since ${safeForTerminal(String(args.since))} (#${since}) is later than --until ${safeForTerminal(String(args.until))} (#${until.seq})`, 'Nothing lies between them: exchange the two.');
+    const told = (time: string, seq: Seq): string => (time === `#${seq}` ? time : `${safeForTerminal(time)} (#${seq})`);
+    throw new RewindError('ERR_USAGE', `--since ${told(args.since!, since)} is later than --until ${told(args.until!, until.seq)}`, 'Nothing lies between them: exchange the two.');
   }
   return { since, until: until?.seq ?? await session.settle() };
 }

@@ -56,7 +56,8 @@ export async function* checkClosed({ history }: Session, live: LiveTree | null, 
   for (const one of open) yield { type: 'open', ...one };
   if (agreed.force || agreed.dry_run || open.length === 0) return;
   const users = [...new Set(open.map(({ command, pid }) => `${command}[${pid}]`))];
-  throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: ${named([...new Set(open.map(({ path }) => path))])} ${open.length === 1 ? 'is' : 'are'} open for writing by ${named(users)}`, 'Let the program close the file, or go on with --force: what it writes later goes into what was put back.');
+  const paths = [...new Set(open.map(({ path }) => path))];
+  throw new RewindError('ERR_NEWER_CHANGES', `Nothing was changed: ${named(paths)} ${paths.length === 1 ? 'is' : 'are'} open for writing by ${named(users)}`, 'Let the program close the file, or go on with --force: what it writes later goes into what was put back.');
 }
 
 const named = (texts: string[]): string => texts.slice(0, NAMED).join(', ') + (texts.length > NAMED ? ` and ${texts.length - NAMED} more` : '');
