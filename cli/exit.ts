@@ -2,6 +2,7 @@
 import { RewindError } from '../lib/errors.js';
 
 export const EXIT_OK = 0;
+export const EXIT_INTEGRITY = 14;
 export const EXIT_INTERRUPTED = 130;
 
 /** The exit code that an error ends the program with. */
@@ -20,7 +21,7 @@ export function exitCode(error: unknown): number {
     case 'ERR_NEWER_CHANGES': case 'ERR_INCOMPLETE':
       return 13;
     case 'ERR_STORE_CORRUPT': case 'ERR_JOURNAL_CORRUPT': case 'ERR_HISTORY_CORRUPT': case 'ERR_HISTORY_BEHIND':
-      return 14;
+      return EXIT_INTEGRITY;
     default:
       return 1;
   }

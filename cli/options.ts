@@ -115,6 +115,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   cancel: { type: 'string', value: 'ID', describe: 'End a transaction; its files are put back as they were when it began' },
   'take-back': { type: 'boolean', flag: 'undo', describe: 'Take back what waits in the trash' },
   'at-once': { type: 'boolean', flag: 'now', describe: 'Do not wait: what is in the trash goes for good, and its room comes back' },
+  deep: { type: 'boolean', describe: 'Also decode every piece of content and compare it with its hash' },
   everywhere: { type: 'boolean', describe: 'Also what else held the same pieces of content, wherever it lay' },
   'discard-after': { type: 'boolean', describe: 'Then forget what came after that instant; asks once more' },
   'only-family': { type: 'number', flag: 'family', value: 'PID', describe: 'With --begin: a cancel takes back only what this process and all that it started did' },
@@ -306,6 +307,12 @@ export const COMMANDS: CommandSpec[] = [
     arguments: { PATH: 'As it is or was; of a file that is still in the tree what it holds now stays' },
     options: ['everywhere', 'dry-run', 'yes', ...WHERE],
     examples: [['rewind purge .env --dry-run', 'what would be taken out'], ['rewind purge secrets.txt --everywhere', 'copies of it, too']],
+  },
+  {
+    name: 'verify', positionals: '', describe: 'Is what the store holds whole? Every entry of history, what entries say of each other, every record of the journal; exit code 14 when something is wrong',
+    arguments: {},
+    options: ['deep', ...WHERE],
+    examples: [['rewind verify', 'of the tree that holds the working directory, mounted or not'], ['rewind verify --deep --store /backup/store', 'of a copy, all of its content too']],
   },
   {
     name: 'watch', positionals: '', describe: 'Print changes and alarms as they happen, one JSON object a line',

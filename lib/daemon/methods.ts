@@ -26,6 +26,7 @@ import { gaps } from './gaps.js';
 import { status } from './status.js';
 import { summary } from './summary.js';
 import { begin, cancel, commit, notify, transactions } from './transactions.js';
+import { verify } from './verify.js';
 import { operations, redo, replay, runBegin, runEnd, undo } from './undo.js';
 import { restore } from './restore.js';
 import { resume, rollback } from './rollback.js';
@@ -176,6 +177,7 @@ const methods: { [M in MethodName]: Method<M> } = {
 
   prune,
   purge,
+  verify,
 
   async *unmount(session, args) {
     const live = session.live ?? notMounted(session, 'There is nothing to unmount');

@@ -4,7 +4,7 @@
  */
 import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
-import { native } from '../native.js';
+import { native, type Journal } from '../native.js';
 import { Packing } from '../pack/packing.js';
 import { PolicySource } from '../policy/source.js';
 import { isWritable, lockStore, lockToRead, type Store } from '../store/store.js';
@@ -34,21 +34,23 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
   try {
     const { layout } = store;
     const readOnly = !await isWritable(store);
-    const { history, unread } = readOnly ? await openAsItIs(store, undo) : { history: await openUpToDate(store, undo), unread: null };
+    const { history, journal, unread } = readOnly ? await openAsItIs(store, undo) : await openUpToDate(store, undo);
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
     const jobs = await JobTable.load(layout.recoveries);
     const settle = async () => history.watermark();
     const keeper = keeperOf({ store, policy, settle }, history, () => Math.min(history.watermark(), (history.baselineSince()?.seq ?? Infinity) - 1));
     undo.push(() => keeper.stop());
-    return { store, history, policy, jobs, packing: new Packing(history), keeper, live: null, unread, readOnly, settle, close };
+    return { store, history, journal, policy, jobs, packing: new Packing(history), keeper, live: null, unread, readOnly, settle, close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);
   }
 }
 
-async function openUpToDate(store: Store, undo: Undo): Promise<History> {
+interface Opened { history: History; journal: Journal; unread: Unread | null }
+
+async function openUpToDate(store: Store, undo: Undo): Promise<Opened> {
   const lock = await lockStore(store);
   undo.push(() => lock.release());
   const storeId = Buffer.from(store.description.id, 'hex');
@@ -59,21 +61,22 @@ async function openUpToDate(store: Store, undo: Undo): Promise<History> {
   extractor.start();
   undo.push(() => extractor.stop());
   await extractor.caughtUp(journal.stats().lastSeq);
-  return history;
+  return { history, journal, unread: null };
 }
 
 /** A backup on a read-only file system, or somebody else's store. */
-async function openAsItIs(store: Store, undo: Undo): Promise<{ history: History; unread: Unread | null }> {
+async function openAsItIs(store: Store, undo: Undo): Promise<Opened> {
   const lock = await lockToRead(store);
   undo.push(() => lock.release());
   const history = await History.open(store.layout.history, { storeId: Buffer.from(store.description.id, 'hex'), readOnly: true });
   undo.push(() => history.close());
-  const { lastSeq } = (await openJournal(store, history, undo)).stats();
+  const journal = await openJournal(store, history, undo);
+  const { lastSeq } = journal.stats();
   const shown = history.watermark();
-  return { history, unread: lastSeq > shown ? { shown, last: lastSeq } : null };
+  return { history, journal, unread: lastSeq > shown ? { shown, last: lastSeq } : null };
 }
 
-async function openJournal({ layout, description }: Store, history: History, undo: Undo) {
+async function openJournal({ layout, description }: Store, history: History, undo: Undo): Promise<Journal> {
   const journal = new native.Journal({
     directory: layout.journal, storeId: Buffer.from(description.id, 'hex'), nextSeq: history.watermark() + 1, readOnly: true,
   });

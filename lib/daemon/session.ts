@@ -56,6 +56,8 @@ export interface Caller { pid: number; uid: number }
 export interface Session {
   readonly store: Store;
   readonly history: HistoryReader;
+  /** What was recorded, and is not all in history yet. */
+  readonly journal: Pick<Journal, 'read' | 'stats'>;
   /** What is captured how. */
   readonly policy: PolicySource;
   /** Files that were put back, or could not be. */

@@ -77,7 +77,7 @@ test('the option table, docs/cli.md and the README say the same', (t) => {
 
 test('the table of methods and docs/api.md say the same, and every type that it answers is in the protocol', (t) => {
   t.is(read('docs/api.md'), withGenerated(read('docs/api.md'), apiReference()), 'npm run docs');
-  const protocol = ['protocol', 'alarms', 'health', 'space-rows', 'prunerows'].map((name) => read(`lib/daemon/${name}.ts`)).join('\n');
+  const protocol = ['protocol', 'alarms', 'health', 'space-rows', 'prunerows', 'verifyrows'].map((name) => read(`lib/daemon/${name}.ts`)).join('\n');
   for (const [name, { yields }] of Object.entries(API)) for (const [type] of yields.matchAll(/\b[A-Z]\w+Row\b/g)) t.regex(protocol, new RegExp(`export (interface|type) ${type}\\b`), name);
 });
 

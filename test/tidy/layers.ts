@@ -11,6 +11,7 @@ const MAY_IMPORT: Record<string, { from: string[]; because: string }> = {
   'lib/view': { from: ['lib/view', 'lib/time', 'lib/history', 'lib/store/mounts.ts', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a view shows any store, with no engine and no daemon' },
   'lib/recovery': { from: ['lib/recovery', 'lib/glob.ts', 'lib/program.ts', 'lib/view/lives.ts', 'lib/view/acl.ts', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'plans are data; who applies them decides where' },
   'lib/retention': { from: ['lib/retention', 'lib/extractor/fold-data.ts', 'lib/recovery/places.ts', 'lib/policy/retention.ts', 'lib/history', 'lib/errors.ts', 'lib/paths.ts'], because: 'what is forgotten is decided by the policy and told by history alone, live tree or not' },
+  'lib/verify': { from: ['lib/verify', 'lib/extractor/record.ts', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'what is damaged is told from the store alone, whatever runs on it' },
   'lib/fork': { from: ['lib/fork', 'lib/recovery', 'lib/store', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'what a fork changed is read from its layer and history, never through the mount that the daemon serves' },
   'lib/bisect': { from: ['lib/bisect', 'lib/store', 'lib/errors.ts'], because: 'the search knows no tree: who tests decides where' },
   'lib/doctor': { from: ['lib/doctor'], because: 'it must answer also where nothing else of rewindfs works' },
