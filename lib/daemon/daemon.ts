@@ -81,7 +81,7 @@ export interface DaemonOptions {
 }
 
 /** No program has changed the tree for so long: there is time to pack. */
-const QUIET_MS = 3000;
+const QUIET_MS = 20_000;
 
 /** Steps back, newest first. */
 type Undo = (() => Promise<void> | void)[];
