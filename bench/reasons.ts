@@ -27,6 +27,16 @@ export const REASONS: readonly Reason[] = [
     move: 'attributes that the engine knows by itself after a call, instead of asking the file system below for them.',
   },
   {
+    rows: ['stats, cold'], against: PASSES_ON,
+    bound: 'one LOOKUP for each name, which the peer has, too; JavaScript, which takes the records of the preparation into history, had one of two processors meanwhile.',
+    move: 'a third processor; extraction that waits until a client that only looks has ended.',
+  },
+  {
+    rows: ['grep -r'], against: PASSES_ON,
+    bound: 'OPEN, one or two READs and RELEASE for each small file; reads of a file that the peer has registered with the kernel are no requests.',
+    move: 'opens without a request (ENOSYS once), which would take away the handle that says who writes; the first read with the answer to OPEN, which the protocol does not have.',
+  },
+  {
     rows: ['4 KiB writes'],
     bound: 'one round trip for each write, 30 to 60 microseconds over /dev/fuse, whoever answers it.',
     move: 'io_uring (15 microseconds).',
@@ -35,6 +45,21 @@ export const REASONS: readonly Reason[] = [
     rows: ['sequential write, fdatasync'],
     bound: 'the disk, to which each byte goes twice, to the file and to the journal, and a third time to history while the next ones are written.',
     move: 'a store on another disk; a policy that captures the file on close.',
+  },
+  {
+    rows: ['second read, a large file', 'second read, 4 KiB of an open file'],
+    bound: 'the kernel\'s own path for cached reads of a FUSE file: not one request is sent for them.',
+    move: 'nothing of ours; a kernel whose FUSE reads its page cache as fast as a disk file system does.',
+  },
+  {
+    rows: ['first read, left out', 'first read, on close'],
+    bound: 'the kernel, which passes reads on to the file below: not one READ is sent; extraction took half a second of CPU beside it.',
+    move: 'a measurement once history has caught up; else nothing of ours.',
+  },
+  {
+    rows: ['npm ci, node_modules left out', 'rm -rf node_modules, left out'],
+    bound: 'the requests for names, which are the same as when all is recorded; only the writes are saved, and attributes of a file that the kernel writes by itself are asked for again.',
+    move: 'attributes that may be cached again as soon as such a file is closed.',
   },
   {
     rows: ['second read, small files'],
