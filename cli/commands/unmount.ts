@@ -1,9 +1,9 @@
 /** `rewind unmount`: ends the daemon of a tree, or a view. Returns when the daemon has ended. */
-import { readFile } from 'node:fs/promises';
 import { readMounts, VIEW_MOUNT_TYPE } from '../../lib/store/mounts.js';
 import { realPath } from '../../lib/store/checks.js';
 import { cleanDead } from '../../lib/store/prepare.js';
 import { native } from '../../lib/native.js';
+import { isRunning } from '../../lib/states/processes.js';
 import { RewindError } from '../../lib/errors.js';
 import { safeForTerminal } from '../../lib/paths.js';
 import { flag, text, type Arguments } from '../command.js';
@@ -56,10 +56,4 @@ async function ended(pid: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   throw new RewindError('ERR_DAEMON_TALK', `The tree is unmounted, but its daemon (pid ${pid}) has not ended within ${END_MS / 1000} s`, 'See daemon.log in the store.');
-}
-
-/** A process that has ended holds nothing any more, also before its parent has taken note of it (proc(5): Z, X). */
-async function isRunning(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '');
-  return stat !== '' && !/[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3));
 }

@@ -9,7 +9,7 @@ import { safeForTerminal, showPath } from '../paths.js';
 import { Places } from '../recovery/places.js';
 import type { Plan } from '../recovery/types.js';
 import type { Selected } from '../recovery/undo/select.js';
-import { commandOf, writersIn } from '../store/users.js';
+import { programNameOf, writersIn } from '../store/users.js';
 import type { WorkRow } from './protocol.js';
 import { writerRow } from './rows.js';
 import type { LiveTree, Session } from './session.js';
@@ -94,7 +94,7 @@ async function openForWriting(history: HistoryReader, mountpoint: string, plan: 
       if (!file.startsWith(prefix)) continue;
       const path = file.slice(prefix.length);
       if (!changed.has(path) && !await hasOther(path)) continue;
-      found.push({ path: safeForTerminal(showPath(path.split('/'))), pid, command: commandOf(pid) });
+      found.push({ path: safeForTerminal(showPath(path.split('/'))), pid, command: programNameOf(pid) });
     }
   }
   return found;

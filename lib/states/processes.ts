@@ -27,6 +27,12 @@ export async function startOf(pid: number): Promise<number | null> {
   return (await statOf(pid))?.start ?? null;
 }
 
+/** Whether it runs: one that has ended holds nothing any more, also before its parent has taken note of it. */
+export async function isRunning(pid: number): Promise<boolean> {
+  const stat = await statOf(pid);
+  return stat !== null && !stat.zombie;
+}
+
 const MAX_ANCESTORS = 64;
 
 /** `PID:START` of a process, its parent, its parent's and so on, but the first process; empty when it has ended. */

@@ -38,7 +38,7 @@ export async function* writersIn(directory: string): AsyncGenerator<{ pid: numbe
 }
 
 /** What a process calls itself. */
-export const commandOf = (pid: number | string): string => safeForTerminal(orEmpty(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim() || '?');
+export const programNameOf = (pid: number | string): string => safeForTerminal(orEmpty(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim() || '?');
 
 async function* otherProcesses(): AsyncGenerator<string> {
   for (const [i, entry] of readdirSync('/proc').filter((name) => /^\d+$/.test(name)).entries()) {
@@ -59,7 +59,7 @@ function userOf(entry: string, directory: string): User | null {
   const open = openIn(entry, directory);
   const writing = writtenBy(entry, open, directory).size > 0;
   if (!writing && open.size === 0 && !['cwd', 'root', 'exe'].some((link) => isWithin(targetOf(entry, link), directory))) return null;
-  return { pid: Number(entry), command: commandOf(entry), writing };
+  return { pid: Number(entry), command: programNameOf(entry), writing };
 }
 
 /** Open files at or below a directory, by descriptor. */
