@@ -81,9 +81,11 @@ export class Keeper {
     await this.kept.settle();
     await expire(history, nowMs, all);
     const merged = await mergeDue(history, this.kept.limit(), throttle, signal);
+    // Also what lay in a block entry by itself and left no content to sweep: a short secret that was purged.
+    const removed = history.retention().unswept;
     // Nobody compresses content against other content while it is told what nothing needs.
-    const swept = history.retention().unswept ? await history.upkeep.take(() => sweepContents(history, () => this.kept.settle(), throttle, signal)) : { contents: 0, bytes: 0 };
-    if (merged.edits + swept.contents > 0) await this.compact();
+    const swept = removed ? await history.upkeep.take(() => sweepContents(history, () => this.kept.settle(), throttle, signal)) : { contents: 0, bytes: 0 };
+    if (removed || merged.edits > 0) await this.compact();
     return { ...merged, ...swept, bytesBefore, bytesAfter: await bytesOf(history.directory) };
   }
 

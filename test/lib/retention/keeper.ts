@@ -220,6 +220,23 @@ test('content that was compressed against a purged one stands by itself', async 
   });
 });
 
+test('a short secret, which lies in the entry of its block, is gone from the files of the store, too', async (t) => {
+  await scoped(async (scope) => {
+    const tree = new ModelTree();
+    tree.do({ op: 'create', path: bytes('secret'), mode: 0o600 });
+    tree.do({ op: 'write', path: bytes('secret'), offset: 0, data: bytes('top-secret-4711') });
+    tree.do({ op: 'unlink', path: bytes('secret') });
+    const { history } = await FoldedHistory.open(scope.temporary('memory'), tree);
+    scope.defer(() => history.close());
+    await history.rocks.flush();
+    const editor = new Editor(history, history.retention(), UNTHROTTLED, never);
+    await purgeObjects(history, await purgePlan(history, ['secret'], false), editor, { by: 'uid 0', timeNs: 1n, note: 'secret' });
+    await keeper(history).tidy({ hurry: true });
+    await history.rocks.flush();
+    for (const name of fs.readdirSync(history.directory)) t.false(fs.readFileSync(path.join(history.directory, name)).includes('top-secret-4711'), name);
+  });
+});
+
 async function basedOnOthers(history: History): Promise<number> {
   let count = 0;
   for await (const { value } of history.rocks.scan('content', {})) if (dictionaryOf(value) !== 0) count++;
