@@ -36,7 +36,8 @@ std::optional<gid_t> supplementary_group(std::span<const std::byte> extensions) 
 }
 
 // Of this thread.
-void change_effective(void (*change)(__user_cap_data_struct*)) {
+template <typename Change>
+void change_effective(const Change& change) {
   __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct data[2];
   if (syscall(SYS_capget, &head, data) != 0) return;
@@ -60,11 +61,10 @@ bool runs_as_root() {
 }
 
 // Leaving fsuid 0 drops the file capabilities; what the kernel has already decided must not be decided again.
-void keep_override() {
-  change_effective([](__user_cap_data_struct* data) {
-    data[0].effective |= data[0].permitted & (CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_FOWNER) | CAP_TO_MASK(CAP_MKNOD));
-  });
+void raise_effective(uint32_t capabilities) {
+  change_effective([capabilities](__user_cap_data_struct* data) { data[0].effective |= data[0].permitted & capabilities; });
 }
+constexpr uint32_t kOverride = CAP_TO_MASK(CAP_DAC_OVERRIDE) | CAP_TO_MASK(CAP_DAC_READ_SEARCH) | CAP_TO_MASK(CAP_FOWNER) | CAP_TO_MASK(CAP_MKNOD);
 
 // Only asked for the rare file with S_ISGID that its group may not execute.
 bool in_group(const fuse::Call& call, gid_t gid) {
@@ -97,9 +97,11 @@ void detach_thread() {
   set_resource(false);
 }
 
-Spending::Spending(uid_t uid) : changed_(uid != 0 && runs_as_root()) {
+Spending::Spending(uid_t uid, bool keeps_bits) : changed_(uid != 0 && runs_as_root()) {
   if (runs_as_root()) set_resource(uid == 0);
-  if (changed_) setfsuid(uid);
+  if (!changed_) return;
+  setfsuid(uid);
+  if (keeps_bits) raise_effective(CAP_TO_MASK(CAP_FSETID));
 }
 
 Spending::~Spending() {
@@ -120,7 +122,7 @@ AsCaller::AsCaller(const fuse::Call& call, uint32_t umask_bits) {
   setfsgid(call.head.gid);
   if (call.head.uid != 0) {
     setfsuid(call.head.uid);
-    keep_override();
+    raise_effective(kOverride);
   }
 }
 

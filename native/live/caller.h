@@ -15,10 +15,11 @@ namespace rewindfs::live {
 void detach_thread();
 
 // A call on an open descriptor that may take blocks, for the time of that call: they are taken as the caller takes them.
-// Costs two system calls for a caller who is not root, none for root after root.
+// Costs two system calls for a caller who is not root, none for root after root. keeps_bits: the file keeps its setuid or
+// setgid bits in it; the file system below sees none of the caller's groups and would take them.
 class Spending {
  public:
-  explicit Spending(uid_t uid);
+  Spending(uid_t uid, bool keeps_bits);
   ~Spending();
   Spending(const Spending&) = delete;
   Spending& operator=(const Spending&) = delete;

@@ -12,9 +12,9 @@ namespace {
 
 // Answers as pwrite(2), errno included. Whoever may keep setuid bits, and the kernel when it writes a mapping back, whose
 // caller is not known, write with our rights: any other would take bits away that are to stay.
-ssize_t write_as_caller(const Call& call, const fuse::WriteIn& in, int fd, std::span<const std::byte> data) {
+ssize_t write_as_caller(const Call& call, const fuse::WriteIn& in, int fd, std::span<const std::byte> data, const LostRights& rights) {
   const bool known = in.write_flags & fuse::kWriteKillSuidgid && !(in.write_flags & fuse::kWriteCache);
-  const Spending spending(known ? call.head.uid : 0);
+  const Spending spending(known ? call.head.uid : 0, rights.leaves_bits());
   ssize_t written = 0;
   do {
     written = pwrite(fd, data.data(), data.size(), static_cast<off_t>(in.offset));
@@ -33,7 +33,7 @@ void write_unrecorded(Tree& tree, Call& call, const fuse::WriteIn& in, Handle& h
   if (in.write_flags & fuse::kWriteKillSuidgid) {
     if (const int error = rights.take_bits(call); error != 0) return call.fail(error);
   }
-  const ssize_t written = write_as_caller(call, in, handle.fd.get(), data);
+  const ssize_t written = write_as_caller(call, in, handle.fd.get(), data, rights);
   if (const int error = rights.failed(tree, recording, written < 0 ? errno : 0); error != 0) return call.fail(error);
   call.ok(fuse::WriteOut{static_cast<uint32_t>(written), 0});
 }
@@ -55,7 +55,7 @@ void write_recorded(Tree& tree, Call& call, const fuse::WriteIn& in, Handle& han
   if (in.write_flags & fuse::kWriteKillSuidgid) {  // before the data, so that the write's own record shows the mode without them
     if (const int error = rights.take_bits(call); error != 0) return call.fail(error);
   }
-  const ssize_t written = write_as_caller(call, in, handle.fd.get(), data);
+  const ssize_t written = write_as_caller(call, in, handle.fd.get(), data, rights);
   recording.draft.save = handle.save;
   if (written < 0) return call.fail(rights.failed(tree, recording, errno));
   recording.draft.flags = writeback ? static_cast<uint16_t>(journal::kWriteback) : uint16_t{0};

@@ -54,13 +54,13 @@ uint64_t changed_bytes(const fuse::FallocateIn& in, uint64_t size) {
   return 0;
 }
 
-int allocate_as_caller(const Call& call, const fuse::FallocateIn& in, int fd) {
-  const Spending spending(call.head.uid);
+int allocate_as_caller(const Call& call, const fuse::FallocateIn& in, int fd, const LostRights& rights) {
+  const Spending spending(call.head.uid, rights.leaves_bits());
   return fallocate(fd, static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) == 0 ? 0 : errno;
 }
 
-ssize_t copy_as_caller(const Call& call, int from, off64_t offset_in, int to, off64_t offset_out, uint64_t length) {
-  const Spending spending(call.head.uid);
+ssize_t copy_as_caller(const Call& call, int from, off64_t offset_in, int to, off64_t offset_out, uint64_t length, const LostRights& rights) {
+  const Spending spending(call.head.uid, rights.leaves_bits());
   return copy_file_range(from, &offset_in, to, &offset_out, length, 0);
 }
 
@@ -81,7 +81,7 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
     if (const int error = rights.take_bits(call); error != 0) return error;
   }
   recording.draft.save = handle.save;
-  if (const int error = allocate_as_caller(call, in, handle.fd.get()); error != 0) return rights.failed(tree, recording, error);
+  if (const int error = allocate_as_caller(call, in, handle.fd.get(), rights); error != 0) return rights.failed(tree, recording, error);
   if (handle.capture != Capture::kEachWrite) return rights.failed(tree, recording, 0);
   const auto after = recording.object(inode);
   if (!after.ok()) return after.error();
@@ -116,7 +116,7 @@ Result<uint64_t> copy_range(Tree& tree, Call& call) {
     if (const int error = rights.take_bits(call); error != 0) return Errno{error};
   }
   recording.draft.save = to->save;
-  const ssize_t copied = copy_as_caller(call, from->fd.get(), static_cast<off64_t>(in->offset_in), to->fd.get(), static_cast<off64_t>(in->offset_out), length);
+  const ssize_t copied = copy_as_caller(call, from->fd.get(), static_cast<off64_t>(in->offset_in), to->fd.get(), static_cast<off64_t>(in->offset_out), length, rights);
   if (copied <= 0) {
     const int error = rights.failed(tree, recording, copied < 0 ? errno : 0);
     return error != 0 ? Result<uint64_t>(Errno{error}) : Result<uint64_t>(0);

@@ -19,6 +19,7 @@ int LostRights::take_bits(const Call& call) {
   const auto stat = stat_fd(inode_.path().get());
   if (!stat.ok()) return stat.error();
   const mode_t bits = bits_lost(call, *stat);
+  leaves_bits_ = stat->stx_mode & (S_ISUID | S_ISGID) & ~bits;
   if (bits == 0) return 0;
   if (chmod(inode_.path().proc().c_str(), stat->stx_mode & 07777 & ~bits) != 0) return errno;
   took_bits_ = true;

@@ -17,6 +17,8 @@ class LostRights {
 
   // Before the change: takes the bits that this caller's change takes, when there are any; an errno.
   int take_bits(const Call& call);
+  // Has the file bits that this caller's change leaves: setgid of a file that is no program, for a member of its group?
+  bool leaves_bits() const { return leaves_bits_; }
   // After the change: what is to be recorded with it.
   std::vector<XattrChange> capability();
   // The change failed with `error`: records what went all the same, in the room of the record that is not written now.
@@ -26,6 +28,7 @@ class LostRights {
   Inode& inode_;
   const bool had_capability_;
   bool took_bits_ = false;
+  bool leaves_bits_ = false;
 };
 
 }  // namespace rewindfs::live

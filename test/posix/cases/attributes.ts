@@ -91,6 +91,24 @@ export const attributeCases: Case[] = [
     },
   },
   {
+    name: 'setgid of a file that its group may not execute stays when a member of the group changes it',
+    async run(c) {
+      await c.file('from', 100);
+      await c.file('f', 100);
+      await c.ok('chown', 'f', 1000, 1002);
+      await c.ok('chmod', 'f', 0o2766);
+      for (const [gid, group] of [[1002, 1001], [1001, 1002]] as const) {
+        await c.as(1001, gid, group);
+        await c.ok('open', 1, 'f', O.RDWR, 0);
+        await c.ok('open', 2, 'from', O.RDONLY, 0);
+        for (const change of [['write', 1, 0, 10, 1], ['fallocate', 1, 0, 0, 5000], ['copyrange', 2, 0, 1, 6000, 100], ['ftruncate', 1, 20]] as const) {
+          await c.ok(...change);
+          await c.stat('f');
+        }
+      }
+    },
+  },
+  {
     name: 'utimensat: nanoseconds, now, omit, before 1970, far future, on links and descriptors',
     async run(c) {
       await c.file('f', 1);
