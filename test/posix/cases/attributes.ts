@@ -101,8 +101,8 @@ export const attributeCases: Case[] = [
         await c.as(1001, gid, group);
         await c.ok('open', 1, 'f', O.RDWR, 0);
         await c.ok('open', 2, 'from', O.RDONLY, 0);
-        for (const change of [['write', 1, 0, 10, 1], ['fallocate', 1, 0, 0, 5000], ['copyrange', 2, 0, 1, 6000, 100], ['ftruncate', 1, 20]] as const) {
-          await c.ok(...change);
+        for (const [op, ...args] of [['write', 1, 0, 10, 1], ['fallocate', 1, 0, 0, 5000], ['copyrange', 2, 0, 1, 6000, 100], ['ftruncate', 1, 20]] as const) {
+          await c.ok(op, ...args);
           await c.stat('f');
         }
       }
