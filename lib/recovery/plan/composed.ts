@@ -37,6 +37,8 @@ export class Composed extends Through {
   readonly target: Seq;
   private readonly regions: Region[] = [];
   private readonly roots = new Map<string, number>();
+  /** Of the bare regions, which may lie over a named path that was not there. */
+  private readonly bareRoots = new Map<string, number>();
   private readonly rootsIn = new Map<string, Name[]>();
   private claims = new Map<NodeId, Promise<number[]>>();
 
@@ -57,7 +59,7 @@ export class Composed extends Through {
 
   private add({ path, to }: Part, bare: boolean): void {
     const places = this.regions.find((region) => region.to === to)?.places ?? new Places(this.base, to);
-    this.roots.set(key(path), this.regions.length);
+    (bare ? this.bareRoots : this.roots).set(key(path), this.regions.length);
     this.regions.push({ path, to, bare, places });
     if (path.length > 0) {
       const above = key(path.slice(0, -1));
@@ -80,13 +82,16 @@ export class Composed extends Through {
     }
   }
 
+  /** The region whose topmost path this is. */
+  private rootAt(path: readonly Name[]): number | undefined {
+    return this.bareRoots.get(key(path)) ?? this.roots.get(key(path));
+  }
+
   /** The region that a path belongs to. */
   private regionAt(path: readonly Name[]): number {
-    for (let length = path.length; length >= 0; length--) {
-      const found = this.roots.get(key(path.slice(0, length)));
-      if (found !== undefined && (length === path.length || !this.regions[found]!.bare)) return found;
-    }
-    return -1;
+    let found = this.rootAt(path);
+    for (let length = path.length - 1; found === undefined && length >= 0; length--) found = this.roots.get(key(path.slice(0, length)));
+    return found ?? -1;
   }
 
   /** Paths of an object in a region. */
@@ -173,7 +178,7 @@ export class Composed extends Through {
 
   private async child({ region }: Origin, path: Name[], here: () => Promise<NameEntry | null>): Promise<NameEntry | null> {
     const name = path.at(-1) as Name;
-    const other = this.roots.get(key(path));
+    const other = this.rootAt(path);
     if (other !== undefined) {
       const node = await this.base.resolve(path, this.regions[other]!.to);
       return node === null ? null : { name, node: await this.idOf(node, other), since: this.now };
@@ -213,8 +218,8 @@ export class Composed extends Through {
   }
 
   /**
-   * From now to the composed tree: all that happened since the oldest of the states, what of it stands twice, and the names
-   * at which one state ends and another begins.
+   * From now to the composed tree: all that happened since the oldest of the states, what of it stands twice, the names at
+   * which one state ends and another begins, and what directories that stand alone still hold.
    */
   override async *changes(after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncGenerator<Change> {
     if (upTo !== this.target) {
@@ -236,6 +241,10 @@ export class Composed extends Through {
     for (const { path } of this.regions.filter((region) => region.path.length > 0)) {
       const parent = await this.resolve(path.slice(0, -1), this.target);
       if (parent !== null) yield this.difference(parent, { parent, name: path.at(-1) as Name });
+    }
+    for (const { path, to } of this.regions.filter(({ bare }) => bare)) {
+      const parent = await this.base.resolve(path, to) as NodeId;
+      for (const { node, name } of await this.base.list(parent, this.now)) yield this.difference(node, { parent, name });
     }
   }
 

@@ -16,6 +16,8 @@ import { freshSeed, Random } from '../../helpers/random.js';
 import { scoped } from '../../helpers/scope.js';
 
 const NAMES = ['a', 'b', 'c', 'e f'];
+/** Seeds that failed. */
+const KEPT = [635875572];
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 const pathOfLine = (line: string): Name[] => parsePath(line.slice(0, line.indexOf(' | ')));
 const key = (path: readonly Name[]): string => path.join('/');
@@ -80,14 +82,14 @@ test('the tree is what its parts compose', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   let refused = 0;
-  for (let run = 0; run < 200; run++) {
-    const random = new Random(base + run);
+  for (const seed of [...KEPT, ...Array.from({ length: 200 }, (_, run) => base + run)]) {
+    const random = new Random(seed);
     const tree = new ModelTree();
     for (let i = random.between(50, 400); i > 0; i--) {
       const op = randomChange(random);
       if (op.op !== 'link') tree.do(op);
     }
-    if (await check(t, tree, tree.history, async () => undefined, random, `seed ${base + run}`)) refused++;
+    if (await check(t, tree, tree.history, async () => undefined, random, `seed ${seed}`)) refused++;
   }
   t.true(refused < 60, `most runs plan something (${refused} refused)`);
 });
