@@ -67,7 +67,7 @@ export const REASONS: readonly Reason[] = [
     move: 'FUSE_NO_OPEN_SUPPORT (no request for an open), at the price of not knowing which files are open for writing, on which saves, policy and conflicts are built.',
   },
   {
-    rows: ['git status', 'git status, cold', 'git checkout', 'npm ci', 'make -j2', 'sqlite, one-row transactions'],
+    rows: ['git status, after a checkout', 'git status', 'git status, cold', 'git checkout', 'npm ci', 'make -j2', 'sqlite, one-row transactions'],
     bound: 'round trips times calls: both are in the table of requests, and the processors, of which the daemon takes its part from the program.',
     move: 'fewer requests for each name that is made or looked up; io_uring, where the kernel offers it.',
   },
