@@ -11,6 +11,8 @@ export interface Shown {
   to: number;
   now: number;
   entries: number;
+  /** Of these, those that were written out: the first, and all that is not done. */
+  listed: number;
   conflicts: number;
   /** Paths with the instant that each goes to, and how many different ones there are. */
   parts: { path: string; to: string }[];
@@ -30,7 +32,7 @@ const SHOWN = 20;
 const COLOURS = { restore: 'green', update: 'yellow', rename: 'yellow', delete: 'red', skip: 'dim' } as const;
 
 export async function showWork(rows: AsyncIterable<WorkRow>, out: Output, limit: number): Promise<Shown> {
-  const shown: Shown = { to: 0, now: 0, entries: 0, conflicts: 0, parts: [] };
+  const shown: Shown = { to: 0, now: 0, entries: 0, listed: 0, conflicts: 0, parts: [] };
   for await (const row of rows) {
     if (row.type === 'plan') { shown.to = row.to; shown.now = row.now; }
     if (row.type === 'entry') shown.entries++;
@@ -39,7 +41,7 @@ export async function showWork(rows: AsyncIterable<WorkRow>, out: Output, limit:
     if (out.json) await out.object(row);
     else await show(row, shown, out, limit);
   }
-  if (!out.json && shown.entries > limit && limit > 0) await out.line(`  ... and ${shown.entries - limit} more (--dry-run shows all)`);
+  if (!out.json && shown.entries > shown.listed && limit > 0) await out.line(`  ... and ${shown.entries - shown.listed} more (--dry-run shows all)`);
   return shown;
 }
 
@@ -75,7 +77,8 @@ async function show(row: WorkRow, shown: Shown, out: Output, limit: number): Pro
     case 'open':
       return await out.line(`  ${out.paint('red', 'open   ')} ${row.path}  (for writing, by ${row.command}[${row.pid}]: only with --force)`);
     case 'entry':
-      if (shown.entries > limit) return;
+      if (shown.entries > limit && row.action !== 'skip') return;
+      shown.listed++;
       return await out.line(`  ${out.paint(COLOURS[row.action], row.action.padEnd(7))} ${row.from === undefined ? '' : `${row.from} -> `}${row.path}${row.reason ? `  (${row.reason})` : ''}`);
     case 'conflict':
       return await out.line(`  ${out.paint('red', 'keeps  ')} ${row.path}  (conflict: ${row.reason}${row.by ? `: ${programOf(row.by)}` : ''})`);
