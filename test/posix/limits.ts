@@ -1,8 +1,9 @@
-/** What a file system refuses when it is full or at a limit, on two small disks alike: a directory, and a mount of one. */
+/** What a file system refuses when it is full or at a limit: a directory, and a mount of one alike. */
 import fs from 'node:fs';
 import path from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { O } from '../helpers/constants.js';
+import { Driver } from '../helpers/driver.js';
 import { smallDisk } from '../helpers/disk.js';
 import { mountTree } from '../helpers/mount.js';
 import { Scope } from '../helpers/scope.js';
@@ -25,7 +26,8 @@ async function fill(c: Calls, slot: number): Promise<void> {
   c.note('fill', [slot], last);
 }
 
-const cases: Case[] = [
+/** On a small disk. */
+const ofDisk: Case[] = [
   {
     name: 'the last blocks of a disk are for root: a user meets ENOSPC before',
     async run(c) {
@@ -80,6 +82,69 @@ const cases: Case[] = [
   },
 ];
 
+/** Of extended attributes, where the file system below has no limit of its own: XATTR_SIZE_MAX, XATTR_NAME_MAX, XATTR_LIST_MAX. */
+const ofAttributes: Case[] = [
+  {
+    name: 'the longest value, the longest name',
+    async run(c) {
+      await c.file('f', 1);
+      await c.ok('setxattr', 'f', 'user.most', Buffer.alloc(65_536, 'v'), 0);
+      await c.ok('getxattr', 'f', 'user.most');
+      await c.ok('getxattr', 'f', 'user.most', 0);
+      await c.fails('ERANGE', 'getxattr', 'f', 'user.most', 65_535);
+      await c.fails('E2BIG', 'setxattr', 'f', 'user.more', Buffer.alloc(65_537, 'v'), 0);
+      await c.ok('setxattr', 'f', `user.${'n'.repeat(250)}`, 'y', 0);
+      await c.ok('getxattr', 'f', `user.${'n'.repeat(250)}`);
+      await c.fails('ERANGE', 'setxattr', 'f', `user.${'n'.repeat(251)}`, 'y', 0);
+      await c.ok('listxattr', 'f');
+      await c.ok('removexattr', 'f', 'user.most');
+      await c.fails('ENODATA', 'getxattr', 'f', 'user.most');
+    },
+  },
+  {
+    name: 'more names than a list can have',
+    async run(c) {
+      await c.file('f', 1);
+      const name = (i: number): string => `user.${'n'.repeat(240)}${i}`;
+      let last = 0;
+      for (; last < 300; last++) await c.ok('setxattr', 'f', name(last), 'y', 0);
+      await c.fails('E2BIG', 'listxattr', 'f');
+      await c.ok('getxattr', 'f', name(last - 1));
+      for (; last > 250; last--) await c.ok('removexattr', 'f', name(last - 1));
+      await c.ok('listxattr', 'f');
+    },
+  },
+];
+
+/** The case in a directory of its own below each place, the plain one first. */
+async function alike(t: ExecutionContext, one: Case, [plain, mounted]: readonly string[]): Promise<void> {
+  const seen = [];
+  for (const place of [plain!, mounted!]) {
+    const directory = path.join(place, 'case');
+    fs.mkdirSync(directory);
+    seen.push(await runCase(one, directory).catch((error: unknown) => { throw new Error(`${one.name}, in ${directory}: ${String(error)}`, { cause: error }); }));
+    fs.rmSync(directory, { recursive: true });
+  }
+  t.deepEqual(seen[1], seen[0], one.name);
+}
+
+test('extended attributes have the limits of the file system below', async (t) => {
+  const scope = new Scope();
+  try {
+    const plain = scope.temporary('memory');
+    const { tree } = await mountTree(scope, { where: 'memory' });
+    for (const one of ofAttributes) await alike(t, one, [plain, tree]);
+    const driver = new Driver();
+    scope.defer(() => driver.close());
+    const value = Buffer.alloc(65_536, 'v');
+    fs.writeFileSync(path.join(tree, 'f'), '');
+    await driver.ok('setxattr', path.join(tree, 'f'), 'user.most', value, 0);
+    t.is(await driver.ok('getxattr', path.join(tree, '.snapshots/@now/f'), 'user.most'), value.toString(), 'history holds it');
+  } finally {
+    await scope.close();
+  }
+});
+
 test('a small disk and a mount of one refuse the same', async (t) => {
   t.timeout(300_000);
   const scope = new Scope();
@@ -91,16 +156,7 @@ test('a small disk and a mount of one refuse the same', async (t) => {
       for (let i = 1; i < MOST_LINKS; i++) fs.linkSync(path.join(root, 'tree/full/0'), path.join(root, `tree/full/${i}`));
     }
     await mountTree(scope, { tree: path.join(roots[1]!, 'tree'), where: 'memory' });
-    for (const one of cases) {
-      const seen = [];
-      for (const root of roots) {
-        const directory = path.join(root, 'tree/case');
-        fs.mkdirSync(directory);
-        seen.push(await runCase(one, directory).catch((error: unknown) => { throw new Error(`${one.name}, in ${directory}: ${String(error)}`, { cause: error }); }));
-        fs.rmSync(directory, { recursive: true });
-      }
-      t.deepEqual(seen[1], seen[0], one.name);
-    }
+    for (const one of ofDisk) await alike(t, one, roots.map((root) => path.join(root, 'tree')));
   } finally {
     await scope.close();
   }
