@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import { flag, text, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
 import { announce, launch, wasLaunched } from '../../lib/daemon/launch.js';
-import { openViewer } from '../../lib/daemon/viewer.js';
 import { RewindError } from '../../lib/errors.js';
 import { safeForTerminal } from '../../lib/paths.js';
 import { checkDirectory, checkFuse, realPath } from '../../lib/store/checks.js';
@@ -30,6 +29,8 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   }
   const launched = wasLaunched();
   try {
+    // Loaded by the viewer alone: who starts it only waits.
+    const { openViewer } = await import('../../lib/daemon/viewer.js');
     const viewer = await openViewer(store, mountpoint);
     process.removeAllListeners('SIGINT');
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void viewer.stop());

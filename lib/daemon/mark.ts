@@ -16,8 +16,8 @@ const KIND_MARK = 5;
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
 
 /** @throws ERR_POINT_NAME for what could not be used in place of a time */
-export function checkPointName(name: string): void {
-  if (NAME.test(name) && !readsAsTime(name)) return;
+export async function checkPointName(name: string): Promise<void> {
+  if (NAME.test(name) && !await readsAsTime(name)) return;
   throw new RewindError('ERR_POINT_NAME', `${JSON.stringify(name)} cannot name a point`, 'Use letters, digits and . _ - and nothing that reads as a time, like before-upgrade.');
 }
 

@@ -110,7 +110,7 @@ const methods: { [M in MethodName]: Method<M> } = {
 
   async *mark(session, args) {
     const live = session.live ?? notMounted(session, 'A mark names an instant of a mounted tree');
-    checkPointName(args.name);
+    await checkPointName(args.name);
     yield await addMark(session, live, { kind: 'mark', name: args.name, note: args.note ?? '' });
   },
 

@@ -49,7 +49,7 @@ const named = (paths: readonly (readonly Name[])[]): string => paths.map((path) 
 export async function* notify(session: Session, args: Methods['notify']['args']): AsyncGenerator<PointRow> {
   const live = session.live ?? notMounted(session, 'A file is consistent at an instant of a mounted tree');
   if (args.paths.length === 0) throw new RewindError('ERR_USAGE', 'notify names at least one file', 'Like {"paths": ["app.db"]}.');
-  if (args.name !== undefined) checkPointName(args.name);
+  if (args.name !== undefined) await checkPointName(args.name);
   const now = await stateAt(session, 'now', {});
   const paths: Name[][] = [];
   for (const path of args.paths) paths.push((await nodeThen(session.history, path, now)).names);

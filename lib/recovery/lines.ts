@@ -1,5 +1,5 @@
 /** Which lines two texts have in common. Guarantees: lines keep their order; time is bounded whatever the texts. */
-import { diffArrays } from 'diff';
+import { diffArrays } from 'diff/lib/diff/array.js';
 
 /** Beyond so many differing lines only those that each text has once are followed. */
 const MAX_EDITS = 2000;

@@ -2,7 +2,7 @@
  * The content of one difference as a unified diff. Guarantees: the patch is bytes, so that patch(1) gets exactly what the
  * files hold, whatever their encoding; time and memory are bounded (what differs too much is shown as replaced whole).
  */
-import { structuredPatch } from 'diff';
+import { structuredPatch } from 'diff/lib/patch/create.js';
 import type { HistoryReader } from '../history/reader.js';
 import type { NodeAttr, NodeId, Seq } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';

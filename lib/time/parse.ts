@@ -2,8 +2,8 @@
  * A time expression to what it means, without looking at history. Strict forms come first and mean the same for ever;
  * human forms (chrono-node) only when nothing strict fits, and only when the whole text was understood.
  */
+import type { ParsedComponents } from 'chrono-node';
 import { POINT_KINDS, type PointKind } from '../history/types.js';
-import { parse as chronoParse, type ParsedComponents } from 'chrono-node';
 import { instantOf, isRealDate, NS_PER_MS, NS_PER_S, wallTime, type WallTime } from './zone.js';
 
 /** What an expression means. `last`: the newest of a kind (`point`: of any), or of those at or before a time (an expression again). `invalid`: it has the shape of a strict form, but no such time exists. */
@@ -97,10 +97,12 @@ function fieldsOf(start: ParsedComponents): WallTime {
 }
 
 /** Human forms: `last friday 17:00`, `Nov 3 at noon`. A day without a time of day is its start. null when any of the text was not understood. */
-export function parseHuman(text: string, nowNs: bigint, timeZone?: string): bigint | null {
+export async function parseHuman(text: string, nowNs: bigint, timeZone?: string): Promise<bigint | null> {
+  // Half of what a daemon would load at its start, and most questions have no such form.
+  const chrono = await import('chrono-node/en');
   const wall = wallTime(nowNs, timeZone);
   const offsetMinutes = Number((instantOf(wall, 'UTC') - nowNs) / (60n * NS_PER_S));
-  const results = chronoParse(text, { instant: new Date(Number(nowNs / NS_PER_MS)), timezone: offsetMinutes });
+  const results = chrono.parse(text, { instant: new Date(Number(nowNs / NS_PER_MS)), timezone: offsetMinutes });
   const result = results[0];
   if (results.length !== 1 || !result || result.end || result.index !== 0 || result.text.length !== text.length) return null;
   if (result.start.isCertain('timezoneOffset')) return BigInt(result.start.date().getTime()) * NS_PER_MS;

@@ -66,16 +66,16 @@ export async function resolveTime(expr: string, history: HistoryReader, options:
   const points = await history.points();
   const point = newest(points, (candidate) => text !== '' && candidate.name === text);
   if (point) return atPoint(point, context);
-  const timeNs = text === '' ? null : parseHuman(text, nowNs, options.timeZone);
+  const timeNs = text === '' ? null : await parseHuman(text, nowNs, options.timeZone);
   if (timeNs !== null) return atTime(timeNs, context);
   if (/^[\p{L}_][\p{L}\p{N}_.:-]*$/u.test(text) || nearestNames(text, names(points)).length > 0) throw unknownPoint(text, points);
   throw new RewindError('ERR_TIME_SYNTAX', `${quote(expr)} is neither a time nor the name of a point`, FORMS);
 }
 
 /** Would this text be read as a time? Such a text is no good as a point's name. */
-export function readsAsTime(text: string): boolean {
+export async function readsAsTime(text: string): Promise<boolean> {
   const trimmed = text.trim();
-  return parseStrict(trimmed, 0n, 'UTC') !== null || parseHuman(trimmed, 0n, 'UTC') !== null;
+  return parseStrict(trimmed, 0n, 'UTC') !== null || await parseHuman(trimmed, 0n, 'UTC') !== null;
 }
 
 function resolveForm(form: TimeForm, context: Context): Promise<Instant> | Instant {

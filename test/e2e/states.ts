@@ -149,10 +149,10 @@ test('what a mount is for is the name of its point, and its words are kept with 
   });
 });
 
-test('what cannot be asked for again is no purpose', (t) => {
-  for (const purpose of ['', '   ', 'now', 'yesterday 17:00', '#12', 'a/b', 'before:x', 'last-mount', 'a\u0007', 'x'.repeat(129)]) t.throws(() => startOptions(purpose, []), { code: 'ERR_POINT_NAME' }, purpose);
-  for (const tag of ['', 'a b', '-x', 'a/b']) t.throws(() => startOptions(undefined, [tag]), { code: 'ERR_USAGE' }, tag);
-  t.deepEqual(startOptions(' nightly\tbuild 7 ', ['a:b']), { purpose: 'nightly build 7', tags: ['a:b'] });
+test('what cannot be asked for again is no purpose', async (t) => {
+  for (const purpose of ['', '   ', 'now', 'yesterday 17:00', '#12', 'a/b', 'before:x', 'last-mount', 'a\u0007', 'x'.repeat(129)]) await t.throwsAsync(startOptions(purpose, []), { code: 'ERR_POINT_NAME' }, purpose);
+  for (const tag of ['', 'a b', '-x', 'a/b']) await t.throwsAsync(startOptions(undefined, [tag]), { code: 'ERR_USAGE' }, tag);
+  t.deepEqual(await startOptions(' nightly\tbuild 7 ', ['a:b']), { purpose: 'nightly build 7', tags: ['a:b'] });
 });
 
 for (const [how, stop] of [['unmount', (tree: MountedTree) => tree.unmount()], ['SIGTERM', async (tree: MountedTree) => {

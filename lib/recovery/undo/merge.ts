@@ -1,5 +1,5 @@
 /** Three-way merge of lines. Guarantee: answers only when no line that one side changed was changed by the other, too. */
-import { diffArrays } from 'diff';
+import { diffArrays } from 'diff/lib/diff/array.js';
 
 const MAX_EDITS = 2000;
 
