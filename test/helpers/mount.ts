@@ -64,8 +64,8 @@ export class MountedTree {
   ) {}
 
   async mount(): Promise<void> {
-    await rewindMust(['mount', this.tree, '--store', this.store, '--transport', this.transport, ...this.args], { timeoutMs: 60_000 });
-    this.pid = (await this.status()).pid;
+    const row = await rewindMust(['mount', this.tree, '--store', this.store, '--transport', this.transport, '--json', ...this.args], { timeoutMs: 60_000 });
+    this.pid = (JSON.parse(row) as Pick<Status, 'pid'>).pid;
   }
 
   /** pid of the daemon of the last mount. */
@@ -77,8 +77,9 @@ export class MountedTree {
     return mountsUnder(this.tree).length > 0;
   }
 
+  /** As `rewind status --json`, of a tree that is mounted, without a process. */
   async status(): Promise<Status> {
-    return JSON.parse(await rewindMust(['status', '--json', '--tree', this.tree], { timeoutMs: 30_000 })) as Status;
+    return await this.control('status') as Status;
   }
 
   /** One call to the daemon's control socket, without a process: resolves to the first item of the answer. */
@@ -137,11 +138,10 @@ export class MountedTree {
   async dispose(): Promise<void> {
     let trouble = '';
     if (this.mounted) {
-      const result = await rewind(['unmount', this.tree], { timeoutMs: 30_000 }).catch((error: Error) => ({ code: -1, stderr: error.message }));
-      if (result.code !== 0) trouble = `unmount of ${this.tree}: ${result.stderr}`;
+      await this.control('unmount', { lazy: false }).catch((error: Error) => (trouble = `unmount of ${this.tree}: ${error.message}`));
     }
     if (this.pid && alive(this.pid)) {
-      await until('the daemon ends', () => !alive(this.pid), 10_000).catch(() => {
+      await until('the daemon ends', () => !alive(this.pid), 30_000).catch(() => {
         trouble ||= `the daemon ${this.pid} did not end`;
         process.kill(this.pid, 'SIGKILL');
       });
