@@ -3,7 +3,7 @@
  * `rewind`: parses the command line by the option table, loads the one command that was called, and ends with its
  * exit code. An error is one line and a hint on stderr; with --json one object of type exit_error.
  */
-import yargs, { type Argv } from 'yargs';
+import type { Argv } from 'yargs';
 import { RewindError } from '../lib/errors.js';
 import { typedWords } from '../lib/store/typed.js';
 import { flag, text, type Arguments, type Command } from './command.js';
@@ -11,6 +11,7 @@ import { EXIT_INTERRUPTED, EXIT_OK, exitCode } from './exit.js';
 import { COMMANDS, COMMON_OPTIONS, flagOf, OPTIONS, type CommandSpec, type OptionSpec } from './options.js';
 import { Output, type Manners } from './output.js';
 import { packageVersion } from './version.js';
+import { parserOf } from './yargs.js';
 
 async function main(words: string[]): Promise<number> {
   const { argv, program } = programOf(words);
@@ -19,7 +20,7 @@ async function main(words: string[]): Promise<number> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT_OK : 1));
   try {
     let code = EXIT_OK;
-    let parser = yargs(argv).scriptName('rewind').usage('$0 <command>: every change in a directory is kept, any past instant can be seen and had back')
+    let parser = parserOf(argv).scriptName('rewind').usage('$0 <command>: every change in a directory is kept, any past instant can be seen and had back')
       .exitProcess(false).strict().recommendCommands().demandCommand(1, 'Name a command.')
       .version(await packageVersion()).help().alias('help', 'h').wrap(Math.min(110, process.stdout.columns ?? 100))
       .parserConfiguration({ 'parse-positional-numbers': false, 'dot-notation': false, 'boolean-negation': false })
