@@ -8,7 +8,7 @@ import { mountSettled } from '../helpers/mount.js';
 import { sleep } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 
-const SECONDS = 15;
+const SECONDS = 6;
 
 /** Writers that leave a backlog: many small files, and large ones. */
 const LOADS: [what: string, script: string][] = [

@@ -93,7 +93,7 @@ export class MountedTree {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('error', reject);
         response.on('end', () => {
-          if (text === '') reject(new Error(`${method}: ${JSON.stringify(response.trailers)}`));
+          if (text === '' || response.statusCode !== 200) reject(new Error(`${method}: ${text || JSON.stringify(response.trailers)}`));
           else resolve(JSON.parse(text.slice(0, text.indexOf('\n'))) as Record<string, unknown>);
         });
       });
@@ -136,10 +136,7 @@ export class MountedTree {
 
   /** Takes everything away, by force where needed; says in the error what had to be forced. */
   async dispose(): Promise<void> {
-    let trouble = '';
-    if (this.mounted) {
-      await this.control('unmount', { lazy: false }).catch((error: Error) => (trouble = `unmount of ${this.tree}: ${error.message}`));
-    }
+    let trouble = this.mounted ? await this.leave() : '';
     if (this.pid && alive(this.pid)) {
       await until('the daemon ends', () => !alive(this.pid), 30_000).catch(() => {
         trouble ||= `the daemon ${this.pid} did not end`;
@@ -151,6 +148,24 @@ export class MountedTree {
       await run('umount', ['-l', point], { timeoutMs: 20_000 });
     }
     if (trouble) throw new Error(trouble);
+  }
+
+  /** Politely; answers why not. Whom a test has killed may still be about to leave the tree. */
+  private async leave(): Promise<string> {
+    let refused = '';
+    const left = async (): Promise<boolean> => {
+      refused = await this.askToUnmount();
+      return !refused.includes('ERR_BUSY');
+    };
+    await until('the tree is unmounted', left, 20_000).catch(() => null);
+    return refused && `unmount of ${this.tree}: ${refused}`;
+  }
+
+  /** Without a process, while there is a daemon; the command line knows what to do with a dead one's mount. */
+  private async askToUnmount(): Promise<string> {
+    if (this.pid && alive(this.pid)) return await this.control('unmount').then(() => '', (error: Error) => error.message);
+    const { code, stderr } = await rewind(['unmount', this.tree], { timeoutMs: 30_000 });
+    return code === 0 ? '' : stderr;
   }
 
   private async daemonEnded(): Promise<void> {
