@@ -2,7 +2,7 @@ import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
 import { cli, MountedTree, rewind } from '../helpers/mount.js';
-import { run, sleep, type RunResult } from '../helpers/run.js';
+import { run, until, type RunResult } from '../helpers/run.js';
 import { asUser, userDirectory } from '../helpers/user.js';
 import { scoped, type Scope } from '../helpers/scope.js';
 import { storeLayout } from '../../lib/store/layout.js';
@@ -125,7 +125,7 @@ test('a tree that is mounted already, a busy one, and one that is not mounted', 
   t.regex(busy.hint, new RegExp(`sleep \\(${user}\\)`));
   t.is(fs.readFileSync(path.join(tree, '.snapshots', '@now', 'kept'), 'utf8'), 'kept');
   process.kill(user);
-  await sleep(100);
+  await until('who was in the tree has ended', () => !fs.existsSync(`/proc/${user}`));
   await mounted.unmount();
   await refused(['rollback', '--to', 'now', '--yes', '--store', store], 1, 'ERR_NOT_MOUNTED', /not mounted/);
   await refused(['mark', 'x', '--store', store], 1, 'ERR_NOT_MOUNTED', /not mounted/);
@@ -209,13 +209,13 @@ test('a user who may not, and one without fusermount3', (t) => scoped(async (sco
 }));
 
 test('a store that another process uses', (t) => scoped(async (scope) => {
-  const { tree, store } = fresh(scope);
+  const { place, tree, store } = fresh(scope);
   const mounted = new MountedTree(scope, tree, store);
   await mounted.mount();
   await mounted.unmount();
-  const holder = await run('bash', ['-c', 'flock "$1" sleep 600 > /dev/null 2>&1 & echo $!', 'bash', storeLayout(store).lock]);
+  const holder = await run('bash', ['-c', 'flock "$1" sh -c "echo > $2; exec sleep 600" > /dev/null 2>&1 & echo $!', 'bash', storeLayout(store).lock, path.join(place, 'held')]);
   scope.defer(async () => { await run('bash', ['-c', `pkill -P ${holder.stdout.trim()}; kill ${holder.stdout.trim()}; true`]); });
-  await sleep(200);
+  await until('it is held', () => fs.existsSync(path.join(place, 'held')));
   await refused(['mount', tree, '--store', store], 11, 'ERR_STORE_LOCKED', /in use/);
   await run('bash', ['-c', `pkill -P ${holder.stdout.trim()}; true`]);
   t.is((await rewind(['log', '--store', store])).code, 0);
@@ -254,8 +254,7 @@ test('a daemon that was killed: reading goes on, and mount cleans up', (t) => sc
   scope.defer(() => mounted.dispose());
   await mounted.mount();
   fs.writeFileSync(path.join(tree, 'kept'), 'written before the kill');
-  process.kill(mounted.daemon, 'SIGKILL');
-  await sleep(200);
+  await mounted.kill();
   const dead = t.throws(() => fs.statSync(tree)) as NodeJS.ErrnoException;
   t.true(DEAD_SERVER.includes(dead.code ?? ''), dead.code);
   const read = await rewind(['cat', path.join(tree, 'kept')]);

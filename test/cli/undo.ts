@@ -3,7 +3,6 @@ import test from 'ava';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Driver } from '../helpers/driver.js';
 import { cli, mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
 import { must, run, shell, sleep, until, type RunResult } from '../helpers/run.js';
@@ -26,7 +25,7 @@ async function project(scope: Scope): Promise<{ tree: MountedTree; state: () => 
 test('a run that fails leaves the tree exactly as before: contents, modes, times, attributes', (t) => scoped(async (scope) => {
   const { tree, state } = await project(scope);
   const before = await state();
-  for (const script of ['rm -rf * .[!.]*; exit 1', 'find . -type f -exec sed -i s/1/2/ {} +; chmod -R 777 .; mkdir new; mv src new; exit 7', '(sh -c "sleep 0.3; echo late > late" &) ; echo now > now; sleep 1; exit 2']) {
+  for (const script of ['rm -rf * .[!.]*; exit 1', 'find . -type f -exec sed -i s/1/2/ {} +; chmod -R 777 .; mkdir new; mv src new; exit 7', '(sh -c "sleep 0.3; echo late > late" &) ; echo now > now; until [ -e late ]; do sleep 0.05; done; exit 2']) {
     const result = await inTree(tree, ['run', '--undo-on-failure', '--', 'sh', '-c', script]);
     t.is(result.code, Number(script.at(-1)), result.stderr);
     t.deepEqual(differences(before, await state(), EXACT), [], script);
@@ -53,13 +52,13 @@ test('npm ci that is killed half-way leaves the tree exactly as before', (t) => 
   npmProject(app, ['yargs', '@types/node', 'typescript']);
   await must('npm', NPM_CI, { cwd: app, timeoutMs: 240_000 });
   const before = await state();
-  const modules = path.join(app, 'node_modules');
-  const all = fs.readdirSync(modules).length;
+  const largest = path.join(app, 'node_modules/typescript');
+  const inode = (): number | undefined => fs.statSync(largest, { throwIfNoEntry: false })?.ino;
+  const old = inode();
   const child = spawn(process.execPath, [cli, 'run', '--undo-on-failure', '--', 'npm', ...NPM_CI], { cwd: app, stdio: 'ignore' });
   const ended = new Promise((resolve) => child.once('exit', resolve));
-  const there = (): number => fs.readdirSync(modules, { withFileTypes: true }).length;
-  // It is empty for a moment only: looked at without a pause.
-  for (const end = Date.now() + 120_000; fs.existsSync(modules) && there() >= all / 2; await nextTurn()) if (Date.now() > end) throw new Error('npm has not emptied the directory');
+  // What npm has removed it unpacks anew at once, the largest package longer than all others.
+  for (const end = Date.now() + 120_000; inode() === old; await sleep(2)) if (Date.now() > end) throw new Error('npm has not emptied the directory');
   const [npm] = fs.readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').split(' ').map(Number);
   process.kill(npm as number, 'SIGKILL');
   t.is(await ended, 137);
@@ -69,8 +68,9 @@ test('npm ci that is killed half-way leaves the tree exactly as before', (t) => 
 test('what outlives a command is named, and taken back when that is asked for; --wait waits for it', (t) => scoped(async (scope) => {
   const { tree, state } = await project(scope);
   const before = await state();
-  const go = path.join(scope.temporary('memory'), 'go');
-  const script = (waits: string): string => `(exec 7>>src/a; ${waits}; echo late >&7; echo late > late) & echo now > now; sleep 0.1; exit 3`;
+  const aside = scope.temporary('memory');
+  const [go, begun] = [path.join(aside, 'go'), path.join(aside, 'begun')];
+  const script = (waits: string): string => `(exec 7>>src/a; touch ${begun}; ${waits}; echo late >&7; echo late > late) & echo now > now; until [ -e ${begun} ]; do sleep 0.05; done; exit 3`;
   const failed = await inTree(tree, ['run', '--undo-on-failure', '--name', 'job', '--', 'sh', '-c', script(`until [ -e ${go} ]; do sleep 0.1; done`)]);
   t.is(failed.code, 3, failed.stderr);
   const [, pid] = /still runs? and may change more:\n +(\d+) +sh -c [^]*take that back with: rewind undo --session job\n/.exec(failed.stderr) ?? [];
