@@ -171,8 +171,10 @@ export class Rocks {
 
   /** The first entry of a range (the last with reverse), or null. */
   async peek(family: Family, range: Range, reverse = false): Promise<Entry | null> {
-    for await (const entry of this.scan(family, range, { reverse, limit: 1, capacity: 1 })) return entry;
-    return null;
+    let first: Entry | null = null;
+    // To its end, which comes with the entry: a scan that is left before is an error to rocksdb-native, with a stack of its own.
+    for await (const entry of this.scan(family, range, { reverse, limit: 1, capacity: 2 })) first = entry;
+    return first;
   }
 
   /** The entries of a range in order; breaking out of the loop ends the scan. `stored`: values as they lie there (zip.ts). */

@@ -1,13 +1,13 @@
-/** Stress for a minute: on disk and in memory, over each transport, and on files that the kernel passes on; longer by hand: stress-run.ts. */
+/** Stress for a short while: on disk and in memory, over each transport, and on files that the kernel passes on; longer by hand: stress-run.ts. */
 import test from 'ava';
 import { freshSeed } from '../helpers/random.js';
 import { scoped } from '../helpers/scope.js';
 import { transportOf } from '../helpers/transport.js';
 import { stress, type StressOptions } from './support/stress.js';
 
-const SECONDS = 20;
-/** A tenth of what two busy cores reach in that time: below it something hangs. */
-const LEAST = { calls: 200, steps: 1000, mapped: 20, instants: 2 };
+const SECONDS = 8;
+/** A twentieth of what two busy cores reach in that time: below it something hangs. */
+const LEAST = { calls: 40, steps: 200, mapped: 5, instants: 1 };
 
 const rounds: readonly (Pick<StressOptions, 'where' | 'passedOn'> & { name: string })[] = [
   { name: 'on disk', where: 'disk' },
