@@ -217,7 +217,6 @@ uint64_t Captures::attr_valid(const Inode& inode) {
   return inode.changes_unseen.load(std::memory_order_acquire) ? 0 : kForeverSeconds;
 }
 
-// The kernel does not see what a mapping changes.
 void Captures::invalidate(const Inode& inode) {
   const int connection = connection_fd_.load();
   if (connection < 0) return;

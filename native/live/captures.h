@@ -92,6 +92,8 @@ class Captures {
 
   // Names moved: decisions for what lies below are made anew.
   void forget_decisions() { generation_.fetch_add(1, std::memory_order_acq_rel); }
+  // What the kernel has of its attributes, and answers that are still on their way, are old.
+  void invalidate(const Inode& inode);
   // How an inode is open now; each-write when it is not.
   static Capture open_mode(const Inode& inode);
   // Captures what is still open and ends the thread.
@@ -101,7 +103,6 @@ class Captures {
   bool pass_on(Inode& inode, Deferred& deferred) REQUIRES(inode.state);
   Result<void> capture(Inode& inode, uint64_t save, uint64_t writer, bool uncertain, bool whole, struct statx* captured)
       REQUIRES(inode.state);
-  void invalidate(const Inode& inode);
   // Once for each file, whatever the number of its opens.
   void watch(const InodePtr& inode) REQUIRES(inode->state);
   void run();

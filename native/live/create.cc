@@ -57,7 +57,7 @@ Result<Made> make_object(Tree& tree, Call& call, const Making& making) {
     if (const int error = making.make(dir->path().get()); error != 0) return Errno{error};
   }
   struct statx stat;
-  const auto inode = tree.enter(*dir, making.name, stat);
+  const auto inode = tree.enter(*dir, making.name, stat, call.head.pid);
   const auto unmake = [&](int error) {  // nothing may stay that is not recorded
     unlinkat(dir->path().get(), making.name.data(), making.kind == journal::Kind::kMkdir ? AT_REMOVEDIR : 0);
     return Errno{error};

@@ -26,8 +26,9 @@ bool is_dots(std::string_view name) { return name == "." || name == ".."; }
 // The answer being filled with entries.
 class Listing {
  public:
-  // dir: null for the synthetic directory.
-  Listing(Tree& tree, const Inode* dir, std::span<std::byte> out, bool plus) : tree_(tree), dir_(dir), out_(out), plus_(plus) {}
+  // dir: null for the synthetic directory. thread: who reads it.
+  Listing(Tree& tree, const Inode* dir, std::span<std::byte> out, bool plus, uint32_t thread)
+      : tree_(tree), dir_(dir), out_(out), plus_(plus), thread_(thread) {}
 
   // False: there is no room for it any more.
   bool add(std::string_view name, uint64_t ino, uint8_t type, int64_t next) {
@@ -55,7 +56,7 @@ class Listing {
   fuse::EntryOut attributes(std::string_view name) {
     if (is_dots(name) || dir_ == nullptr) return {};
     struct statx stat;
-    const auto inode = tree_.enter(*dir_, std::string(name), stat);
+    const auto inode = tree_.enter(*dir_, std::string(name), stat, thread_);
     return inode.ok() ? tree_.entry(**inode, stat) : fuse::EntryOut{};
   }
 
@@ -63,6 +64,7 @@ class Listing {
   const Inode* const dir_;
   const std::span<std::byte> out_;
   const bool plus_;
+  const uint32_t thread_;
   size_t used_ = 0;
 };
 
@@ -97,7 +99,7 @@ void read_stream(Tree& tree, Call& call, bool plus) {
   if (in == nullptr) return call.fail(EINVAL);
   const auto out = call.out().first(std::min<size_t>(in->size, call.out().size()));
   if (call.head.nodeid == Tree::kSnapshotsId) {
-    Listing listing(tree, nullptr, out, plus);
+    Listing listing(tree, nullptr, out, plus, call.head.pid);
     list_snapshots(tree, in->offset, listing);
     return call.ok_bytes(listing.used());
   }
@@ -105,7 +107,7 @@ void read_stream(Tree& tree, Call& call, bool plus) {
   if (!dir) return call.fail(ESTALE);
   auto stream = tree.streams.take(*dir, static_cast<int64_t>(in->offset));
   if (!stream.ok()) return call.fail(stream.error());
-  Listing listing(tree, dir.get(), out, plus);
+  Listing listing(tree, dir.get(), out, plus, call.head.pid);
   if (const auto listed = list_directory(*stream, listing); !listed.ok()) return call.fail(listed.error());
   if (listing.used() > 0) tree.streams.keep(std::move(*stream));
   call.ok_bytes(listing.used());

@@ -20,6 +20,7 @@
 #include "journal/recorder.h"
 #include "os/mutex.h"
 #include "os/result.h"
+#include "live/onlookers.h"
 #include "live/path_cache.h"
 #include "live/policy.h"
 #include "os/unique_fd.h"
@@ -56,6 +57,7 @@ struct Inode {
   void assert_state() const REWINDFS_TSA(assert_capability(state)) {}
 
   std::atomic<unsigned> open_for_writing{0};  // handles
+  mutable Onlookers onlookers;
   Known capability GUARDED_BY(state) = Known::kNot;  // security.capability
 
   // Belong to Captures: what the policy says, as of which generation of it; how many handles there are, and how they are

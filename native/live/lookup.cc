@@ -27,10 +27,11 @@ struct Seen {
   struct statx stat;
   uint64_t valid;
 };
-Result<Seen> look(Tree& tree, uint64_t id) {
-  if (id == Tree::kSnapshotsId) return Seen{snapshots_stat(tree), kForeverSeconds};
-  const InodePtr inode = tree.inodes.find(id);
+Result<Seen> look(Tree& tree, const Call& call) {
+  if (call.head.nodeid == Tree::kSnapshotsId) return Seen{snapshots_stat(tree), kForeverSeconds};
+  const InodePtr inode = tree.inodes.find(call.head.nodeid);
   if (!inode) return Errno{ESTALE};
+  (void)inode->onlookers.told(call.head.pid);
   const uint64_t valid = Captures::attr_valid(*inode);  // before the look: what changes after it is asked for again
   const auto stat = stat_fd(inode->path().get());
   if (!stat.ok()) return Errno{stat.error()};
@@ -55,7 +56,7 @@ void op_lookup(Tree& tree, Call& call) {
   if (!dir) return call.fail(ESTALE);
   if (tree.is_snapshots(*dir, name)) return answer_snapshots(tree, call);
   struct statx stat;
-  const auto inode = tree.enter(*dir, name, stat);
+  const auto inode = tree.enter(*dir, name, stat, call.head.pid);
   if (inode.error() == ENOENT) {  // an entry without a node: the kernel remembers that there is nothing
     fuse::EntryOut none{};
     none.entry_valid = kForeverSeconds;
@@ -81,7 +82,7 @@ void op_batch_forget(Tree& tree, Call& call) {
 }
 
 void op_getattr(Tree& tree, Call& call) {
-  const auto seen = look(tree, call.head.nodeid);
+  const auto seen = look(tree, call);
   if (!seen.ok()) return call.fail(seen.error());
   fuse::AttrOut out{};
   out.attr_valid = seen->valid;
@@ -90,7 +91,7 @@ void op_getattr(Tree& tree, Call& call) {
 }
 
 void op_statx(Tree& tree, Call& call) {
-  const auto seen = look(tree, call.head.nodeid);
+  const auto seen = look(tree, call);
   if (!seen.ok()) return call.fail(seen.error());
   fuse::StatxOut out{};
   out.attr_valid = seen->valid;

@@ -56,10 +56,14 @@ Result<UniqueFd> Tree::open_child(const Inode& dir, std::string_view name, struc
   return fd;
 }
 
-Result<InodePtr> Tree::enter(const Inode& dir, std::string_view name, struct statx& stat) {
+Result<InodePtr> Tree::enter(const Inode& dir, std::string_view name, struct statx& stat, uint32_t thread) {
   Result<UniqueFd> fd = open_child(dir, name, stat);
   if (!fd.ok()) return Errno{fd.error()};
-  return inodes.intern(std::move(*fd), stat, true);
+  const InodePtr inode = inodes.intern(std::move(*fd), stat, true);
+  if (inode->onlookers.told(thread)) {
+    if (const auto again = stat_fd(inode->path().get()); again.ok()) stat = *again;
+  }
+  return inode;
 }
 
 Result<InodePtr> Tree::child(const Inode& dir, std::string_view name, struct statx& stat) {
@@ -79,6 +83,12 @@ fuse::EntryOut Tree::entry(const Inode& inode, const struct statx& stat) const {
   out.attr_valid = Captures::attr_valid(inode);
   out.attr = wire_attr(stat);
   return out;
+}
+
+// Does the kernel leave open which is older, an answer about the object or this change of it (onlookers.h)?
+constexpr bool is_unversioned(journal::Kind kind) {
+  using enum journal::Kind;
+  return (kind >= kCreate && kind <= kRename) || kind == kFallocate || kind == kSetxattr || kind == kRemovexattr;
 }
 
 Recording::Recording(Tree& tree, const fuse::Call& call, journal::Kind kind)
@@ -109,6 +119,7 @@ void Recording::object(uint64_t ino, const struct statx& stat) {
 Result<struct statx> Recording::object(const Inode& inode) {
   auto stat = stat_fd(inode.path().get());
   if (stat.ok()) object(inode.ino, *stat);
+  supersede(inode);
   return stat;
 }
 
@@ -116,6 +127,7 @@ Result<void> Recording::parent(const Inode& dir, std::string_view name) {
   const auto stat = stat_fd(dir.path().get());
   if (!stat.ok()) return Errno{stat.error()};
   parent_ = journal_attr(*stat);
+  supersede(dir);
   draft.parent = dir.ino;
   draft.parent_attr = &parent_;
   draft.name = name;
@@ -125,6 +137,7 @@ Result<void> Recording::parent(const Inode& dir, std::string_view name) {
 Result<void> Recording::parent2(const Inode& dir, std::string_view name) {
   const auto stat = stat_fd(dir.path().get());
   if (!stat.ok()) return Errno{stat.error()};
+  supersede(dir);
   parent2_ = {dir.ino, journal_attr(*stat)};
   draft.parent2 = &parent2_;
   draft.name2 = name;
@@ -134,9 +147,15 @@ Result<void> Recording::parent2(const Inode& dir, std::string_view name) {
 Result<void> Recording::target(const Inode& inode) {
   const auto stat = stat_fd(inode.path().get());
   if (!stat.ok()) return Errno{stat.error()};
+  supersede(inode);
   target_ = {inode.ino, journal_attr(*stat)};
   draft.target = &target_;
   return {};
+}
+
+void Recording::supersede(const Inode& inode) const {
+  if (call_ == nullptr || !is_unversioned(draft.kind)) return;
+  if (inode.onlookers.changed(call_->head.pid)) tree_.captures.invalidate(inode);
 }
 
 bool is_plain_name(std::string_view name) {

@@ -52,8 +52,9 @@ class Tree final : public TreeAccess {
   bool is_snapshots(const Inode& dir, std::string_view name) const {
     return dir.id == fuse::kRootId && name == snapshots.name;
   }
-  // The object at dir/name, counted as one lookup by the kernel. EXDEV where another file system, or a bind mount, begins.
-  Result<InodePtr> enter(const Inode& dir, std::string_view name, struct statx& stat);
+  // The object at dir/name, counted as one lookup by the kernel, for a thread that is answered its attributes. EXDEV where
+  // another file system, or a bind mount, begins.
+  Result<InodePtr> enter(const Inode& dir, std::string_view name, struct statx& stat, uint32_t thread);
   // The same, not counted: for an operation that holds dir.names.
   Result<InodePtr> child(const Inode& dir, std::string_view name, struct statx& stat);
 
@@ -75,7 +76,8 @@ class Recording {
   // answer that and change nothing.
   Result<void> reserve(uint64_t payload_bytes, unsigned records = 1);
 
-  // After the change, under the locks: the object's, the directories' and the replaced object's attributes.
+  // After the change, under the locks: the object's, the directories' and the replaced object's attributes. Answers with
+  // older ones that are still on their way to other threads are made void.
   void object(uint64_t ino, const struct statx& stat);
   Result<struct statx> object(const Inode& inode);
   Result<void> parent(const Inode& dir, std::string_view name);
@@ -86,6 +88,8 @@ class Recording {
   journal::Draft draft;
 
  private:
+  void supersede(const Inode& inode) const;
+
   Tree& tree_;
   const fuse::Call* const call_;
   journal::Reservation reservation_;
