@@ -322,8 +322,7 @@ export const attributeCases: Case[] = [
     async run(c) {
       for (const mode of [0o755, 0o4755, 0o2755, 0o2745, 0o6777]) {
         await c.as(0);
-        // Never opened: a descriptor whose last close is still on its way would let anybody ask for nothing.
-        await c.ok('mknod', 'f', 0o100644, 0, 0);
+        await c.file('f', 5, 0o644);
         await c.ok('chown', 'f', 1000, 1000);
         for (const who of [1001, 1000, 0]) {
           await c.as(0);
@@ -333,6 +332,15 @@ export const attributeCases: Case[] = [
           await c.stat('f');
         }
       }
+      // That somebody else may write to it gives no right to it.
+      const other = await c.other();
+      await other.ok('open', 1, 'f', O.RDWR, 0);
+      await c.as(0);
+      await c.ok('chmod', 'f', 0o4755);
+      await c.as(1001);
+      await c.see('chown', 'f', -1, -1);
+      await c.stat('f');
+      await other.ok('close', 1);
     },
   },
   {
