@@ -5,6 +5,7 @@ SAN ?=
 OUT := build$(if $(SAN),-$(SAN))
 SOURCES := $(sort $(wildcard native/*/*.cc))
 DRIVER := $(sort $(wildcard test/native/*.cc))
+CUT_DISK := $(sort $(wildcard test/native/disk/*.cc)) native/fuse/mount.cc
 BENCH := $(sort $(wildcard bench/*.cc))
 OBJECTS := $(SOURCES:%.cc=$(OUT)/%.o)
 INCLUDES := -Inative -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api
@@ -12,13 +13,17 @@ CXXFLAGS += -std=c++20 -O2 -g -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET_
   -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(filter thread,$(SAN)),-Wno-error=tsan)
 
-# test/native: the system-call driver of the tests; bench: the worker that measures. Neither is part of the product.
-all: $(OUT)/rewindfs.node $(if $(DRIVER),$(OUT)/driver) $(if $(BENCH),$(OUT)/bench-worker)
+# test/native: the system-call driver of the tests, and disks that log what is written to them; bench: the worker that
+# measures. None is part of the product.
+all: $(OUT)/rewindfs.node $(if $(DRIVER),$(OUT)/driver $(OUT)/cut-disk) $(if $(BENCH),$(OUT)/bench-worker)
 
 $(OUT)/rewindfs.node: $(OBJECTS)
 	$(CXX) -shared -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
 
 $(OUT)/driver: $(DRIVER:%.cc=$(OUT)/%.o)
+	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
+
+$(OUT)/cut-disk: $(CUT_DISK:%.cc=$(OUT)/%.o)
 	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
 
 $(OUT)/bench-worker: $(BENCH:%.cc=$(OUT)/%.o)
@@ -43,5 +48,5 @@ thread-safety:
 clean:
 	rm -rf build build-*
 
--include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d) $(TEST_OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(CUT_DISK:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d) $(TEST_OBJECTS:.o=.d)
 .PHONY: all native-tests clean thread-safety

@@ -6,7 +6,7 @@ import test from 'ava';
 import { mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
 import { must, until } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
-import { liveAgainstNewest } from './support/kills.js';
+import { liveAgainstNewest } from './support/newest.js';
 
 const MiB = 1 << 20;
 

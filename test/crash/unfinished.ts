@@ -10,7 +10,7 @@ import { baselineDone, mountTree, type MountedTree } from '../helpers/mount.js';
 import { shell } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
 import { copyTree, rsyncDifferences } from '../helpers/trees.js';
-import { liveAgainstNewest } from './support/kills.js';
+import { liveAgainstNewest } from './support/newest.js';
 
 const existing = `
   mkdir -p middle late/deep; ln -s late/1 link

@@ -6,7 +6,7 @@ import { baselineDone, mountSettled } from '../helpers/mount.js';
 import { shell } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 import { copyTree, rsyncDifferences } from '../helpers/trees.js';
-import { liveAgainstNewest } from './support/kills.js';
+import { liveAgainstNewest } from './support/newest.js';
 import { DEAD_SERVER } from '../../lib/store/checks.js';
 
 interface Row {

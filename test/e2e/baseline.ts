@@ -8,7 +8,7 @@ import { shell } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 import { differences, snapshot, type Field } from '../helpers/snapshot.js';
 import { copyTree, rsyncDifferences } from '../helpers/trees.js';
-import { liveAgainstNewest } from '../crash/support/kills.js';
+import { liveAgainstNewest } from '../crash/support/newest.js';
 
 const everything: readonly Field[] = ['mode', 'uid', 'gid', 'nlink', 'size', 'rdev', 'body', 'xattrs', 'mtime'];
 

@@ -6,13 +6,12 @@
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { Driver } from '../../helpers/driver.js';
 import { mountSettled, baselineDone, type MountedTree } from '../../helpers/mount.js';
 import { Random } from '../../helpers/random.js';
 import { projectRoot, sleep, until } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
-import { differences, snapshot } from '../../helpers/snapshot.js';
 import type { Acknowledged } from './load.js';
+import { liveAgainstNewest } from './newest.js';
 import { Recorded } from './recorded.js';
 import type { Transport } from '../../../lib/transport.js';
 
@@ -85,16 +84,4 @@ function startLoad(scope: Scope, mounted: MountedTree, logs: string, name: strin
 
 function readLog(logPath: string): Acknowledged[] {
   return fs.readFileSync(logPath, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Acknowledged);
-}
-
-/** What differs between the live tree and `.snapshots/@now`. */
-export async function liveAgainstNewest(mounted: MountedTree): Promise<string[]> {
-  const driver = new Driver(120_000);
-  try {
-    const live = await snapshot(driver, mounted.tree);
-    const newest = await snapshot(driver, path.join(mounted.tree, '.snapshots/@now'));
-    return differences(live, newest, ['mode', 'uid', 'gid', 'nlink', 'size', 'rdev', 'body', 'xattrs', 'mtime', 'ctime']);
-  } finally {
-    await driver.close();
-  }
 }
