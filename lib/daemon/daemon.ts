@@ -34,7 +34,8 @@ import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
 import { keepInBounds, keeperOf } from './prune.js';
 import { recordStates, type States } from './states.js';
-import { noteCut, noteUsers } from './unrecorded.js';
+import { doubtfulSince, LostFiles, OnDisk } from './on-disk.js';
+import { noteCut, noteLost, noteUsers } from './unrecorded.js';
 
 const { EBUSY } = constants.errno;
 
@@ -164,7 +165,6 @@ export class Daemon implements LiveTree, Session {
     extractor.start();
     undo.push(() => extractor.stop());
     await catchUp(extractor, history, opened.lastSeq, options.onProgress);
-    const before = history.liveEntries();
     const unfinished = history.baselineSince();
     const pointsBefore = await history.points();
     const boot = await bootId();
@@ -175,6 +175,8 @@ export class Daemon implements LiveTree, Session {
       snapshotsLink: nested ? undefined : layout.view, transport: options.transport, purpose: options.purpose, tags: options.tags,
       clean: lastSessionEndedClean(pointsBefore), bootId: boot, version: options.version, ...unfinished && { baselineSinceNs: unfinished.timeNs },
     });
+    const lost = new LostFiles(history, history.watermark(), await doubtfulSince(layout.onDisk, boot), (...args) => engine.readBacking(...args));
+    const before = history.liveEntries(lost.isLost);
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
     policy.follow(({ rules, interval }) => engine.setPolicy(compileRules(rules), Math.ceil(interval)));
@@ -199,9 +201,11 @@ export class Daemon implements LiveTree, Session {
     undo.push(() => policy.unwatch());
     policy.watch();
     daemon.states = recordStates(daemon, extractor, (alarm) => { for (const listener of daemon.alarmListeners) listener(alarm); }, (error) => options.onFailure?.('A point could not be made', error));
+    const onDisk = new OnDisk(layout.onDisk, boot, engine, journal, (what, error) => options.onFailure?.(what, error));
+    daemon.walk.then(() => onDisk.start(), () => undefined);
     const endBounds = keepInBounds(daemon.keeper, (error) => options.onFailure?.('History could not be kept within its bounds', error));
-    daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close(), endBounds);
-    void daemon.loadBaseline(before);
+    daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close(), () => onDisk.end(), endBounds);
+    void daemon.loadBaseline(before, lost);
     daemon.packWhenQuiet();
     return daemon;
   }
@@ -255,13 +259,15 @@ export class Daemon implements LiveTree, Session {
   }
 
   /** What history held as the live state before this mount goes to the engine: so it can tell what changed meanwhile. */
-  private async loadBaseline(before: AsyncIterable<Buffer>): Promise<void> {
+  private async loadBaseline(before: AsyncIterable<Buffer>, lost: LostFiles): Promise<void> {
     try {
       for await (const entries of before) {
         if (this.stopping) return;
         await this.engine.expect(entries);
       }
-      if (!this.stopping) this.engine.startBaseline();
+      if (this.stopping) return;
+      await noteLost(lost, this.history, this.journal, this.options.onFailure);
+      this.engine.startBaseline();
     } catch (error) {
       this.fail('The baseline stopped', error);
     }

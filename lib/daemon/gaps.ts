@@ -21,6 +21,7 @@ function gapText({ reason, detail }: Gap): string {
     case 'capture': return `content could not be captured (${text('error')})`;
     case 'baseline': return detail['what'] === 'content' ? `content could not be read (${text('error')})` : `could not be looked at: ${text('what')} (${text('error')})`;
     case 'crash': return `changes up to #${text('last')} were on the disk only in part when the machine stopped; kept in ${text('kept')}`;
+    case 'lost-content': return `the machine stopped before the content of ${filesOf(detail)} was on the disk; what was written is in history at #${text('last')}`;
     case 'past-the-mount': return `files were open for writing before the mount, by ${programsOf(detail)}`;
     default: return safeForTerminal(reason);
   }
@@ -29,6 +30,12 @@ function gapText({ reason, detail }: Gap): string {
 function programsOf({ programs }: Gap['detail']): string {
   const known = Array.isArray(programs) ? programs as { pid: number; command: string }[] : [];
   return known.map(({ pid, command }) => safeForTerminal(`${command} (${pid})`)).join(', ') || 'unknown';
+}
+
+function filesOf({ files, count }: Gap['detail']): string {
+  const named = Array.isArray(files) ? files.map((file) => safeForTerminal(String(file))) : [];
+  const more = Number(count) - named.length;
+  return `${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
 }
 
 /** Where it lies, by a name that its object has at the gap or now; null when it concerns no place. */

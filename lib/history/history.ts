@@ -7,7 +7,7 @@ import { mkdir, statfs } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { ContentReader } from './content.js';
 import { Contents } from './contents.js';
-import { liveEntries } from './live.js';
+import { liveEntries, type IsLost } from './live.js';
 import { decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from './meta.js';
 import type { HistoryReader } from './reader.js';
 import { Rocks, type Batch } from './rocks.js';
@@ -194,8 +194,8 @@ export class History implements HistoryReader {
   }
 
   /** The live state as history holds it, packed for Engine.expect. */
-  liveEntries(): AsyncIterable<Buffer> {
-    return liveEntries(this.tree, this.watermark(), this.current.baselined ? null : this.boundNodes());
+  liveEntries(isLost?: IsLost): AsyncIterable<Buffer> {
+    return liveEntries(this.tree, this.watermark(), { everyNode: this.current.baselined ? null : this.boundNodes(), isLost });
   }
 
   async seqAt(timeNs: bigint): Promise<Seq | null> {

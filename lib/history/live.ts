@@ -6,7 +6,7 @@
  */
 import type { TreeReader } from './tree.js';
 import { ROOT, type NodeId, type Seq } from './types.js';
-import { inoOf, isUncaptured } from './values.js';
+import { attrSize, decodeAttr, inoOf, isUncaptured } from './values.js';
 
 const CHUNK_BYTES = 1 << 20;
 const PAGE = 512;
@@ -32,15 +32,25 @@ class Parts {
   }
 }
 
-/** Buffers of whole entries, about 1 MiB each. `everyNode`: all that inode numbers stand for, when some may have no name yet. */
-export async function* liveEntries(tree: TreeReader, seq: Seq, everyNode: AsyncIterable<NodeId[]> | null = null): AsyncGenerator<Buffer> {
+/** Does the live file no longer hold what history has? Asked for regular files with content that history has. */
+export type IsLost = (file: { node: NodeId; ino: bigint; ctimeNs: bigint }) => Promise<boolean> | boolean;
+
+interface Options {
+  /** All that inode numbers stand for, when some may have no name yet. */
+  everyNode?: AsyncIterable<NodeId[]> | null;
+  /** Such a file is told with a time that no file has: it is found changed. */
+  isLost?: IsLost | undefined;
+}
+
+/** Buffers of whole entries, about 1 MiB each. */
+export async function* liveEntries(tree: TreeReader, seq: Seq, { everyNode = null, isLost }: Options = {}): AsyncGenerator<Buffer> {
   const parts = new Parts();
   const named = everyNode && new Set<NodeId>();
   const [root] = await tree.nodeValues([ROOT], seq);
   if (root != null) {
     parts.add(packEntry(0n, root, NO_NAME));
     named?.add(ROOT);
-    yield* entriesBelow(tree, seq, { node: ROOT, ino: inoOf(root) }, parts, named);
+    yield* entriesBelow(tree, seq, { node: ROOT, ino: inoOf(root) }, parts, { named, isLost });
   }
   for await (const nodes of everyNode ?? []) {
     const left = nodes.filter((node) => !named?.has(node));
@@ -48,15 +58,15 @@ export async function* liveEntries(tree: TreeReader, seq: Seq, everyNode: AsyncI
       const node = left[i]!;
       // What lies in a directory without a name comes with that.
       if (value === null || nlinkOf(value) === 0 || (await tree.linksOf(node, seq)).length > 0) continue;
-      parts.add(packEntry(0n, value, NO_NAME));
-      if (isDirectory(value)) yield* entriesBelow(tree, seq, { node, ino: inoOf(value) }, parts, named);
+      parts.add(packEntry(0n, await asTold(node, value, isLost), NO_NAME));
+      if (isDirectory(value)) yield* entriesBelow(tree, seq, { node, ino: inoOf(value) }, parts, { named, isLost });
     }
     yield* parts.take(CHUNK_BYTES);
   }
   yield* parts.take(1);
 }
 
-async function* entriesBelow(tree: TreeReader, seq: Seq, top: { node: NodeId; ino: bigint }, parts: Parts, named: Set<NodeId> | null): AsyncGenerator<Buffer> {
+async function* entriesBelow(tree: TreeReader, seq: Seq, top: { node: NodeId; ino: bigint }, parts: Parts, { named, isLost }: { named: Set<NodeId> | null; isLost: IsLost | undefined }): AsyncGenerator<Buffer> {
   const pending = [top];
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
     const entries = await tree.list(directory.node, seq);
@@ -66,7 +76,7 @@ async function* entriesBelow(tree: TreeReader, seq: Seq, top: { node: NodeId; in
       for (const [j, value] of values.entries()) {
         if (value === null) continue;
         const { node, name } = page[j]!;
-        parts.add(packEntry(directory.ino, value, Buffer.from(name, 'latin1')));
+        parts.add(packEntry(directory.ino, await asTold(node, value, isLost), Buffer.from(name, 'latin1')));
         named?.add(node);
         if (isDirectory(value)) pending.push({ node, ino: inoOf(value) });
       }
@@ -75,6 +85,17 @@ async function* entriesBelow(tree: TreeReader, seq: Seq, top: { node: NodeId; in
   }
 }
 
+/** The state of an object, without its ctime when it is not what the live one is. */
+async function asTold(node: NodeId, value: Buffer, isLost: IsLost | undefined): Promise<Buffer> {
+  if (isLost === undefined || !isFile(value) || isUncaptured(value) || attrSize(value, 8) === 0) return value;
+  const { ctime } = decodeAttr(value);
+  if (!await isLost({ node, ino: inoOf(value), ctimeNs: ctime })) return value;
+  const told = Buffer.from(value);
+  told.fill(0, 56, 64).fill(0, 80, 84);
+  return told;
+}
+
+const isFile = (value: Buffer): boolean => (value.readUInt32LE(8) & 0o170000) === 0o100000;
 const isDirectory = (value: Buffer): boolean => (value.readUInt32LE(8) & 0o170000) === 0o040000;
 const nlinkOf = (value: Buffer): number => value.readUInt32LE(20);
 

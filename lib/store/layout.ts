@@ -30,6 +30,8 @@ export interface StoreLayout {
   recoveries: string;
   /** Which writers may change nothing until they are released; missing while there are none. */
   blocked: string;
+  /** How far the tree itself is known to be on its disk. */
+  onDisk: string;
   /** Where a user's views are mounted: inside that user's own mount they cannot be. */
   view: string;
 }
@@ -47,6 +49,7 @@ export function storeLayout(root: string): StoreLayout {
     goodPolicy: join(root, 'policy.good.toml'),
     recoveries: join(root, 'recoveries.json'),
     blocked: join(root, 'blocked.json'),
+    onDisk: join(root, 'on-disk.json'),
     view: join(root, 'view'),
   };
 }

@@ -48,6 +48,11 @@ export async function createStore(root: string, tree: string, snapshots: string)
     await mkdir(layout.journal, { mode: 0o700 });
     await mkdir(layout.history, { mode: 0o700 });
     await writeDescription(layout, description);
+    // A directory is on stable storage once its name is, too.
+    for (let above = dirname(root), done = false; made !== undefined && !done; above = dirname(above)) {
+      await native.syncPath(above);
+      done = above === dirname(made);
+    }
     return { layout, description, made };
   } catch (error) {
     throw asStoreError(error, root);

@@ -7,7 +7,7 @@
 #include "addon/journal.h"
 #include "addon/notifier.h"
 #include "addon/policy.h"
-#include "live/backing_read.h"
+#include "live/backing_disk.h"
 
 namespace rewindfs::addon {
 namespace {
@@ -62,6 +62,7 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
                                        InstanceMethod<&EngineObject::set_patience>("setPatience"),
                                        InstanceMethod<&EngineObject::answer_trouble>("answerTrouble"),
                                        InstanceMethod<&EngineObject::read_backing>("readBacking"),
+                                       InstanceMethod<&EngineObject::sync_backing>("syncBacking"),
                                        InstanceMethod<&EngineObject::stop>("stop"),
                                        InstanceMethod<&EngineObject::on_gone>("onGone")}));
   }
@@ -219,6 +220,14 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
           result.Set("writers", piece.writers);
           return result;
         });
+  }
+
+  Napi::Value sync_backing(const Napi::CallbackInfo& info) {
+    (void)started_tree(info.Env());
+    return run_async(info.Env(), Value(), [engine = engine_]() -> Outcome<Done> {
+      if (const auto synced = live::sync_backing(*engine->tree()); !synced.ok()) return Failure{synced.error(), "syncfs"};
+      return Done{};
+    });
   }
 
   std::unique_ptr<Notifier> gone_, done_, trouble_;

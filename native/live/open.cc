@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "live/backing_disk.h"
 #include "live/locks.h"
 #include "live/lost_rights.h"
 #include "live/operations.h"
@@ -218,10 +219,9 @@ void op_fsyncdir(Tree& tree, Call& call) {
 void op_syncfs(Tree& tree, Call& call) {
   const Waiting waiting;
   tree.recorder.begin_sync();
-  const UniqueFd root(::open(tree.inodes.root()->path().proc().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  const int error = root.valid() && syncfs(root.get()) == 0 ? 0 : errno;
+  const auto backing = sync_backing(tree);
   const auto synced = tree.recorder.sync();
-  call.fail(synced.ok() ? error : synced.error());
+  call.fail(synced.ok() ? backing.error() : synced.error());
 }
 
 }  // namespace rewindfs::live

@@ -12,13 +12,16 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { baselineDone, MountedTree, rewind } from '../../helpers/mount.js';
 import { Random } from '../../helpers/random.js';
-import { must, projectRoot, sleep } from '../../helpers/run.js';
+import { must, projectRoot, sleep, until } from '../../helpers/run.js';
 import { mountsUnder, scoped, type Scope } from '../../helpers/scope.js';
 import { CutDisks, makeImage, mountImage, type FileSystem } from './cut-disks.js';
 import { CutImages, randomCut } from './cut-image.js';
 import { liveAgainstNewest } from './newest.js';
 import { checkSynced, notesUntil } from './synced-check.js';
 import { WRITERS } from './synced-ops.js';
+
+/** How often a cut may come while the store is being made. */
+const EARLY = 0.15;
 
 export interface PowerOptions {
   seed: number;
@@ -66,18 +69,21 @@ async function newBoot(top: string): Promise<void> {
   await must('mount', ['--bind', file, '/proc/sys/kernel/random/boot_id']);
 }
 
-/** Mounts that a daemon left, dead or not. */
+/** Mounts that a daemon left, dead or not. What lies in a dead one goes with it, and only so. */
 async function takeAway(tree: string): Promise<void> {
-  for (const point of mountsUnder(tree).reverse()) await must('umount', ['-l', point]);
+  for (let [point] = mountsUnder(tree); point !== undefined; [point] = mountsUnder(tree)) await must('umount', ['-l', point]);
 }
 
 function startWriters(place: Place, random: Random): { children: ChildProcess[]; logs: string[] } {
   const start = (script: string, name: string, args: string[]): ChildProcess =>
     spawn(process.execPath, [path.join(projectRoot, 'dist/test/crash/support', script), place.tree, path.join(place.logs, name), ...args], { stdio: 'ignore' });
-  const children = WRITERS.map((writer) => start('synced-load.js', writer, [writer, '0']));
+  // Fewer of them ask for fewer flushes: more is left for a cut to take.
+  const chosen = WRITERS.filter(() => random.chance(0.6));
+  const writers = chosen.length > 0 ? chosen : [random.pick(WRITERS)];
+  const children = writers.map((writer) => start('synced-load.js', writer, [writer, '0']));
   // Beside them, what hardly ever asks for a sync.
   children.push(...['w0', 'w1'].map((name) => start('load.js', name, [name, String(random.next()), '0'])));
-  return { children, logs: WRITERS.map((writer) => path.join(place.logs, writer)) };
+  return { children, logs: writers.map((writer) => path.join(place.logs, writer)) };
 }
 
 /** Mounts the tree on the logging disks and changes it for a while. Answers where each writer noted what it did, and when the tree was there. */
@@ -89,6 +95,7 @@ async function underLoad(scope: Scope, place: Place, log: string, options: Power
   const mounted = new MountedTree(scope, place.tree, place.store);
   await mounted.mount();
   const writers = startWriters(place, random);
+  await until('all writers have begun', () => writers.logs.every((file) => fs.existsSync(file) && fs.statSync(file).size > 0), 60_000);
   await sleep(options.loadMs);
   await mounted.kill();
   await Promise.all(writers.children.map((child) => new Promise((resolve) => { if (child.exitCode !== null) resolve(0); else child.on('exit', resolve); })));
@@ -128,8 +135,9 @@ export function powerCuts(options: PowerOptions): Promise<PowerResult> {
     const log = path.join(place.top, 'log');
     const { beginNs, logs } = await underLoad(scope, place, log, options, random);
     const cutImages = new CutImages(log, place.images);
-    const until = BigInt(notesUntil(logs, 2n ** 63n).reduce((newest, { ns }) => (BigInt(ns) > BigInt(newest) ? ns : newest), '0'));
-    const cuts = Array.from({ length: options.cuts }, () => randomCut(random, beginNs, until)).sort((a, b) => Number(a.atNs - b.atNs));
+    const notedNs = notesUntil(logs, 2n ** 63n).map(({ ns }) => BigInt(ns)).sort((a, b) => Number(a - b));
+    const [firstNs, endNs] = [notedNs[0]!, notedNs.at(-1)!];
+    const cuts = Array.from({ length: options.cuts }, () => randomCut(random, random.chance(EARLY) ? beginNs : firstNs, endNs)).sort((a, b) => Number(a.atNs - b.atNs));
     const result: PowerResult = { cuts: 0, synced: 0, uncovered: 0, lost: 0, failures: [] };
     for (const cut of cuts) {
       const images = place.images.map((image) => `${image}-cut`);

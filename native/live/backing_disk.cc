@@ -1,4 +1,4 @@
-#include "live/backing_read.h"
+#include "live/backing_disk.h"
 
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -45,6 +45,12 @@ Result<BackingPiece> read_backing(Tree& tree, const std::string& path, uint64_t 
   }
   piece.data.resize(got);
   return piece;
+}
+
+Result<void> sync_backing(Tree& tree) {
+  const UniqueFd root(openat(tree.root_fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid() || syncfs(root.get()) != 0) return last_errno();
+  return {};
 }
 
 }  // namespace rewindfs::live

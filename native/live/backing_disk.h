@@ -1,4 +1,4 @@
-// Reading the backing file itself: what the disk has, whatever the kernel remembers of it.
+// The backing directory's disk itself: reading what it has, whatever the kernel remembers of it, and syncing it.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -21,5 +21,8 @@ struct BackingPiece {
 // path: from the root of the tree; no symlink is followed. What is clean in the page cache is read anew. EINVAL for
 // anything but a regular file.
 Result<BackingPiece> read_backing(Tree& tree, const std::string& path, uint64_t offset, size_t length);
+
+// Returns after the whole file system of the backing directory is on stable storage.
+Result<void> sync_backing(Tree& tree);
 
 }  // namespace rewindfs::live
