@@ -170,7 +170,7 @@ export interface Engine {
   answerTrouble(id: number, bytes: Buffer | null): void;
   /** Of the backing file at a path from the root of the tree, read anew; EINVAL for what is no regular file. At most 4 MiB. */
   readBacking(path: Buffer, offset: number, length: number): Promise<BackingPiece>;
-  /** Resolves after all of the tree's file system is on stable storage. Also after `stop`. */
+  /** Resolves after all of the tree's file system is on stable storage. */
   syncBacking(): Promise<void>;
   /** Called once when the kernel connection ended without stop(): somebody else unmounted it. */
   onGone(callback: () => void): void;

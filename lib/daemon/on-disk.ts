@@ -47,28 +47,24 @@ export class LostFiles {
 /** Keeps it while a tree is mounted. */
 export class OnDisk {
   private timer: NodeJS.Timeout | null = null;
-  private work: Promise<void> = Promise.resolve();
+  private work: Promise<void> | null = null;
   private seq = 0;
 
   constructor(private readonly file: string, private readonly boot: string, private readonly engine: Engine, private readonly journal: Journal, private readonly report: (what: string, error: unknown) => void) {}
 
   /** To be called when history holds all of the tree, and what a power cut did to it. */
   start(): void {
-    void this.note();
-    this.timer = setInterval(() => void this.note(), PERIOD_MS);
+    this.timer = setInterval(() => this.tick(), PERIOD_MS);
     this.timer.unref();
   }
 
-  /** Nothing is changed any more. */
-  async end(): Promise<void> {
-    if (this.timer === null) return;
-    clearInterval(this.timer);
-    await this.note();
+  /** Syncs nothing: an unmount does not wait for what else is on that disk. */
+  end(): void {
+    if (this.timer !== null) clearInterval(this.timer);
   }
 
-  private note(): Promise<void> {
-    this.work = this.work.then(() => this.sync()).catch((error: unknown) => this.report('The tree could not be synced', error));
-    return this.work;
+  private tick(): void {
+    this.work ??= this.sync().catch((error: unknown) => this.report('The tree could not be synced', error)).finally(() => { this.work = null; });
   }
 
   private async sync(): Promise<void> {
