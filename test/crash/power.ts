@@ -18,7 +18,7 @@ const ALONE = ['--mount', '--propagation', 'private', process.execPath, path.joi
     t.log(`seed ${seed}`);
     const { stdout, stderr } = await run('unshare', [...ALONE, '--cuts', String(CUTS), '--per-load', String(CUTS), '--load-ms', '2000', '--file-system', fileSystem, '--apart', apart, '--seed', String(seed)], { timeoutMs: 500_000 });
     const last = stdout.trimEnd().split('\n').at(-1) ?? '';
-    if (!last.startsWith('{')) return t.fail(`${stdout}\n${stderr}`);
+    t.true(last.startsWith('{'), `${stdout}\n${stderr}`);
     const result = JSON.parse(last) as PowerResult;
     t.deepEqual(result.failures, []);
     t.is(result.cuts, CUTS);
