@@ -2,6 +2,7 @@
 import { RewindError } from '../lib/errors.js';
 
 export const EXIT_OK = 0;
+export const EXIT_PARTLY = 3;
 export const EXIT_INTEGRITY = 14;
 export const EXIT_INTERRUPTED = 130;
 
@@ -13,7 +14,7 @@ export function exitCode(error: unknown): number {
     case 'ERR_USAGE': case 'ERR_TIME_SYNTAX': case 'ERR_POINT_NAME': case 'ERR_POLICY':
       return 2;
     case 'ERR_PARTLY_DONE': case 'ERR_CONFLICTS':
-      return 3;
+      return EXIT_PARTLY;
     case 'ERR_NO_STORE':
       return 10;
     case 'ERR_STORE_LOCKED':

@@ -116,6 +116,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   'take-back': { type: 'boolean', flag: 'undo', describe: 'Take back what waits in the trash' },
   'at-once': { type: 'boolean', flag: 'now', describe: 'Do not wait: what is in the trash goes for good, and its room comes back' },
   deep: { type: 'boolean', describe: 'Also decode every piece of content and compare it with its hash' },
+  'from-copy': { type: 'string', flag: 'from', value: 'DIR', describe: 'A copy of the store, from which what is lost is taken' },
   everywhere: { type: 'boolean', describe: 'Also what else held the same pieces of content, wherever it lay' },
   'discard-after': { type: 'boolean', describe: 'Then forget what came after that instant; asks once more' },
   'only-family': { type: 'number', flag: 'family', value: 'PID', describe: 'With --begin: a cancel takes back only what this process and all that it started did' },
@@ -313,6 +314,12 @@ export const COMMANDS: CommandSpec[] = [
     arguments: {},
     options: ['deep', ...WHERE],
     examples: [['rewind verify', 'of the tree that holds the working directory, mounted or not'], ['rewind verify --deep --store /backup/store', 'of a copy, all of its content too']],
+  },
+  {
+    name: 'repair', positionals: '', describe: 'Save what can be saved of a damaged store that is not in use: into a new database, the old one is kept; exit code 3 when something is lost',
+    arguments: {},
+    options: ['from-copy', 'dry-run', ...WHERE],
+    examples: [['rewind repair --dry-run', 'what is damaged, what can be made anew, and which versions of which files are lost'], ['rewind repair --store /backup/store', 'of a store whose tree is elsewhere'], ['rewind repair --from /backup/store', 'what is lost is taken from a copy of the store, or from the live tree']],
   },
   {
     name: 'watch', positionals: '', describe: 'Print changes and alarms as they happen, one JSON object a line',

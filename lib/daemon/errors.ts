@@ -10,13 +10,13 @@ export function storeOpenError(error: unknown, layout: StoreLayout): Error {
   if (error instanceof RewindError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   if (code === 'ERR_JOURNAL_CORRUPT') {
-    return new RewindError('ERR_JOURNAL_CORRUPT', `${layout.journal}: ${message}`, 'Copy the store away before anything else; what lies before the place named is whole. docs/errors.md says how to go on without the rest.', { cause: error });
+    return new RewindError('ERR_JOURNAL_CORRUPT', `${layout.journal}: ${message}`, 'What lies before the place named is whole: `rewind repair` brings it into history and goes on without the rest.', { cause: error });
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new RewindError('ERR_DISK_FULL', `${layout.root}: ${message}`, 'Free space on the disk of the store.', { cause: error });
   }
   if (/corrupt|checksum mismatch|Bad table magic|MANIFEST|CURRENT/i.test(message)) {
-    return new RewindError('ERR_HISTORY_CORRUPT', `${layout.history}: ${message}`, 'Copy the store away before anything else.', { cause: error });
+    return new RewindError('ERR_HISTORY_CORRUPT', `${layout.history}: ${message}`, '`rewind repair` reads what can be read into a new database; nothing was changed.', { cause: error });
   }
   return error as Error;
 }

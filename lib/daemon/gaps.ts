@@ -12,7 +12,8 @@ import type { Session } from './session.js';
 const MOST_NAMED = 10;
 
 /** In words, without the place. */
-function gapText({ reason, detail }: Gap): string {
+function gapText(gap: Gap): string {
+  const { reason, detail } = gap;
   const text = (key: string): string => safeForTerminal(String(detail[key] ?? 'unknown'));
   switch (reason) {
     case 'policy': return `the policy captures ${text('pattern')} as ${text('capture')} (${text('by')})`;
@@ -23,6 +24,7 @@ function gapText({ reason, detail }: Gap): string {
     case 'crash': return `changes up to #${text('last')} were on the disk only in part when the machine stopped; kept in ${text('kept')}`;
     case 'lost-content': return `the machine stopped before the content of ${filesOf(detail)} was on the disk; what was written is in history at #${text('last')}`;
     case 'past-the-mount': return `files were open for writing before the mount, by ${programsOf(detail)}`;
+    case 'repair': return `${gap.node === undefined ? 'changes' : 'content'} could not be repaired: ${text('why')}`;
     default: return safeForTerminal(reason);
   }
 }

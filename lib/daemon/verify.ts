@@ -33,7 +33,7 @@ export async function* verify(session: Session, { deep = false }: Methods['verif
 }
 
 /** Where an object lies, or lay last; null when that is not known, or cannot be read. */
-async function placeOf(history: History, node: NodeId | undefined): Promise<string | null> {
+export async function placeOf(history: History, node: NodeId | undefined): Promise<string | null> {
   if (node === undefined) return null;
   try {
     const now = await history.pathOf(node, history.watermark());

@@ -74,7 +74,7 @@ export async function extractBatch(history: History, state: FoldState, records: 
 }
 
 function expectSeq(seq: Seq, expected: Seq): void {
-  if (seq !== expected) throw new RewindError('ERR_JOURNAL_CORRUPT', `the journal answers record ${seq}, expected ${expected}`, 'A segment is missing or damaged; nothing was extracted past it.');
+  if (seq !== expected) throw new RewindError('ERR_JOURNAL_CORRUPT', `the journal answers record ${seq}, expected ${expected}`, 'A segment is missing or damaged; nothing was extracted past it. `rewind repair` goes on without it.');
 }
 
 /** Splits records so that a mount is the first of its batch: what base records mean depends on it. */
@@ -127,7 +127,7 @@ export class Extractor {
     const next = this.history.watermark() + 1;
     const { firstSeq } = this.journal.stats();
     if (firstSeq > next) {
-      throw new RewindError('ERR_HISTORY_BEHIND', `history ends at record ${next - 1}, but the journal begins at ${firstSeq}: records ${next} to ${firstSeq - 1} are in neither`, 'Restore the history directory that belongs to this journal.');
+      throw new RewindError('ERR_HISTORY_BEHIND', `history ends at record ${next - 1}, but the journal begins at ${firstSeq}: records ${next} to ${firstSeq - 1} are in neither`, 'Put back the history directory that belongs to this journal; without one `rewind repair` goes on behind what is lost.');
     }
     this.pace.begin();
     this.running = this.run();

@@ -284,7 +284,7 @@ async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolea
   if (version === 1) {
     throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format 1, which no released rewindfs wrote`, 'Read it with the rewindfs that wrote it; to go on with this one, name another store with --store.');
   }
-  if (version === 0) throw new RewindError('ERR_HISTORY_CORRUPT', `history in ${rocks.directory} has no readable format (${format.toString('hex')})`, 'Restore the store from a copy.');
+  if (version === 0) throw new RewindError('ERR_HISTORY_CORRUPT', `history in ${rocks.directory} has no readable format (${format.toString('hex')})`, '`rewind repair` finds what can be saved.');
   if (storeId !== undefined && store != null && !store.equals(storeId)) {
     throw new RewindError('ERR_STORE_CORRUPT', `history in ${rocks.directory} belongs to store ${store.toString('hex')}, expected ${storeId.toString('hex')}`, 'Put back the history directory of this store.');
   }

@@ -15,6 +15,9 @@ import { META_DICTIONARY, Zip } from './zip.js';
 const BLOB_COLLECTION_FORCED = 1;
 const BOTTOM_FORCED = 2;
 
+/** What to do about damage. */
+const REPAIR = 'Nothing was changed: `rewind repair --dry-run` says what can be saved, `rewind repair` saves it.';
+
 /** A key range; both ends optional. */
 export interface Range { gt?: Buffer; gte?: Buffer; lt?: Buffer; lte?: Buffer }
 export interface Entry { key: Buffer; value: Buffer }
@@ -68,6 +71,7 @@ export class Batch {
 interface Opened { db: RocksDB; sessions: Record<Family, RocksDB> }
 
 async function open(directory: string, readOnly: boolean): Promise<Opened> {
+  await expectCurrent(directory);
   const families = FAMILIES.map((name) => new RocksDB.ColumnFamily(name, familyOptions(name)));
   const db = new RocksDB(directory, {
     columnFamilies: families, readOnly, createIfMissing: !readOnly,
@@ -82,6 +86,13 @@ async function open(directory: string, readOnly: boolean): Promise<Opened> {
   const sessions = {} as Record<Family, RocksDB>;
   FAMILIES.forEach((name, i) => { sessions[name] = db.session({ columnFamily: families[i]! }); });
   return { db, sessions };
+}
+
+/** Without CURRENT RocksDB takes a directory for an empty one: it would make a database there, and delete what lies in it. */
+async function expectCurrent(directory: string): Promise<void> {
+  const names = await readdir(directory).catch((): string[] => []);
+  if (names.includes('CURRENT') || !names.some((name) => /^MANIFEST-|\.(sst|blob|log)$/.test(name))) return;
+  throw new RewindError('ERR_HISTORY_CORRUPT', `history in ${directory} is damaged: CURRENT is missing`, REPAIR);
 }
 
 /** What RocksDB said while it was open before: it would keep a thousand of these. */
@@ -240,7 +251,7 @@ function translate(error: unknown, directory: string): RewindError {
   if (/CURRENT: No such file|does not exist \(create_if_missing/.test(text)) return new RewindError('ERR_NO_STORE', `there is no history in ${directory}`, 'Name the store with --store.', options);
   if (/permission denied/i.test(text)) return new RewindError('ERR_NO_PERMISSION', `history in ${directory} cannot be opened: ${text}`, 'Run as the owner of the store.', options);
   if (/corrupt|checksum|does not end with newline|MANIFEST|mismatch|truncated|bad magic|No such file/i.test(text)) {
-    return new RewindError('ERR_HISTORY_CORRUPT', `history in ${directory} is damaged: ${text}`, 'Restore the store from a copy; nothing was changed.', options);
+    return new RewindError('ERR_HISTORY_CORRUPT', `history in ${directory} is damaged: ${text}`, REPAIR, options);
   }
   return new RewindError('ERR_IO', `history in ${directory}: ${text}`, 'Check the disk that holds the store.', options);
 }

@@ -123,4 +123,4 @@ export function decodeTimes(value: Buffer): { first: bigint; count: number; at(i
 
 /** What history's bytes cannot mean. */
 export const corrupt = (what: string): RewindError =>
-  new RewindError('ERR_HISTORY_CORRUPT', `history holds ${what}`, 'Restore the store from a copy; what the journal still holds is read from there again.');
+  new RewindError('ERR_HISTORY_CORRUPT', `history holds ${what}`, 'Unmount, then `rewind repair`: what can be saved is, the rest is named and isolated.');

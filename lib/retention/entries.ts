@@ -49,7 +49,8 @@ export function thinStates(node: NodeId, entries: readonly Entry[], stretch: Str
   return edit;
 }
 
-function encodeStates(states: readonly { seq: Seq; value: Buffer }[]): Buffer {
+/** An entry of `nodes`: states of one inode number, all with their content or none. */
+export function encodeStates(states: readonly { seq: Seq; value: Buffer }[]): Buffer {
   const { value } = states[0]!;
   const packer = new Packer();
   packStates(packer, {

@@ -9,6 +9,7 @@ import { RewindError } from '../errors.js';
 import { native } from '../native.js';
 import { registryEntry, STORE_FORMAT, storeLayout, type StoreLayout } from './layout.js';
 import { isWithin } from './mounts.js';
+import { finishReplacing } from './replaced.js';
 
 /** What store.json says. */
 export interface StoreDescription {
@@ -137,7 +138,9 @@ export async function isWritable(store: Store): Promise<boolean> {
 export async function lockStore(store: Store): Promise<StoreLock> {
   return await lockFile(store, async () => {
     await access(store.layout.root, constants.W_OK);
-    return native.lockFile(store.layout.lock, false);
+    const lock = native.lockFile(store.layout.lock, false);
+    if (lock !== null) await finishReplacing(store.layout);
+    return lock;
   });
 }
 

@@ -8,31 +8,32 @@ import type { NodeId } from '../history/types.js';
 /** `lost`: something cannot be answered; `wrong`: some answers may be incomplete or wrong; `harmless`: none is. */
 export type Severity = 'lost' | 'wrong' | 'harmless';
 
-const COPY = 'Restore the store from a copy. Until then what other entries tell can be read.';
+const ANEW = '`rewind repair` makes it anew from the rest of the store.';
+const LOST = '`rewind repair` takes it from the live tree, or with --from from a copy of the store; else it names what is lost. All else reads as ever.';
 
 export const FINDINGS = {
-  'unreadable': { severity: 'lost', remedy: 'Look at the disk of the store (`dmesg`), copy the store away, and restore it from an older copy.' },
-  'entry-malformed': { severity: 'lost', remedy: COPY },
-  'beyond-watermark': { severity: 'wrong', remedy: 'A part of the database is older than the rest, or the entry is damaged: restore the store from a copy.' },
-  'content-missing': { severity: 'lost', remedy: 'Restore the store from a copy; other instants of the file read as ever.' },
-  'content-chain': { severity: 'lost', remedy: 'Restore the store from a copy; files that do not hold this piece of content read as ever.' },
-  'content-damaged': { severity: 'lost', remedy: 'Restore the store from a copy; `block-damaged` says which files it concerns.' },
-  'block-damaged': { severity: 'lost', remedy: 'Restore the store from a copy; other instants of the file read as ever.' },
-  'hash-astray': { severity: 'harmless', remedy: 'Nothing has to be done: equal content may be stored twice.' },
-  'states-out-of-order': { severity: 'wrong', remedy: COPY },
-  'name-without-link': { severity: 'wrong', remedy: COPY },
-  'link-without-name': { severity: 'wrong', remedy: COPY },
-  'name-without-node': { severity: 'lost', remedy: COPY },
-  'reference-without-change': { severity: 'wrong', remedy: COPY },
-  'change-without-reference': { severity: 'wrong', remedy: COPY },
-  'times-gap': { severity: 'wrong', remedy: COPY },
-  'time-decreases': { severity: 'wrong', remedy: 'Ask by change number (`#N`) where a time is not certain; restore the store from a copy.' },
-  'clock-astray': { severity: 'wrong', remedy: 'Ask by change number (`#N`) where a time is not certain; restore the store from a copy.' },
-  'point-out-of-range': { severity: 'wrong', remedy: 'Do not use that point as a time; restore the store from a copy.' },
-  'retention-crossed': { severity: 'wrong', remedy: COPY },
-  'journal-hole': { severity: 'lost', remedy: 'Put back the history directory that belongs to this journal.' },
+  'unreadable': { severity: 'lost', remedy: 'Look at the disk of the store (`dmesg`); `rewind repair` reads all that can be read into a new database.' },
+  'entry-malformed': { severity: 'lost', remedy: '`rewind repair` takes it out, and makes it anew where the rest of the store or a copy (--from) says what it was.' },
+  'beyond-watermark': { severity: 'wrong', remedy: 'A part of the database is older than the rest, or the entry is damaged: `rewind repair` takes it out.' },
+  'content-missing': { severity: 'lost', remedy: LOST },
+  'content-chain': { severity: 'lost', remedy: LOST },
+  'content-damaged': { severity: 'lost', remedy: LOST },
+  'block-damaged': { severity: 'lost', remedy: LOST },
+  'hash-astray': { severity: 'harmless', remedy: 'Nothing has to be done: equal content may be stored twice. `rewind repair` makes it anew.' },
+  'states-out-of-order': { severity: 'wrong', remedy: '`rewind repair` puts the states in order; the content of that file counts as not captured.' },
+  'name-without-link': { severity: 'wrong', remedy: ANEW },
+  'link-without-name': { severity: 'wrong', remedy: ANEW },
+  'name-without-node': { severity: 'lost', remedy: '`rewind repair` takes its attributes from a copy of the store (--from); else it stands there for root only, without content.' },
+  'reference-without-change': { severity: 'wrong', remedy: ANEW },
+  'change-without-reference': { severity: 'wrong', remedy: ANEW },
+  'times-gap': { severity: 'wrong', remedy: '`rewind repair` gives these records the times of their changes, or of the records before them.' },
+  'time-decreases': { severity: 'wrong', remedy: 'Ask by change number (`#N`) where a time is not certain; `rewind repair` puts the times in order.' },
+  'clock-astray': { severity: 'wrong', remedy: ANEW },
+  'point-out-of-range': { severity: 'wrong', remedy: 'Do not use that point as a time; `rewind repair` takes it out.' },
+  'retention-crossed': { severity: 'wrong', remedy: '`rewind repair` hides all that either of the stretches hides.' },
+  'journal-hole': { severity: 'lost', remedy: 'Put back the history directory that belongs to this journal; without one `rewind repair` goes on behind what is lost.' },
   'journal-worn': { severity: 'harmless', remedy: 'Nothing has to be done: history holds these records. Look at the disk of the store.' },
-  'journal-damaged': { severity: 'lost', remedy: 'Copy the store away; docs/errors.md says how to go on without the rest of the journal.' },
+  'journal-damaged': { severity: 'lost', remedy: '`rewind repair` brings what lies before it into history, and goes on without the rest.' },
 } as const satisfies Record<string, { severity: Severity; remedy: string }>;
 
 export type FindingKind = keyof typeof FINDINGS;

@@ -46,7 +46,7 @@ function mixed(node: NodeId, seq: Seq, record: Seq): number {
 }
 
 /** The objects that a change concerns. */
-function concerned({ node, parent, parent2, target }: Change): NodeId[] {
+export function concerned({ node, parent, parent2, target }: Change): NodeId[] {
   const nodes = new Set([node]);
   for (const other of [parent, parent2, target]) if (other !== undefined) nodes.add(other);
   return [...nodes];

@@ -1,0 +1,79 @@
+/**
+ * The journal's segments as far as they are whole, read when the engine's own reader refuses them. Guarantees: nothing is
+ * written; a record is answered only with both checksums right, of this store, and with the seq that follows the one before.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { RewindError } from '../errors.js';
+import { decodeRecord, RECORD_HEAD_BYTES, type Record } from '../extractor/record.js';
+import type { Seq } from '../history/types.js';
+import { native } from '../native.js';
+
+/** native/journal/format.h; docs/journal.md has the layout. */
+const SEGMENT_HEAD_BYTES = 64;
+const MAGIC = Buffer.from('RWNDSEG1');
+const VERSION = 1;
+/** Records that are given at a time. */
+const GROUP = 1024;
+
+export interface JournalEnd {
+  /** The last record of which there is a trace, whole or not. */
+  last: Seq;
+  /** Why what follows `next` is not given; null at the end. */
+  why: string | null;
+}
+
+/** Whole records from `next` on, in groups. @throws ERR_STORE_FORMAT for segments of a newer version */
+export async function* wholeRecords(directory: string, storeId: Buffer, next: Seq): AsyncGenerator<Record[], JournalEnd> {
+  const names = (await readdir(directory).catch(() => [])).filter((name) => /^[0-9a-f]{16}\.seg$/.test(name)).sort();
+  const end: JournalEnd = { last: 0, why: null };
+  for (const name of names) {
+    const segment = await readFile(join(directory, name)).catch(() => Buffer.alloc(0));
+    end.last = Math.max(end.last, Number.parseInt(name, 16) - 1);
+    end.why ??= headProblem(segment, storeId, name);
+    let group: Record[] = [];
+    for (let at = SEGMENT_HEAD_BYTES; end.why === null && at < segment.length && segment.readUInt32LE(at) !== 0;) {
+      const record = wholeRecord(segment, at);
+      if (record === null) {
+        end.why = `${name}: what lies at byte ${at} is not a whole record`;
+        break;
+      }
+      at += segment.readUInt32LE(at);
+      end.last = Math.max(end.last, record.seq);
+      if (record.seq < next) continue;
+      if (record.seq > next) {
+        end.why = `${name}: record ${record.seq} where ${next} was expected`;
+        break;
+      }
+      next++;
+      group.push(record);
+      if (group.length < GROUP) continue;
+      yield group;
+      group = [];
+    }
+    if (group.length > 0) yield group;
+  }
+  return end;
+}
+
+function headProblem(segment: Buffer, storeId: Buffer, name: string): string | null {
+  if (segment.length < SEGMENT_HEAD_BYTES) return `${name}: it has no head`;
+  const head = Buffer.from(segment.subarray(0, SEGMENT_HEAD_BYTES));
+  const crc = head.readUInt32LE(12);
+  head.writeUInt32LE(0, 12);
+  if (!head.subarray(0, MAGIC.length).equals(MAGIC) || native.crc32c(head) !== crc) return `${name}: its head is damaged`;
+  if (head.readUInt32LE(8) > VERSION) throw new RewindError('ERR_STORE_FORMAT', `${name} has format ${head.readUInt32LE(8)}, this rewindfs knows up to ${VERSION}`, 'Use the version of rewindfs that wrote it.');
+  return head.subarray(16, 32).equals(storeId) ? null : `${name}: it belongs to another store`;
+}
+
+function wholeRecord(segment: Buffer, at: number): Record | null {
+  try {
+    const { record, end } = decodeRecord(segment, at);
+    if (segment.length - at < RECORD_HEAD_BYTES || end > segment.length) return null;
+    const payload = segment.subarray(record.payloadAt, record.payloadAt + record.payloadBytes);
+    const head = native.crc32c(segment.subarray(at + 8, record.payloadAt), native.crc32c(segment.subarray(at, at + 4)));
+    return head === segment.readUInt32LE(at + 4) && native.crc32c(payload) === segment.readUInt32LE(at + RECORD_HEAD_BYTES - 4) ? record : null;
+  } catch {
+    return null;
+  }
+}
