@@ -11,6 +11,7 @@ import { History } from '../history/history.js';
 import type { Seq } from '../history/types.js';
 import { native, type Engine, type Journal, type JournalState } from '../native.js';
 import { Packing } from '../pack/packing.js';
+import { expectOwnLogs } from '../repair/logs.js';
 import type { Keeper } from '../retention/keeper.js';
 import type { MountPlan } from '../store/prepare.js';
 import { lockStore } from '../store/store.js';
@@ -153,6 +154,7 @@ export class Daemon implements LiveTree, Session {
     undo.push(() => lock.release());
     // What an earlier daemon served is dead.
     await unmountForks(store, true);
+    await expectOwnLogs(layout.history, storeId);
     const history = await History.open(layout.history, { storeId });
     undo.push(() => history.close());
     const journal = new native.Journal({

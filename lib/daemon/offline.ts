@@ -7,6 +7,7 @@ import { History } from '../history/history.js';
 import { native, type Journal } from '../native.js';
 import { Packing } from '../pack/packing.js';
 import { PolicySource } from '../policy/source.js';
+import { expectOwnLogs } from '../repair/logs.js';
 import { isWritable, lockStore, lockToRead, type Store } from '../store/store.js';
 import { storeOpenError } from './errors.js';
 import { JobTable } from './jobs.js';
@@ -54,6 +55,7 @@ async function openUpToDate(store: Store, undo: Undo): Promise<Opened> {
   const lock = await lockStore(store);
   undo.push(() => lock.release());
   const storeId = Buffer.from(store.description.id, 'hex');
+  await expectOwnLogs(store.layout.history, storeId);
   const history = await History.open(store.layout.history, { storeId });
   undo.push(() => history.close());
   const journal = await openJournal(store, history, undo);
@@ -68,7 +70,9 @@ async function openUpToDate(store: Store, undo: Undo): Promise<Opened> {
 async function openAsItIs(store: Store, undo: Undo): Promise<Opened> {
   const lock = await lockToRead(store);
   undo.push(() => lock.release());
-  const history = await History.open(store.layout.history, { storeId: Buffer.from(store.description.id, 'hex'), readOnly: true });
+  const storeId = Buffer.from(store.description.id, 'hex');
+  await expectOwnLogs(store.layout.history, storeId);
+  const history = await History.open(store.layout.history, { storeId, readOnly: true });
   undo.push(() => history.close());
   const journal = await openJournal(store, history, undo);
   const { lastSeq } = journal.stats();

@@ -275,7 +275,7 @@ async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolea
   const [format, store, fold] = await rocks.getMany('meta', [META_FORMAT, META_STORE, META_FOLD]);
   if (format == null) {
     if (!readOnly) await stamp(rocks, storeId);
-    return { ...EMPTY_META };
+    return ofStore({ ...EMPTY_META }, storeId, rocks.directory);
   }
   const version = format.length === 4 ? format.readUInt32BE(0) : 0;
   if (version > HISTORY_FORMAT) {
@@ -289,7 +289,15 @@ async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolea
     throw new RewindError('ERR_STORE_CORRUPT', `history in ${rocks.directory} belongs to store ${store.toString('hex')}, expected ${storeId.toString('hex')}`, 'Put back the history directory of this store.');
   }
   if (version < HISTORY_FORMAT && !readOnly) await stamp(rocks, undefined);
-  return fold == null ? { ...EMPTY_META } : decodeMeta(fold);
+  return ofStore(fold == null ? { ...EMPTY_META } : decodeMeta(fold), storeId, rocks.directory);
+}
+
+/** @throws ERR_STORE_CORRUPT when another store has written it */
+function ofStore(meta: FoldMeta, storeId: Buffer | undefined, directory: string): FoldMeta {
+  if (storeId === undefined) return meta;
+  const store = storeId.toString('hex');
+  if (meta.store !== undefined && meta.store !== store) throw new RewindError('ERR_STORE_CORRUPT', `history in ${directory} holds batches of store ${meta.store}, expected ${store}`, 'Put back the history directory of this store.');
+  return { ...meta, store };
 }
 
 /** From here on the database is of this format, and of this store. */

@@ -35,6 +35,8 @@ export interface FoldMeta {
   baselined: boolean;
   /** This session has its gap entry for changes made while unmounted. */
   unmountedNoted: boolean;
+  /** Id of the store, in hexadecimal: a batch of another one is told by it. Older batches do not say. */
+  store?: string;
 }
 
 export const EMPTY_META: Readonly<FoldMeta> = Object.freeze({

@@ -17,7 +17,7 @@ const VERSION = 1;
 const GROUP = 1024;
 
 export interface JournalEnd {
-  /** The last record of which there is a trace, whole or not. */
+  /** No record was later than this one: of what is damaged as many are counted as would have room. */
   last: Seq;
   /** Why what follows `next` is not given; null at the end. */
   why: string | null;
@@ -29,31 +29,43 @@ export async function* wholeRecords(directory: string, storeId: Buffer, next: Se
   const end: JournalEnd = { last: 0, why: null };
   for (const name of names) {
     const segment = await readFile(join(directory, name)).catch(() => Buffer.alloc(0));
-    end.last = Math.max(end.last, Number.parseInt(name, 16) - 1);
-    end.why ??= headProblem(segment, storeId, name);
+    const first = Number.parseInt(name, 16);
+    const problem = headProblem(segment, storeId, name);
+    end.why ??= problem;
+    let at = SEGMENT_HEAD_BYTES;
     let group: Record[] = [];
-    for (let at = SEGMENT_HEAD_BYTES; end.why === null && at < segment.length && segment.readUInt32LE(at) !== 0;) {
-      const record = wholeRecord(segment, at);
+    for (; problem === null && at < segment.length && segment.readUInt32LE(at) !== 0; at += segment.readUInt32LE(at)) {
+      let record = wholeRecord(segment, at);
       if (record === null) {
-        end.why = `${name}: what lies at byte ${at} is not a whole record`;
+        // What history holds already is no loss: it goes on behind that.
+        const further = wholeFrom(segment, at, next);
+        if (further !== null) [at, record] = [further, wholeRecord(segment, further)];
+      }
+      if (record === null) {
+        end.why ??= `${name}: what lies at byte ${at} is not a whole record`;
         break;
       }
-      at += segment.readUInt32LE(at);
       end.last = Math.max(end.last, record.seq);
-      if (record.seq < next) continue;
-      if (record.seq > next) {
-        end.why = `${name}: record ${record.seq} where ${next} was expected`;
-        break;
-      }
+      if (record.seq > next) end.why ??= `${name}: record ${record.seq} where ${next} was expected`;
+      if (record.seq !== next || end.why !== null) continue;
       next++;
       group.push(record);
       if (group.length < GROUP) continue;
       yield group;
       group = [];
     }
+    // Behind what is damaged records may lie that nobody can find: none of them gets its seq again.
+    end.last = Math.max(end.last, first - 1, ...end.why === null ? [] : [Math.max(end.last, first - 1) + roomFor(segment, at)]);
     if (group.length > 0) yield group;
   }
   return end;
+}
+
+/** How many records could lie there, up to the zeroes at a segment's end. */
+function roomFor(segment: Buffer, from: number): number {
+  let end = segment.length;
+  while (end > from && segment[end - 1] === 0) end--;
+  return Math.ceil((end - from) / RECORD_HEAD_BYTES);
 }
 
 function headProblem(segment: Buffer, storeId: Buffer, name: string): string | null {
@@ -64,6 +76,16 @@ function headProblem(segment: Buffer, storeId: Buffer, name: string): string | n
   if (!head.subarray(0, MAGIC.length).equals(MAGIC) || native.crc32c(head) !== crc) return `${name}: its head is damaged`;
   if (head.readUInt32LE(8) > VERSION) throw new RewindError('ERR_STORE_FORMAT', `${name} has format ${head.readUInt32LE(8)}, this rewindfs knows up to ${VERSION}`, 'Use the version of rewindfs that wrote it.');
   return head.subarray(16, 32).equals(storeId) ? null : `${name}: it belongs to another store`;
+}
+
+/** Where the first whole record of up to `next` lies from `at` on; null without one. */
+function wholeFrom(segment: Buffer, at: number, next: Seq): number | null {
+  for (let place = at + 8; place + RECORD_HEAD_BYTES <= segment.length; place += 8) {
+    const [size, seq] = [segment.readUInt32LE(place), segment.readBigUInt64LE(place + 8)];
+    if (size < RECORD_HEAD_BYTES || size % 8 !== 0 || size > segment.length - place || seq === 0n || seq > BigInt(next)) continue;
+    if (wholeRecord(segment, place) !== null) return place;
+  }
+  return null;
 }
 
 function wholeRecord(segment: Buffer, at: number): Record | null {

@@ -110,15 +110,15 @@ class Repair {
     const { layout } = this.store;
     let history: History | null = null;
     try {
-      const unread = await unreadableLog(layout.history);
+      const unread = await unreadableLog(layout.history, this.storeId);
       if (unread !== null) throw new RewindError('ERR_HISTORY_CORRUPT', unread);
       history = await History.open(await cloned(layout), { storeId: this.storeId });
       const findings = await findingsOf(history, this.options.signal);
       for (const finding of findings) yield { type: 'finding', finding, history };
       const unreadable = findings.find(({ kind }) => kind === 'unreadable');
       if (unreadable !== undefined) throw new RewindError('ERR_HISTORY_CORRUPT', unreadable.what);
-      const missing = await missingFamilies(history.rocks);
-      for (const family of missing) yield { type: 'missing', what: `nothing of ${family} is there` };
+      const missing = await missingFamilies(history);
+      for (const family of missing) yield { type: 'missing', what: `${family}: all, or the newest` };
       const { problem } = await lookAtJournal(layout, this.storeId, history.watermark());
       if (problem !== null) yield { type: 'missing', what: `the journal: ${problem}` };
       if (findings.length > 0 || missing.length > 0 || problem !== null) return false;
@@ -131,7 +131,7 @@ class Repair {
     }
     const rocks = await Rocks.open(await freshWorkplace(layout), { readOnly: false });
     try {
-      this.salvaged = await salvage(layout.history, rocks, this.losses);
+      this.salvaged = await salvage(layout.history, rocks, this.storeId, this.losses);
     } finally {
       await rocks.close();
     }
@@ -175,7 +175,7 @@ class Repair {
     yield* this.tell(history, await standIns(rocks, losses.in('nodes'), history.meta().first));
     // Of what was overwritten there, or taken out by name, nothing else tells.
     yield* this.tell(history, await withoutContent(rocks, await objectsOf(rocks, losses.in('nodes', 'blocks', 'cuts', 'removed'))));
-    await makeMissing(rocks, await missingFamilies(rocks));
+    await makeMissing(history, await missingFamilies(history));
     await bindingsAgree(rocks);
   }
 
@@ -212,6 +212,7 @@ class Repair {
     if (problem === null && (recorded > history.watermark() || !isLost)) return false;
     const { records, last, why } = await foldJournal(history, layout, this.storeId);
     if (records > 0) yield { type: 'mended', what: 'records, from the journal', count: records };
+    if (why === null && !isLost) return true;
     const reason = why ?? problem ?? this.salvaged?.cut ?? 'newer changes are lost';
     const { from, to } = await passOver(history, Math.max(last, this.newest), reason);
     yield { type: 'missing', what: `changes after #${from}, up to #${to - 1} at most: ${reason}` };
@@ -232,10 +233,10 @@ class Repair {
 }
 
 /** Why the write-ahead logs cannot be read to their end: RocksDB would open without the rest, and not say so. */
-async function unreadableLog(directory: string): Promise<string | null> {
+async function unreadableLog(directory: string, storeId: Buffer): Promise<string | null> {
   const raw = await RawDirectory.open(directory);
   try {
-    return (await raw.logged()).why;
+    return (await raw.logged(storeId)).why;
   } finally {
     await raw.close();
   }

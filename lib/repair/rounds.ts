@@ -4,9 +4,10 @@
  */
 import type { History } from '../history/history.js';
 
+import { getU64 } from '../history/keys.js';
 import { union, type Retention } from '../history/retained.js';
 import type { Rocks } from '../history/rocks.js';
-import { CONTENT_HEAD } from '../history/values.js';
+import { CONTENT_HEAD, decodeTimes } from '../history/values.js';
 import type { Finding, FindingKind } from '../verify/findings.js';
 import { verify } from '../verify/verify.js';
 import { mendContents, type Source } from './contents.js';
@@ -110,10 +111,15 @@ function uncrossed(retention: Retention, watermark: number): Retention {
   return { ...retention, merged: apart, due: [], trash: [], work: null };
 }
 
-/** Families of which nothing is there, and which verify cannot miss: they follow from others. */
-export async function missingFamilies(rocks: Rocks): Promise<('hashes' | 'inodes')[]> {
-  const missing: ('hashes' | 'inodes')[] = [];
+/** Families of which verify cannot miss what is gone: nothing names it. */
+export type Unmissed = 'hashes' | 'inodes' | 'times';
+
+export async function missingFamilies(history: History): Promise<Unmissed[]> {
+  const { rocks } = history;
+  const missing: Unmissed[] = [];
   if (await rocks.peek('inodes', {}) === null && await rocks.peek('nodes', {}) !== null) missing.push('inodes');
+  const last = await rocks.peek('times', {}, true);
+  if ((last === null ? 0 : getU64(last.key, 0) + decodeTimes(last.value).count - 1) < history.watermark()) missing.push('times');
   if (await rocks.peek('hashes', {}) === null) {
     for await (const { value } of rocks.scan('content', {}, { capacity: 64 })) {
       if (value.subarray(1, CONTENT_HEAD).every((byte) => byte === 0)) continue;
@@ -124,8 +130,12 @@ export async function missingFamilies(rocks: Rocks): Promise<('hashes' | 'inodes
   return missing;
 }
 
-export async function makeMissing(rocks: Rocks, families: readonly ('hashes' | 'inodes')[]): Promise<void> {
+export async function makeMissing(history: History, families: readonly Unmissed[]): Promise<void> {
+  const { rocks } = history;
+  const { first, firstTimeNs, watermark } = history.meta();
   if (families.includes('hashes')) await hashesAnew(rocks);
   if (families.includes('inodes')) await bindingsAnew(rocks);
+  if (!families.includes('times')) return;
+  await mendTimes(rocks, first, firstTimeNs, watermark);
+  await clockAnew(rocks);
 }
-

@@ -8,8 +8,10 @@ import { META_FOLD } from '../history/meta.js';
 import type { Rocks } from '../history/rocks.js';
 import { Bulk } from './bulk.js';
 import type { Losses } from './losses.js';
-import { RawDirectory, reason, type Logged } from './raw/directory.js';
-import { Type, type RawEntry, type Table } from './raw/table.js';
+import { reason } from './raw/bytes.js';
+import { RawDirectory, type Logged } from './raw/directory.js';
+import { Type, type RawEntry } from './raw/entry.js';
+import type { Table } from './raw/table.js';
 
 export interface Salvaged {
   entries: number;
@@ -19,11 +21,11 @@ export interface Salvaged {
   cut: string | null;
 }
 
-export async function salvage(from: string, into: Rocks, losses: Losses): Promise<Salvaged> {
+export async function salvage(from: string, into: Rocks, storeId: Buffer, losses: Losses): Promise<Salvaged> {
   const directory = await RawDirectory.open(from);
   try {
     const tables = await directory.tables(losses);
-    const logged = await directory.logged();
+    const logged = await directory.logged(storeId);
     const families = familyIds(directory, tables);
     const bulk = new Bulk(into);
     let entries = 0;

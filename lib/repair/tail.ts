@@ -24,7 +24,7 @@ export async function lookAtJournal(layout: StoreLayout, storeId: Buffer, waterm
   const journal = new native.Journal({ directory: layout.journal, storeId, nextSeq: watermark + 1, readOnly: true });
   try {
     const { firstSeq, lastSeq } = await journal.open();
-    for (let next = Math.max(firstSeq, watermark + 1); next <= lastSeq;) {
+    for (let next = firstSeq; next <= lastSeq;) {
       const read = decodeRecords(await journal.read(next, READ_BYTES), 0, Infinity).records.length;
       if (read === 0) return { problem: `it ends before record ${next}`, last: next - 1 };
       next += read;

@@ -1,6 +1,6 @@
 /** A batch as it lies in a write-ahead log (db/write_batch.cc): its operations, each with its family and sequence. */
 import { Damaged, RawReader } from './bytes.js';
-import { Type, type RawEntry } from './table.js';
+import { Type, type RawEntry } from './entry.js';
 
 /** Bytes of sequence and count. */
 const HEAD_BYTES = 12;

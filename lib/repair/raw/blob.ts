@@ -3,7 +3,7 @@
  * checksum over it and its key.
  */
 import { Damaged, RawReader } from './bytes.js';
-import { maskedCrc } from './checksum.js';
+import { maskedCrc } from './crc.js';
 import type { FileHandle } from 'node:fs/promises';
 
 const RECORD_HEAD_BYTES = 32;

@@ -48,3 +48,9 @@ export function safe(value: bigint): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new Damaged(`a number of ${value}`);
   return Number(value);
 }
+
+/** Why something cannot be read. @throws what is no damage */
+export function reason(error: unknown): string {
+  if (error instanceof Damaged) return error.message;
+  throw error;
+}

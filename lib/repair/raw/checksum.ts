@@ -1,14 +1,7 @@
-/** RocksDB's checksums (util/crc32c.h, table/format.cc): of log records and blobs, and of the blocks of a table. */
+/** RocksDB's checksum of the blocks of a table (table/format.cc): the lower half of XXH3. */
 import { createXXHash3 } from 'hash-wasm';
-import { native } from '../../native.js';
 
 const xxh3 = await createXXHash3();
-
-/** A stored CRC-32C is masked, so that a checksum over checksums means something. */
-export function maskedCrc(...parts: readonly Buffer[]): number {
-  const crc = parts.reduce((seed, part) => native.crc32c(part, seed), 0);
-  return (((crc >>> 15) | (crc << 17)) + 0xa282ead8) >>> 0;
-}
 
 /** Of a block and the byte that says how it is compressed; `base`: what the table's footer mixes into each, 0 = nothing. */
 export function blockChecksum(block: Buffer, compression: number, base: number, offset: number): number {

@@ -9,10 +9,12 @@ import { FAMILIES, type Family } from '../../history/families.js';
 import type { Losses } from '../losses.js';
 import { readBatch, type LoggedBatch } from './batch.js';
 import { blobPlace, readBlob } from './blob.js';
-import { Damaged } from './bytes.js';
+import { Damaged, reason } from './bytes.js';
+import type { RawEntry } from './entry.js';
 import { readLog } from './logfile.js';
+import { strangerIn } from './owner.js';
 import { readManifest, type Manifest } from './manifest.js';
-import { Table, type RawEntry } from './table.js';
+import { Table } from './table.js';
 
 /** What the write-ahead logs hold, up to where they can be read one after the other. */
 export interface Logged {
@@ -73,7 +75,8 @@ export class RawDirectory {
     losses.add(family, known?.smallest ?? null, known?.largest ?? null, `table ${number}: ${why}`);
   }
 
-  async logged(): Promise<Logged> {
+  /** @param storeId a batch of another store ends them */
+  async logged(storeId: Buffer): Promise<Logged> {
     const logged: Logged = { batches: [], brokenAt: null, why: null };
     const numbers = this.numbersOf('log');
     const expected = Math.max(0, ...this.manifest?.logs.values() ?? []);
@@ -84,6 +87,8 @@ export class RawDirectory {
       for (const record of records) {
         try {
           const batch = readBatch(record);
+          const stranger = strangerIn(batch, storeId);
+          if (stranger !== null) throw new Damaged(`a batch of store ${stranger}`);
           if (next !== null && batch.sequence !== next) throw new Damaged(`a batch ${batch.sequence} where ${next} was expected`);
           logged.batches.push({ file: number, batch });
           next = batch.sequence + batch.count;
@@ -129,12 +134,6 @@ export class RawDirectory {
 }
 
 const familyOf = (name: string | undefined): Family | null => FAMILIES.find((family) => family === name) ?? null;
-
-/** Why something cannot be read. @throws what is no damage */
-export function reason(error: unknown): string {
-  if (error instanceof Damaged) return error.message;
-  throw error;
-}
 
 /** The newest manifest of this database from which anything can be read. */
 async function newestManifest(path: string, names: readonly string[], identity: string): Promise<Manifest | null> {

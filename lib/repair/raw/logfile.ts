@@ -4,7 +4,7 @@
  * file ends in, are the end of it as a crash leaves it, and told apart from damage.
  */
 import { RawReader } from './bytes.js';
-import { maskedCrc } from './checksum.js';
+import { maskedCrc } from './crc.js';
 
 const BLOCK_BYTES = 32768;
 const HEAD_BYTES = 7;
@@ -21,12 +21,13 @@ export interface LogRecords {
   ended: 'whole' | 'cut' | { at: number; why: string };
 }
 
-export function readLog(file: Buffer): LogRecords {
+/** @param most records that are wanted at most */
+export function readLog(file: Buffer, most = Infinity): LogRecords {
   const records: Buffer[] = [];
   let parts: Buffer[] = [];
   let at = 0;
   const ended = (why: string): LogRecords => ({ records, ended: { at, why } });
-  while (at < file.length) {
+  while (at < file.length && records.length < most) {
     const left = BLOCK_BYTES - (at % BLOCK_BYTES);
     if (left < HEAD_BYTES) {
       at += left;

@@ -6,6 +6,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Damaged, RawReader, safe } from './bytes.js';
 import { blockChecksum } from './checksum.js';
+import type { RawEntry } from './entry.js';
 import { TRAILER_BYTES } from './manifest.js';
 
 const FOOTER_BYTES = 53;
@@ -16,12 +17,6 @@ const XXH3 = 4;
 const BLOCK_TRAILER_BYTES = 5;
 /** No block of ours is that long: who says so is damaged. */
 const MOST_BLOCK_BYTES = 64 << 20;
-
-/** What an internal key's last byte says. */
-export const enum Type { Deletion = 0, Value = 1, BlobIndex = 17 }
-
-/** An entry with RocksDB's own sequence: of equal keys the largest counts. */
-export interface RawEntry { key: Buffer; sequence: number; type: Type; value: Buffer }
 
 /** Keys after `after` and not after `upTo`; null: without end. */
 export interface KeyRange { after: Buffer | null; upTo: Buffer | null }

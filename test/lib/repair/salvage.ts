@@ -47,7 +47,7 @@ async function read(scope: Scope, directory: string): Promise<{ dump: Dump; loss
   const losses = new Losses();
   const into = await Rocks.open(`${scope.temporary('memory')}/new`, { readOnly: false });
   try {
-    const salvaged = await salvage(directory, into, losses);
+    const salvaged = await salvage(directory, into, Buffer.alloc(16), losses);
     return { dump: await dumpOf(into), losses, salvaged };
   } finally {
     await into.close();

@@ -1,6 +1,6 @@
 /**
  * Random bytes of a small closed store are flipped, one store a flip: it refuses to open with a clear error, or verify finds
- * it, or all reads answer what they did. Nothing else may come of it.
+ * it, or all reads answer what they did. Nothing else may come of it. After a repair it opens and answers what is right.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -11,6 +11,8 @@ import { createStore, openStore } from '../../../../lib/store/store.js';
 import { verify } from '../../../../lib/verify/verify.js';
 import { dump } from '../../../helpers/dump.js';
 import { Random } from '../../../helpers/random.js';
+import { answers, wrongAnswers, type Answers } from '../../repair/support/oracle.js';
+import { answersOf as repairedAnswers, opened, repaired } from '../../repair/support/stores.js';
 import { Scenario } from '../../../helpers/scenario.js';
 import type { Scope } from '../../../helpers/scope.js';
 
@@ -42,28 +44,33 @@ function segment(storeId: Buffer, first: number, records: readonly Buffer[]): Bu
   return Buffer.concat([head, ...records.map(sealed)]);
 }
 
-/** A store whose history lies in tables and blob files, its newest part in write-ahead logs, and that in the journal too. */
-export async function makeStore(root: string): Promise<void> {
-  const scenario = new Scenario(new Random(77));
+/**
+ * A store whose history lies in tables and blob files, its newest part in write-ahead logs, and that in the journal too; or,
+ * `ahead`, only what is newer still, which history does not have, in two segments.
+ */
+export async function makeStore(root: string, { ahead = false, seed = 77 } = {}): Promise<void> {
+  const scenario = new Scenario(new Random(seed));
   scenario.changeUnmounted(10);
   scenario.mount();
   for (let i = 0; i < 150; i++) scenario.step();
   scenario.finishWalk();
   const store = await createStore(root, '/nowhere', '.snapshots');
   const storeId = Buffer.from(store.description.id, 'hex');
-  const half = Math.floor(scenario.records.length / 2);
-  const segments = [[1, scenario.records.slice(0, half)], [half + 1, scenario.records.slice(half)]] as const;
+  const parts = ahead ? 4 : 2;
+  const part = Math.ceil(scenario.records.length / parts);
+  const segments = Array.from({ length: parts }, (_, i) => [i * part + 1, scenario.records.slice(i * part, (i + 1) * part)] as const);
   fs.mkdirSync(store.layout.journal, { recursive: true });
   const paths = [];
   for (const [first, records] of segments) {
     const file = path.join(store.layout.journal, `${first.toString(16).padStart(16, '0')}.seg`);
     paths.push(file);
     fs.writeFileSync(file, segment(storeId, first, records));
+    if (ahead && first > 2 * part) continue;
     const session = await openOffline(store);
     if (first === 1) await session.packing.history.rocks.flush();
     await session.close();
   }
-  fs.rmSync(paths[0]!);
+  for (const file of paths.slice(0, parts / 2)) fs.rmSync(file);
 }
 
 /** All that can be asked, of some instants. */
@@ -96,8 +103,18 @@ export async function outcomeOf(root: string, expected: readonly string[]): Prom
   }
 }
 
-/** Flips `count` bytes, and counts what came of it by kind of file. */
-export async function flips(scope: Scope, seed: number, count: number): Promise<Record<string, Record<Outcome, number>>> {
+/** Repairs a store that is not whole: then it opens, is whole, and what it answers is right. @throws when it is not so */
+async function expectRepaired(root: string, expected: Answers): Promise<void> {
+  const { end, families } = await repaired(root);
+  if (end.left.length > 0) throw new Error(`found after a repair: ${end.left[0]!.what}`);
+  const after = await opened(root);
+  if ('refused' in after || after.findings.length > 0) throw new Error(`not whole after a repair: ${JSON.stringify(after)}`);
+  const [wrong] = wrongAnswers(expected, await repairedAnswers(root), families);
+  if (wrong !== undefined) throw new Error(`a wrong answer after a repair: ${wrong}`);
+}
+
+/** Flips `count` bytes, and counts what came of it by kind of file; one in `repairEvery` of the stores that are damaged is repaired. */
+export async function flips(scope: Scope, seed: number, count: number, repairEvery = 1): Promise<Record<string, Record<Outcome | 'repaired', number>>> {
   const base = scope.temporary('memory');
   const root = path.join(base, 'store');
   await makeStore(root);
@@ -109,13 +126,15 @@ export async function flips(scope: Scope, seed: number, count: number): Promise<
   fresh();
   const session = await openOffline(await openStore(copy));
   const expected = await answersOf(session);
+  const right = await answers(session.packing.history);
   await session.close();
+  let damaged = 0;
   const files = ['history', 'journal'].flatMap((directory) => fs.readdirSync(path.join(root, directory)).map((name) => path.join(directory, name))).sort();
   // As many of each kind, however many files of it there are.
   const targets = new Map<string, string[]>();
   for (const file of files.filter((one) => fs.statSync(path.join(root, one)).size > 0)) targets.set(kindOf(file), [...targets.get(kindOf(file)) ?? [], file]);
   const random = new Random(seed);
-  const counts: Record<string, Record<Outcome, number>> = {};
+  const counts: Record<string, Record<Outcome | 'repaired', number>> = {};
   for (let i = 0; i < count; i++) {
     fresh();
     const [kind, own] = random.pick([...targets]);
@@ -125,11 +144,18 @@ export async function flips(scope: Scope, seed: number, count: number): Promise<
     const mask = 1 << random.below(8);
     bytes[at]! ^= mask;
     fs.writeFileSync(path.join(copy, file), bytes);
-    const outcome = await within(PATIENCE_MS, outcomeOf(copy, expected)).catch((error: Error) => {
+    const told = (error: Error): never => {
       throw new Error(`flip ${i} of seed ${seed}, byte ${at} of ${file} by ${mask}: ${error.stack}`);
-    });
-    counts[kind] ??= { refused: 0, found: 0, equal: 0 };
+    };
+    const outcome = await within(PATIENCE_MS, outcomeOf(copy, expected)).catch(told);
+    counts[kind] ??= { refused: 0, found: 0, equal: 0, repaired: 0 };
     counts[kind][outcome]++;
+    if (outcome === 'equal' || damaged++ % repairEvery !== 0) continue;
+    // As it was before it was looked at: opening a database changes it.
+    fresh();
+    fs.writeFileSync(path.join(copy, file), bytes);
+    await within(PATIENCE_MS, expectRepaired(copy, right)).catch(told);
+    counts[kind].repaired++;
   }
   return counts;
 }
