@@ -33,5 +33,5 @@ test('a tree is verified while it is mounted, its store later, and damage is nam
   const damaged = await rewind(['verify', '--deep', '--json', '--store', tree.store]);
   t.is(damaged.code, 14, damaged.stderr);
   t.like(rowsOf(damaged.stdout).find(({ kind }) => kind === 'block-damaged')!, { type: 'finding', severity: 'lost', family: 'blocks', node, path: 'renamed' });
-  t.regex((await rewind(['verify', '--deep', '--store', tree.store])).stdout, /^lost +block-damaged +renamed: block 0 .*\n +Restore the store/m);
+  t.regex((await rewind(['verify', '--deep', '--store', tree.store])).stdout, /^lost +block-damaged +renamed: block 0 .*\n +`rewind repair`/m);
 }));
