@@ -11,9 +11,8 @@ import { findTree } from '../../lib/store/find.js';
 export async function run(args: Arguments, out: Output): Promise<number> {
   const found = await findTree({ tree: text(args, 'tree'), store: text(args, 'store') });
   const from = text(args, 'from');
-  const interrupted = new AbortController();
   let code = EXIT_OK;
-  for await (const row of repairRows(found, { dryRun: flag(args, 'dry-run'), from: from === undefined ? null : await realPath(from), signal: interrupted.signal })) {
+  for await (const row of repairRows(found, { dryRun: flag(args, 'dry-run'), from: from === undefined ? null : await realPath(from), signal: new AbortController().signal })) {
     if (out.json) await out.object(row);
     else await show(row, out);
     if (row.type === 'repaired') code = codeOf(row);

@@ -1,8 +1,8 @@
 /**
  * Up to where history has all that its timeline tells of, when it is not known what a lost log held. Guarantee: up to there
- * every record has its time, every change of a name its entry, and every write its bytes.
+ * every record has its time, every change of a name its entry, every change of an object its state, and every write its bytes.
  */
-import { stateAt } from '../history/attributes.js';
+import { statesIn } from '../history/attributes.js';
 import { decodeBlock } from '../history/blocks.js';
 import { decodeChanges } from '../history/changes.js';
 import { blockKey, cutKey, getU64, nameKey, nodeKey, seqInKey, under } from '../history/keys.js';
@@ -12,6 +12,9 @@ import type { Rocks } from '../history/rocks.js';
 import type { Change, Seq } from '../history/types.js';
 import { BLOCK_BYTES, decodeTimes, isUncaptured } from '../history/values.js';
 import { Kind } from '../extractor/record.js';
+
+/** Kinds of changes that leave a state of their object. */
+const STATED: ReadonlySet<number> = new Set([Kind.Write, Kind.Truncate, Kind.Setattr, Kind.Create]);
 
 export async function completeUpTo(rocks: Rocks, retention: Retention, watermark: Seq): Promise<Seq> {
   const last = await rocks.peek('times', {}, true);
@@ -30,10 +33,11 @@ export async function completeUpTo(rocks: Rocks, retention: Retention, watermark
 async function hasEffect(rocks: Rocks, { kind, seq, node, parent, name, parent2, name2, offset, length }: Change): Promise<boolean> {
   if (parent !== undefined && name !== undefined && !await isThere(rocks, nameKey(parent, name, seq))) return false;
   if (parent2 !== undefined && name2 !== undefined && !await isThere(rocks, nameKey(parent2, name2, seq))) return false;
-  if (kind !== Kind.Write || length === 0) return true;
-  const state = await rocks.peek('nodes', { gte: nodeKey(node, seq), lt: under(node).lt });
-  if (state === null) return false;
-  if (isUncaptured(stateAt(state.value, seqInKey(state.key), seq))) return true;
+  if (!STATED.has(kind)) return true;
+  const run = await rocks.peek('nodes', { gte: nodeKey(node, seq), lt: under(node).lt });
+  const state = run && statesIn(run.value, seqInKey(run.key)).find((one) => one.seq === seq);
+  if (state == null) return false;
+  if (kind !== Kind.Write || length === 0 || isUncaptured(state.value)) return true;
   for (let block = Math.floor(offset / BLOCK_BYTES); block * BLOCK_BYTES < offset + length; block++) if (!await isWritten(rocks, node, block, seq)) return false;
   return true;
 }

@@ -39,7 +39,8 @@ export async function mendMeta(rocks: Rocks, storeId: Buffer, losses: Losses, sa
       if (!salvaged.fold.equals(fold!)) put(META_FOLD, salvaged.fold, `how far history goes: #${decodeMeta(salvaged.fold).watermark}, of #${known.watermark} not all is there`);
     } else if (known === null || isLost) {
       const guessed = await foldFromRest(rocks);
-      put(META_FOLD, encodeMeta(guessed), `how far history goes: #${guessed.watermark}`);
+      // What a log says is newer than what tables held.
+      if (known === null || known.watermark < guessed.watermark) put(META_FOLD, encodeMeta(guessed), `how far history goes: #${guessed.watermark}`);
     }
     if (salvaged?.cut != null && salvaged.fold === null && known !== null && !isLost) {
       const kept = retention == null ? NOTHING_MERGED : decodeRetention(retention);
@@ -47,8 +48,10 @@ export async function mendMeta(rocks: Rocks, storeId: Buffer, losses: Losses, sa
       if (watermark < known.watermark) put(META_FOLD, encodeMeta({ ...known, watermark, timeNs: await timeOf(rocks, watermark) ?? known.timeNs }), `how far history goes: #${watermark}, of #${known.watermark} not all is there`);
     }
     if (isLost && retention == null || retention != null && attempt(() => decodeRetention(retention)) === null) {
-      const hidden = await everythingHidden(rocks, (await foldFromRest(rocks)).watermark);
-      put(META_RETENTION, encodeRetention(hidden), 'which instants were given up: not known any more, so that only the newest is answered for');
+      const { watermark } = await foldFromRest(rocks);
+      // Where every change still has its effect, none was ever merged with others.
+      if (await completeUpTo(rocks, NOTHING_MERGED, watermark) < watermark) put(META_RETENTION, encodeRetention(await everythingHidden(rocks, watermark)), 'which instants were given up: not known any more, so that only the newest is answered for');
+      else if (retention != null) put(META_RETENTION, encodeRetention(NOTHING_MERGED), 'which instants were given up: none');
     }
     if (isLost) {
       const { nextContent } = await foldFromRest(rocks);

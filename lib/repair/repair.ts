@@ -6,6 +6,7 @@
  */
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
+import type { Family } from '../history/families.js';
 import { History } from '../history/history.js';
 import { pairKey } from '../history/keys.js';
 import { decodeMeta, META_FOLD } from '../history/meta.js';
@@ -22,7 +23,7 @@ import { mendMeta } from './meta.js';
 import { RawDirectory } from './raw/directory.js';
 import { findingsOf, makeMissing, missingFamilies, rounds } from './rounds.js';
 import { salvage, type Salvaged } from './salvage.js';
-import { learnDictionaries, sift } from './sift.js';
+import { learnDictionaries, sift, siftUndecodable } from './sift.js';
 import { fillFrom, openCopy, sourceOf } from './sources.js';
 import { objectsOf, standIns, withoutContent, type LostContent } from './states.js';
 import { foldJournal, lookAtJournal, passOver } from './tail.js';
@@ -109,6 +110,7 @@ class Repair {
   private async *look(): AsyncGenerator<RepairStep, boolean> {
     const { layout } = this.store;
     let history: History | null = null;
+    await mkdir(layout.history, { recursive: true, mode: 0o700 });
     try {
       const unread = await unreadableLog(layout.history, this.storeId);
       if (unread !== null) throw new RewindError('ERR_HISTORY_CORRUPT', unread);
@@ -125,7 +127,7 @@ class Repair {
       yield { type: 'repaired', seq: history.watermark(), changed: false, kept: [], left: [] };
       return true;
     } catch (error) {
-      yield { type: 'unopenable', why: damage(error) };
+      yield { type: 'unopenable', why: damage(error).replaceAll(workplaceOf(layout), layout.history) };
     } finally {
       await history?.close();
     }
@@ -144,6 +146,7 @@ class Repair {
     const rocks = await Rocks.open(workplaceOf(this.store.layout), { readOnly: false });
     try {
       await learnDictionaries(rocks);
+      await siftUndecodable(rocks, this.losses);
       for (const what of await mendMeta(rocks, this.storeId, this.losses, this.salvaged)) yield { type: 'mended', what, count: 1 };
       const [fold, retention] = await rocks.getMany('meta', [META_FOLD, META_RETENTION]);
       const meta = decodeMeta(fold!);
@@ -191,7 +194,7 @@ class Repair {
   }
 
   /** Families that follow from others, and how. */
-  private derived(history: History): [['hashes' | 'times' | 'clock' | 'nodechanges' | 'changes' | 'inodes', ...('changes' | 'times')[]], string, () => Promise<unknown>][] {
+  private derived(history: History): [from: Family[], what: string, act: () => Promise<unknown>][] {
     const { rocks } = history;
     const { first, firstTimeNs, watermark } = history.meta();
     return [

@@ -9,7 +9,7 @@ import { MERGED_CONTENT, type Retention } from '../history/retained.js';
 import type { Entry, Rocks } from '../history/rocks.js';
 import type { Seq } from '../history/types.js';
 import { META_DICTIONARY } from '../history/zip.js';
-import { examine } from '../verify/examine.js';
+import { examine, type Examined } from '../verify/examine.js';
 import { Bulk } from './bulk.js';
 import type { Losses } from './losses.js';
 
@@ -34,14 +34,31 @@ export async function sift(rocks: Rocks, meta: FoldMeta, retention: Retention, l
   return sifted;
 }
 
-function judge(rocks: Rocks, family: Family, { key, value }: Entry, meta: FoldMeta, retention: Retention): { problem: string | null; newest: Seq | null } {
-  let plain: Buffer;
-  try {
-    plain = rocks.zip.unzip(family, value);
-  } catch (error) {
-    return { problem: (error as Error).message, newest: null };
+/** What cannot be understood, whatever history says of itself: from what is left it is told what that is. Content is looked at later. */
+export async function siftUndecodable(rocks: Rocks, losses: Losses): Promise<void> {
+  const bulk = new Bulk(rocks);
+  for (const family of FAMILIES) {
+    if (family === 'content' || family === 'meta') continue;
+    for await (const { key, value } of rocks.scan(family, {}, { stored: true })) {
+      const { problem } = understood(rocks, family, key, value);
+      if (problem === null) continue;
+      await bulk.delete(family, key);
+      losses.add(family, key, key, problem);
+    }
   }
-  const examined = examine(family, key, plain);
+  await bulk.end();
+}
+
+function understood(rocks: Rocks, family: Family, key: Buffer, stored: Buffer): Examined {
+  try {
+    return examine(family, key, rocks.zip.unzip(family, stored));
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+function judge(rocks: Rocks, family: Family, { key, value }: Entry, meta: FoldMeta, retention: Retention): { problem: string | null; newest: Seq | null } {
+  const examined = understood(rocks, family, key, value);
   if (examined.problem !== null) return { problem: examined.problem, newest: null };
   if (examined.newest !== null && examined.newest > meta.watermark) return { problem: `it is of #${examined.newest}, and history goes to #${meta.watermark}`, newest: examined.newest };
   const never = isNeverGiven(family, key, meta, retention);

@@ -80,7 +80,8 @@ export class RawDirectory {
     const logged: Logged = { batches: [], brokenAt: null, why: null };
     const numbers = this.numbersOf('log');
     const expected = Math.max(0, ...this.manifest?.logs.values() ?? []);
-    if (numbers.every((number) => number < expected)) logged.why = 'the newest write-ahead log is missing';
+    const isUsed = this.manifest !== null || this.numbersOf('sst').length > 0;
+    if (isUsed && numbers.every((number) => number < expected)) logged.why = 'the newest write-ahead log is missing';
     let next: number | null = null;
     for (const number of numbers) {
       const { records, ended } = readLog(await this.whole(`${String(number).padStart(6, '0')}.log`));

@@ -8,6 +8,9 @@ import type { Family } from '../../../lib/history/families.js';
 import { getU64, seqInKey, under } from '../../../lib/history/keys.js';
 import { Rocks } from '../../../lib/history/rocks.js';
 import { decodeBinding } from '../../../lib/history/values.js';
+import { QUICK } from '../../../lib/pack/encode.js';
+import { EntryPacker } from '../../../lib/pack/entries.js';
+import { HistoryPacker } from '../../../lib/pack/packer.js';
 import { showPath } from '../../../lib/paths.js';
 import { lockStore, openStore } from '../../../lib/store/store.js';
 import { scoped, type Scope } from '../../helpers/scope.js';
@@ -222,4 +225,43 @@ test('a repair that dies between its last steps is ended by whoever locks the st
   t.deepEqual(await opened(root), { findings: [] });
   t.deepEqual(await answersOf(root), expected);
   t.deepEqual(fs.readdirSync(root).sort(), ['history', 'journal', 'lock', 'store.json']);
+}));
+
+/** The same store, packed: contents as differences, entries with dictionaries. */
+async function packed(root: string): Promise<void> {
+  const session = await openOffline(await openStore(root));
+  const { history } = session.packing;
+  while (await new HistoryPacker(history).step(QUICK)) { /* All of it. */ }
+  while (await new EntryPacker(history).step(6, true)) { /* All of it. */ }
+  await history.rocks.flush();
+  await session.close();
+}
+
+test('a packed store: whatever table is lost, nothing wrong is answered, and what follows from the rest is made anew', (t) => scoped(async (scope) => {
+  const { root, place } = await settled(scope);
+  await packed(root);
+  const expected = await answersOf(copyOf(root, place('whole')));
+  let same = 0;
+  for (const file of filesOf(root, /\.sst$/)) {
+    const copy = copyOf(root, place('copy'));
+    fs.rmSync(file.replace(root, copy));
+    const { families, end } = await repaired(copy);
+    t.deepEqual(end.left, [], file);
+    const given = await answersOf(copy);
+    t.deepEqual(wrongAnswers(expected, given, families), [], file);
+    if ([...expected].every(([name, { content }]) => given.get(name)?.content === content)) same++;
+  }
+  t.true(same > 6, `${same}`);
+}));
+
+test('a history directory that is gone: history goes on behind what the journal had', (t) => scoped(async (scope) => {
+  const base = scope.temporary('memory');
+  const root = path.join(base, 'store');
+  await makeStore(root, { ahead: true });
+  const last = Number.parseInt(fs.readdirSync(path.join(root, 'journal')).sort().at(-1)!, 16);
+  fs.rmSync(path.join(root, 'history'), { recursive: true });
+  t.like(await opened(copyOf(root, path.join(base, 'looked'))), { refused: 'ERR_HISTORY_BEHIND' });
+  const { end } = await repaired(root);
+  t.true(end.seq > last);
+  t.deepEqual(await opened(root), { findings: [] });
 }));
