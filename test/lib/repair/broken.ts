@@ -75,6 +75,7 @@ const flipAt = (file: string, part: number): void => {
 const TAILS: [what: string, code: string, act: (root: string, segment: string) => void][] = [
   ['a damaged record in the journal', 'ERR_JOURNAL_CORRUPT', (_, segment) => flipAt(segment, 0.4)],
   ['a damaged head of the journal', 'ERR_JOURNAL_CORRUPT', (_, segment) => flipAt(segment, 0)],
+  ['a damaged head of the newest segment of the journal', 'ERR_JOURNAL_CORRUPT', (root) => flipAt(path.join(root, 'journal', fs.readdirSync(path.join(root, 'journal')).sort().at(-1)!), 0)],
   ['a segment that is cut to its head', 'ERR_JOURNAL_CORRUPT', (_, segment) => fs.truncateSync(segment, 30)],
   ['a log that is missing, and of which the journal has nothing', 'ERR_HISTORY_BEHIND', (root) => filesOf(root, /\.log$/).forEach(gone)],
   ['a log that is cut, and of which the journal has nothing', 'ERR_HISTORY_BEHIND', (root) => filesOf(root, /\.log$/).forEach(half)],
