@@ -27,6 +27,7 @@ const MiB = 1 << 20;
 /** What opening may need beyond what the logs hold. */
 const SPARE_BYTES = 64 * MiB;
 const BOUND_AT_A_TIME = 512;
+const STORE_ID_BYTES = 16;
 
 export interface HistoryOptions {
   /** Only read; nothing is created or recovered on disk. */
@@ -285,6 +286,7 @@ async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolea
     throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format 1, which no released rewindfs wrote`, 'Read it with the rewindfs that wrote it; to go on with this one, name another store with --store.');
   }
   if (version === 0) throw new RewindError('ERR_HISTORY_CORRUPT', `history in ${rocks.directory} has no readable format (${format.toString('hex')})`, '`rewind repair` finds what can be saved.');
+  if (store != null && store.length !== STORE_ID_BYTES) throw new RewindError('ERR_HISTORY_CORRUPT', `history in ${rocks.directory} has no readable store id (${store.toString('hex', 0, 32)})`, '`rewind repair` finds what can be saved.');
   if (storeId !== undefined && store != null && !store.equals(storeId)) {
     throw new RewindError('ERR_STORE_CORRUPT', `history in ${rocks.directory} belongs to store ${store.toString('hex')}, expected ${storeId.toString('hex')}`, 'Put back the history directory of this store.');
   }

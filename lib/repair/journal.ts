@@ -31,10 +31,12 @@ export async function* wholeRecords(directory: string, storeId: Buffer, next: Se
     const segment = await readFile(join(directory, name)).catch(() => Buffer.alloc(0));
     const first = Number.parseInt(name, 16);
     const problem = headProblem(segment, storeId, name);
-    end.why ??= problem;
+    if (problem !== null) end.why ??= problem.why;
+    // Its records were never ours: nothing is lost with them.
+    if (problem?.isOther === true) continue;
     let at = SEGMENT_HEAD_BYTES;
     let group: Record[] = [];
-    for (; problem === null && at < segment.length && segment.readUInt32LE(at) !== 0; at += segment.readUInt32LE(at)) {
+    for (; problem === null && at + 4 <= segment.length && segment.readUInt32LE(at) !== 0; at += segment.readUInt32LE(at)) {
       let record = wholeRecord(segment, at);
       if (record === null) {
         // What history holds already is no loss: it goes on behind that.
@@ -68,14 +70,14 @@ function roomFor(segment: Buffer, from: number): number {
   return Math.ceil((end - from) / RECORD_HEAD_BYTES);
 }
 
-function headProblem(segment: Buffer, storeId: Buffer, name: string): string | null {
-  if (segment.length < SEGMENT_HEAD_BYTES) return `${name}: it has no head`;
+function headProblem(segment: Buffer, storeId: Buffer, name: string): { why: string; isOther: boolean } | null {
+  if (segment.length < SEGMENT_HEAD_BYTES) return { why: `${name}: it has no head`, isOther: false };
   const head = Buffer.from(segment.subarray(0, SEGMENT_HEAD_BYTES));
   const crc = head.readUInt32LE(12);
   head.writeUInt32LE(0, 12);
-  if (!head.subarray(0, MAGIC.length).equals(MAGIC) || native.crc32c(head) !== crc) return `${name}: its head is damaged`;
+  if (!head.subarray(0, MAGIC.length).equals(MAGIC) || native.crc32c(head) !== crc) return { why: `${name}: its head is damaged`, isOther: false };
   if (head.readUInt32LE(8) > VERSION) throw new RewindError('ERR_STORE_FORMAT', `${name} has format ${head.readUInt32LE(8)}, this rewindfs knows up to ${VERSION}`, 'Use the version of rewindfs that wrote it.');
-  return head.subarray(16, 32).equals(storeId) ? null : `${name}: it belongs to another store`;
+  return head.subarray(16, 32).equals(storeId) ? null : { why: `${name}: it belongs to another store`, isOther: true };
 }
 
 /** Where the first whole record of up to `next` lies from `at` on; null without one. */

@@ -4,68 +4,84 @@
  * answered for.
  */
 import { RewindError } from '../errors.js';
+import { decodeChanges } from '../history/changes.js';
 import { getU64, u64Key } from '../history/keys.js';
 import { decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from '../history/meta.js';
 import { decodeRetention, encodeRetention, MERGED_CONTENT, META_RETENTION, NOTHING_MERGED, type Retention } from '../history/retained.js';
 import type { Rocks } from '../history/rocks.js';
+import type { Seq } from '../history/types.js';
 import { decodeTimes } from '../history/values.js';
 import { META_PACK } from '../pack/progress.js';
-import type { Seq } from '../history/types.js';
 import { completeUpTo } from './complete.js';
 import type { Losses } from './losses.js';
 import type { Salvaged } from './salvage.js';
 
-/** What was done, in words; empty when all was well. */
-export type Mended = string[];
-
 const META_SWEEP = Buffer.from('sweep');
 
-/** @throws ERR_STORE_FORMAT, ERR_STORE_CORRUPT */
-export async function mendMeta(rocks: Rocks, storeId: Buffer, losses: Losses, salvaged: Salvaged | null): Promise<Mended> {
-  const mended: Mended = [];
+/** An entry of `meta` as it is to be; null: it goes. */
+interface Edit { key: Buffer; value: Buffer | null; what: string }
+
+/** Answers what was done, in words; nothing when all was well. @throws ERR_STORE_FORMAT, ERR_STORE_CORRUPT */
+export async function mendMeta(rocks: Rocks, storeId: Buffer, losses: Losses, salvaged: Salvaged | null): Promise<string[]> {
+  const [format, store, fold, retention] = await rocks.getMany('meta', [META_FORMAT, META_STORE, META_FOLD, META_RETENTION]);
+  expectOurs(rocks.directory, format ?? null, store ?? null, storeId);
+  const isLost = losses.in('meta').length > 0;
+  const edits: Edit[] = [
+    ...format?.length === 4 ? [] : [{ key: META_FORMAT, value: formatValue(), what: 'the format of history' }],
+    ...store?.length === 16 ? [] : [{ key: META_STORE, value: storeId, what: 'the id of the store' }],
+    ...await foldEdits(rocks, fold ?? null, retention ?? null, isLost, salvaged),
+    ...await retentionEdits(rocks, retention ?? null, isLost),
+    ...await packingEdits(rocks, isLost),
+  ];
+  if (edits.length === 0) return [];
   const batch = rocks.batch();
-  const put = (key: Buffer, value: Buffer, what: string): void => {
-    batch.put('meta', key, value);
-    mended.push(what);
-  };
-  try {
-    const [format, store, fold, retention] = await rocks.getMany('meta', [META_FORMAT, META_STORE, META_FOLD, META_RETENTION]);
-    expectOurs(rocks.directory, format ?? null, store ?? null, storeId);
-    if (format?.length !== 4) put(META_FORMAT, formatValue(), 'the format of history');
-    if (store == null) put(META_STORE, storeId, 'the id of the store');
-    const isLost = losses.in('meta').length > 0;
-    const known = attempt(() => decodeMeta(fold!));
-    if (salvaged?.fold != null && known !== null && !isLost) {
-      if (!salvaged.fold.equals(fold!)) put(META_FOLD, salvaged.fold, `how far history goes: #${decodeMeta(salvaged.fold).watermark}, of #${known.watermark} not all is there`);
-    } else if (known === null || isLost) {
-      const guessed = await foldFromRest(rocks);
-      // What a log says is newer than what tables held.
-      if (known === null || known.watermark < guessed.watermark) put(META_FOLD, encodeMeta(guessed), `how far history goes: #${guessed.watermark}`);
-    }
-    if (salvaged?.cut != null && salvaged.fold === null && known !== null && !isLost) {
-      const kept = retention == null ? NOTHING_MERGED : decodeRetention(retention);
-      const watermark = await completeUpTo(rocks, kept, known.watermark);
-      if (watermark < known.watermark) put(META_FOLD, encodeMeta({ ...known, watermark, timeNs: await timeOf(rocks, watermark) ?? known.timeNs }), `how far history goes: #${watermark}, of #${known.watermark} not all is there`);
-    }
-    if (isLost && retention == null || retention != null && attempt(() => decodeRetention(retention)) === null) {
-      const { watermark } = await foldFromRest(rocks);
-      // Where every change still has its effect, none was ever merged with others.
-      if (await completeUpTo(rocks, NOTHING_MERGED, watermark) < watermark) put(META_RETENTION, encodeRetention(await everythingHidden(rocks, watermark)), 'which instants were given up: not known any more, so that only the newest is answered for');
-      else if (retention != null) put(META_RETENTION, encodeRetention(NOTHING_MERGED), 'which instants were given up: none');
-    }
-    if (isLost) {
-      const { nextContent } = await foldFromRest(rocks);
-      put(META_PACK, Buffer.from(JSON.stringify({ next: nextContent, cold: nextContent })), 'how far packing has come');
-    } else {
-      for (const key of [META_PACK, META_SWEEP]) await dropUnreadable(rocks, key, () => { batch.delete('meta', key); mended.push(`how far packing has come`); });
-    }
-  } catch (error) {
-    batch.end();
-    throw error;
+  for (const { key, value } of edits) {
+    if (value === null) batch.delete('meta', key);
+    else batch.put('meta', key, value);
   }
-  if (mended.length > 0) await rocks.commit(batch);
-  else batch.end();
-  return mended;
+  await rocks.commit(batch);
+  return edits.map(({ what }) => what);
+}
+
+async function foldEdits(rocks: Rocks, fold: Buffer | null, retention: Buffer | null, isLost: boolean, salvaged: Salvaged | null): Promise<Edit[]> {
+  const known = fold && attempt(() => decodeMeta(fold));
+  const edit = (to: FoldMeta, more = ''): Edit[] => [{ key: META_FOLD, value: encodeMeta(to), what: `how far history goes: #${to.watermark}${more}` }];
+  if (known === null || isLost) {
+    const guessed = await foldFromRest(rocks);
+    // What a log says is newer than what tables held.
+    return known !== null && known.watermark >= guessed.watermark ? [] : edit(guessed);
+  }
+  const notAll = `, of #${known.watermark} not all is there`;
+  const before = salvaged?.fold == null ? null : decodeMeta(salvaged.fold);
+  if (before !== null) return before.watermark < known.watermark ? edit(before, notAll) : [];
+  if (salvaged?.cut == null) return [];
+  const watermark = await completeUpTo(rocks, retention && attempt(() => decodeRetention(retention)) || NOTHING_MERGED, known.watermark);
+  return watermark < known.watermark ? edit({ ...known, watermark, timeNs: await timeOf(rocks, watermark) ?? known.timeNs }, notAll) : [];
+}
+
+async function retentionEdits(rocks: Rocks, retention: Buffer | null, isLost: boolean): Promise<Edit[]> {
+  const isKnown = retention === null ? !isLost : attempt(() => decodeRetention(retention)) !== null;
+  if (isKnown) return [];
+  const { watermark } = await foldFromRest(rocks);
+  // Where every change still has its effect, none was ever merged with others.
+  const isWhole = await completeUpTo(rocks, NOTHING_MERGED, watermark) === watermark;
+  if (isWhole) return retention === null ? [] : [{ key: META_RETENTION, value: null, what: 'which instants were given up: none' }];
+  return [{ key: META_RETENTION, value: encodeRetention(await everythingHidden(rocks, watermark)), what: 'which instants were given up: not known any more, so that only the newest is answered for' }];
+}
+
+/** Packing begins behind what may be packed already. */
+async function packingEdits(rocks: Rocks, isLost: boolean): Promise<Edit[]> {
+  const what = 'how far packing has come';
+  if (isLost) {
+    const { nextContent } = await foldFromRest(rocks);
+    return [{ key: META_PACK, value: Buffer.from(JSON.stringify({ next: nextContent, cold: nextContent })), what }];
+  }
+  const edits: Edit[] = [];
+  for (const key of [META_PACK, META_SWEEP]) {
+    const value = await rocks.get('meta', key);
+    if (value !== null && attempt(() => JSON.parse(value.toString()) as unknown) === null) edits.push({ key, value: null, what });
+  }
+  return edits;
 }
 
 function expectOurs(directory: string, format: Buffer | null, store: Buffer | null, storeId: Buffer): void {
@@ -96,11 +112,6 @@ async function timeOf(rocks: Rocks, seq: Seq): Promise<bigint | null> {
   return run === null ? null : decodeTimes(run.value).at(seq - getU64(run.key, 0));
 }
 
-async function dropUnreadable(rocks: Rocks, key: Buffer, drop: () => void): Promise<void> {
-  const value = await rocks.get('meta', key);
-  if (value !== null && attempt(() => JSON.parse(value.toString()) as unknown) === null) drop();
-}
-
 /** Where the fold stands, from what it has written. */
 async function foldFromRest(rocks: Rocks): Promise<FoldMeta> {
   const meta: FoldMeta = { ...EMPTY_META, baselined: true, unmountedNoted: true };
@@ -113,6 +124,7 @@ async function foldFromRest(rocks: Rocks): Promise<FoldMeta> {
     meta.timeNs = times.at(times.count - 1);
   }
   if (first !== null) Object.assign(meta, { first: getU64(first.key, 0), firstTimeNs: decodeTimes(first.value).first });
+  await extendByChanges(rocks, meta);
   Object.assign(meta, { mount: meta.first, mountTimeNs: meta.firstTimeNs });
   for await (const { key, value } of rocks.scan('points', {})) {
     const point = attempt(() => JSON.parse(value.toString()) as { kind?: string; timeNs?: string });
@@ -124,6 +136,15 @@ async function foldFromRest(rocks: Rocks): Promise<FoldMeta> {
   }
   meta.nextContent = await lastContent(rocks, MERGED_CONTENT) + 1;
   return meta;
+}
+
+/** Where the times are lost, too, the timeline tells how far history goes; the first record is a mount. */
+async function extendByChanges(rocks: Rocks, meta: FoldMeta): Promise<void> {
+  const [oldest, newest] = [await rocks.peek('changes', {}), await rocks.peek('changes', {}, true)];
+  if (oldest === null || newest === null) return;
+  const last = decodeChanges(newest.key, newest.value).at(-1)!;
+  if (meta.first === 0) Object.assign(meta, { first: 1, firstTimeNs: decodeChanges(oldest.key, oldest.value)[0]!.timeNs });
+  if (last.record > meta.watermark) Object.assign(meta, { watermark: last.record, timeNs: last.timeNs });
 }
 
 /** The largest id below `end` that a content has. */

@@ -77,7 +77,7 @@ class Repair {
   private readonly storeId: Buffer;
   private readonly losses = new Losses();
   private salvaged: Salvaged | null = null;
-  /** The newest instant of which there was a trace. */
+  /** The newest record of which there was a trace. */
   private newest: Seq = 0;
 
   constructor(private readonly store: Store, private readonly options: RepairOptions) {

@@ -13,7 +13,7 @@ import { examine, type Examined } from '../verify/examine.js';
 import { Bulk } from './bulk.js';
 import type { Losses } from './losses.js';
 
-/** `newest`: the last instant of which there was an entry, taken out or not. */
+/** `newest`: the last record that has a time, whether history goes so far or not. */
 export interface Sifted { taken: Map<Family, number>; newest: Seq }
 
 export async function sift(rocks: Rocks, meta: FoldMeta, retention: Retention, losses: Losses): Promise<Sifted> {
@@ -22,7 +22,7 @@ export async function sift(rocks: Rocks, meta: FoldMeta, retention: Retention, l
   for (const family of FAMILIES) {
     for await (const entry of rocks.scan(family, {}, { stored: true, capacity: family === 'content' ? 64 : 256 })) {
       const { problem, newest } = judge(rocks, family, entry, meta, retention);
-      if (newest !== null) sifted.newest = Math.max(sifted.newest, newest);
+      if (family === 'times' && newest !== null) sifted.newest = Math.max(sifted.newest, newest);
       if (problem === null) continue;
       await bulk.delete(family, entry.key);
       sifted.taken.set(family, (sifted.taken.get(family) ?? 0) + 1);

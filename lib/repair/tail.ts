@@ -50,10 +50,14 @@ export async function foldJournal(history: History, layout: StoreLayout, storeId
   }
 }
 
+/** More records than can be lost at a time: who says so is damaged. */
+const MOST_LOST = 2 ** 28;
+
 /** History goes on behind `last`. Answers the instants between which nothing is known. */
 export async function passOver(history: History, last: Seq, why: string): Promise<{ from: Seq; to: Seq }> {
   const meta = history.meta();
-  const lost = { from: meta.watermark, to: Math.max(last, meta.watermark) + 1 };
+  const isTraced = last > meta.watermark && last - meta.watermark <= MOST_LOST;
+  const lost = { from: meta.watermark, to: (isTraced ? last : meta.watermark) + 1 };
   const batch = history.rocks.batch();
   batch.put('gaps', pairKey(lost.to, lost.to), Buffer.from(JSON.stringify({ timeNs: meta.timeNs.toString(), reason: 'repair', detail: { from: lost.from + 1, to: lost.to, why } })));
   await history.commit(batch, { ...meta, watermark: lost.to });

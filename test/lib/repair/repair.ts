@@ -4,8 +4,8 @@ import path from 'node:path';
 import test from 'ava';
 import { openOffline } from '../../../lib/daemon/offline.js';
 import { decodeBlock } from '../../../lib/history/blocks.js';
-import type { Family } from '../../../lib/history/families.js';
-import { getU64, seqInKey, under } from '../../../lib/history/keys.js';
+import { FAMILIES, type Family } from '../../../lib/history/families.js';
+import { getU64, nodeKey, seqInKey, u64Key, under } from '../../../lib/history/keys.js';
 import { Rocks } from '../../../lib/history/rocks.js';
 import { decodeBinding } from '../../../lib/history/values.js';
 import { QUICK } from '../../../lib/pack/encode.js';
@@ -76,6 +76,7 @@ test('times that are lost are those of the changes, and never decrease', (t) => 
   await deleted(root, 'clock');
   t.deepEqual((await repaired(root)).end.left, []);
   const session = await openOffline(await openStore(root));
+  scope.defer(() => session.close());
   const { history } = session.packing;
   let [last, changes] = [0n, 0];
   for (let seq = 1; seq <= history.watermark(); seq++) {
@@ -87,7 +88,6 @@ test('times that are lost are those of the changes, and never decrease', (t) => 
     t.is(await history.timeOf(seq), timeNs);
     changes++;
   }
-  await session.close();
   t.true(changes > 50);
 }));
 
@@ -188,6 +188,7 @@ test('an inode whose newest content is lost says so, so that the next mount read
   await deleted(root, 'content');
   await repaired(root);
   const session = await openOffline(await openStore(root));
+  scope.defer(() => session.close());
   const { history } = session.packing;
   let lost = 0;
   for await (const { key, value } of history.rocks.scan('inodes', {})) {
@@ -196,7 +197,6 @@ test('an inode whose newest content is lost says so, so that the next mount read
     t.is(uncaptured === true, isLost, `inode ${getU64(key, 0)}`);
     if (isLost) lost++;
   }
-  await session.close();
   t.true(lost > 0);
 }));
 
@@ -264,4 +264,42 @@ test('a history directory that is gone: history goes on behind what the journal 
   const { end } = await repaired(root);
   t.true(end.seq > last);
   t.deepEqual(await opened(root), { findings: [] });
+}));
+
+test('an entry of far later than history goes is taken out, and history goes on where it was', (t) => scoped(async (scope) => {
+  const { root, place } = await settled(scope);
+  const expected = await answersOf(copyOf(root, place('whole')));
+  const rocks = await Rocks.open(path.join(root, 'history'), { readOnly: false });
+  const batch = rocks.batch();
+  batch.put('writers', u64Key(2 ** 50), Buffer.from('{}'));
+  batch.put('content', u64Key(2 ** 51), (await rocks.peek('content', {}))!.value);
+  batch.put('nodes', nodeKey(2 ** 51, 3), (await rocks.peek('nodes', {}))!.value);
+  await rocks.commit(batch);
+  await rocks.close();
+  const { end, steps } = await repaired(root);
+  t.is(end.seq, 135);
+  t.deepEqual(end.left, []);
+  t.is(steps.filter(({ type }) => type === 'finding').length, 3);
+  t.deepEqual(await answersOf(root), expected);
+}));
+
+test('entries that are no entries: each is taken out, and what depended on it is not answered', (t) => scoped(async (scope) => {
+  const { root, place } = await settled(scope);
+  const expected = await answersOf(copyOf(root, place('whole')));
+  for (const family of FAMILIES.filter((one) => one !== 'removed')) {
+    const copy = copyOf(root, place('copy'));
+    const rocks = await Rocks.open(path.join(copy, 'history'), { readOnly: false });
+    const entry = await rocks.peek(family, {}, true);
+    if (entry !== null) {
+      const batch = rocks.batch();
+      batch.put(family, entry.key, Buffer.from([0x80]));
+      await rocks.commit(batch);
+    }
+    await rocks.close();
+    if (entry === null) continue;
+    const { end, families } = await repaired(copy);
+    t.true(end.changed, family);
+    t.deepEqual(end.left, [], family);
+    t.deepEqual(wrongAnswers(expected, await answersOf(copy), families), [], family);
+  }
 }));
