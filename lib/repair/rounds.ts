@@ -119,7 +119,9 @@ export async function missingFamilies(history: History): Promise<Unmissed[]> {
   const missing: Unmissed[] = [];
   if (await rocks.peek('inodes', {}) === null && await rocks.peek('nodes', {}) !== null) missing.push('inodes');
   const last = await rocks.peek('times', {}, true);
-  if ((last === null ? 0 : getU64(last.key, 0) + decodeTimes(last.value).count - 1) < history.watermark()) missing.push('times');
+  // One that is no run of times ends nowhere.
+  const end = last === null || last.value.length < 8 ? 0 : getU64(last.key, 0) + decodeTimes(last.value).count - 1;
+  if (end < history.watermark()) missing.push('times');
   if (await rocks.peek('hashes', {}) === null) {
     for await (const { value } of rocks.scan('content', {}, { capacity: 64 })) {
       if (value.subarray(1, CONTENT_HEAD).every((byte) => byte === 0)) continue;

@@ -95,7 +95,7 @@ for (const [what, code, act] of TAILS) {
     t.true(steps.some((step) => step.type === 'missing' && /^changes after #\d+, up to #\d+ at most/.test(step.what)));
     t.deepEqual(await opened(copy), { findings: [] });
     const given = await answersOf(copy);
-    t.true(given.size > 5);
+    t.true(given.size > 3, 'what came before is answered');
     t.deepEqual(wrongAnswers(expected, given, new Set()), []);
     t.true(end.seq > lastSeq, 'no change number is given twice');
     await t.notThrowsAsync(appendedAfter(copy));
