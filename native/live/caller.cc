@@ -1,6 +1,5 @@
 #include "live/caller.h"
 
-#include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -9,12 +8,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <string>
-#include <system_error>
 
 
 namespace rewindfs::live {
@@ -85,21 +82,11 @@ bool in_group(const fuse::Call& call, gid_t gid) {
 
 }  // namespace
 
-bool has_open_for_writing(const fuse::Call& call, uint64_t ino) {
-  std::error_code error;
-  const std::filesystem::directory_iterator open("/proc/" + std::to_string(call.head.pid) + "/fdinfo", error);
-  if (error) return true;
-  for (const auto& one : open) {
-    uint64_t number = 0;
-    int flags = O_RDONLY;
-    std::ifstream info(one.path());
-    for (std::string key; info >> key;) {
-      if (key == "flags:") info >> std::oct >> flags >> std::dec;
-      else if (key == "ino:") info >> number;
-    }
-    if (number == ino && (flags & O_ACCMODE) != O_RDONLY) return true;
-  }
-  return false;
+bool is_in_chown(const fuse::Call& call) {
+  std::ifstream file("/proc/" + std::to_string(call.head.pid) + "/syscall");
+  long number = -1;
+  file >> number;
+  return number == SYS_chown || number == SYS_fchown || number == SYS_lchown || number == SYS_fchownat;
 }
 
 mode_t bits_lost(const fuse::Call& call, const struct statx& stat) {

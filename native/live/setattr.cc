@@ -39,15 +39,14 @@ constexpr uint32_t kAttributes = fuse::kValidMode | fuse::kValidUid | fuse::kVal
 bool asks_for_nothing(const SetattrIn& in) { return !(in.valid & (kAttributes | fuse::kValidSize | fuse::kValidKillSuidgid)); }
 bool changes_owner(const SetattrIn& in) { return (in.valid & (fuse::kValidUid | fuse::kValidGid)) || asks_for_nothing(in); }
 
-// The kernel lets everybody ask for nothing; dropping the bits by it is the owner's right only. It also asks so before
-// somebody's first write(2) to the file, who needs no such right: then the file is open for writing, by that process (the
-// release of a descriptor that is closed may still be on its way to us).
+// The kernel lets everybody ask for nothing; dropping the bits by it is the owner's right only. It also asks so, in the very
+// same words, before somebody's first write(2) to the file, who needs no such right.
 int may_ask_for_nothing(const Call& call, const Inode& inode) {
   const auto stat = stat_fd(inode.path().get());
   if (!stat.ok()) return stat.error();
   const bool owner = is_privileged(call) || call.head.uid == stat->stx_uid;
   if (owner || bits_lost(call, *stat) == 0) return 0;
-  return inode.open_for_writing > 0 && has_open_for_writing(call, inode.ino) ? 0 : EPERM;
+  return inode.open_for_writing > 0 && !is_in_chown(call) ? 0 : EPERM;
 }
 
 // Mode after owner: changing the owner clears setuid and setgid. `done`: something was changed, also when the rest failed.

@@ -341,6 +341,14 @@ export const attributeCases: Case[] = [
       await c.see('chown', 'f', -1, -1);
       await c.stat('f');
       await other.ok('close', 1);
+      await c.as(0);
+      await c.ok('chmod', 'f', 0o4777);
+      await c.as(1001);
+      await c.ok('open', 1, 'f', O.RDWR, 0);
+      await c.see('chown', 'f', -1, -1);
+      await c.stat('f');
+      await c.ok('write', 1, 0, 1, 1);
+      await c.stat('f');
     },
   },
   {
