@@ -131,6 +131,8 @@ export interface BackingPiece {
   /** Of the whole file. */
   size: number;
   ino: number;
+  /** Of the file, after the data was read. */
+  ctimeNs: bigint;
   /** Open handles for writing, through the mount. */
   writers: number;
 }

@@ -177,7 +177,7 @@ export class Daemon implements LiveTree, Session {
       snapshotsLink: nested ? undefined : layout.view, transport: options.transport, purpose: options.purpose, tags: options.tags,
       clean: lastSessionEndedClean(pointsBefore), bootId: boot, version: options.version, ...unfinished && { baselineSinceNs: unfinished.timeNs },
     });
-    const lost = new LostFiles(history, history.watermark(), await doubtfulSince(layout.onDisk, boot), (...args) => engine.readBacking(...args));
+    const lost = new LostFiles(history, history.watermark(), await doubtfulSince(layout.onDisk, boot), BigInt(Date.now()) * 1_000_000n, (...args) => engine.readBacking(...args));
     const before = history.liveEntries(lost.isLost);
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();

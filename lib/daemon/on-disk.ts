@@ -18,29 +18,33 @@ const TICK_NS = 50_000_000n;
 
 interface Kept { boot: string; time_ns: string }
 
+async function readKept(file: string): Promise<Kept | null> {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Kept;
+  } catch {
+    return null;  // nothing is known
+  }
+}
+
 /** Files that were changed since this time may have lost content; null when none can, since the machine has run on. */
 export async function doubtfulSince(file: string, boot: string): Promise<bigint | null> {
-  try {
-    const kept = JSON.parse(await readFile(file, 'utf8')) as Kept;
-    return kept.boot === boot ? null : BigInt(kept.time_ns) - TICK_NS;
-  } catch {
-    return 0n;  // nothing is known
-  }
+  const kept = await readKept(file);
+  return kept?.boot === boot ? null : BigInt(kept?.time_ns ?? TICK_NS) - TICK_NS;
 }
 
 /** What the tree's disk lost, found while history is compared with the tree. */
 export class LostFiles {
   readonly nodes: NodeId[] = [];
 
-  /** `sinceNs`: files that were changed before it have lost nothing; null: none has. */
-  constructor(private readonly history: HistoryReader, readonly seq: Seq, private readonly sinceNs: bigint | null, private readonly read: ReadBacking) {}
+  /** `sinceNs`: files that were changed before it have lost nothing; null: none has. `mountedNs`: what was changed since is on record. */
+  constructor(private readonly history: HistoryReader, readonly seq: Seq, private readonly sinceNs: bigint | null, private readonly mountedNs: bigint, private readonly read: ReadBacking) {}
 
   /** Also true of what cannot be compared: the walk will see what it is. */
   readonly isLost: IsLost = async ({ node, ino, ctimeNs }) => {
     if (this.sinceNs === null || ctimeNs < this.sinceNs) return false;
-    const found = await besideWritten(this.history, { node, ino }, this.seq, this.read);
+    const found = await besideWritten(this.history, { node, ino, changedNs: this.mountedNs - TICK_NS }, this.seq, this.read);
     if (found === 'different') this.nodes.push(node);
-    return found !== 'same';
+    return found === 'different' || found === 'unknown';
   };
 }
 
@@ -52,9 +56,10 @@ export class OnDisk {
 
   constructor(private readonly file: string, private readonly boot: string, private readonly engine: Engine, private readonly journal: Journal, private readonly report: (what: string, error: unknown) => void) {}
 
-  /** To be called when history holds all of the tree, and what a power cut did to it. */
+  /** To be called when history holds all of the tree, and what a power cut did to it: in this boot nothing is to be compared any more. */
   start(): void {
-    this.timer = setInterval(() => this.tick(), PERIOD_MS);
+    this.do(async () => this.keep((await readKept(this.file))?.time_ns ?? '0'));
+    this.timer = setInterval(() => this.do(() => this.sync()), PERIOD_MS);
     this.timer.unref();
   }
 
@@ -63,17 +68,22 @@ export class OnDisk {
     if (this.timer !== null) clearInterval(this.timer);
   }
 
-  private tick(): void {
-    this.work ??= this.sync().catch((error: unknown) => this.report('The tree could not be synced', error)).finally(() => { this.work = null; });
+  private do(work: () => Promise<void>): void {
+    this.work ??= work().catch((error: unknown) => this.report('How far the tree is on its disk could not be kept', error)).finally(() => { this.work = null; });
   }
 
   private async sync(): Promise<void> {
     const { lastSeq } = this.journal.stats();
     if (lastSeq === this.seq) return;
-    const kept: Kept = { boot: this.boot, time_ns: String(BigInt(Date.now()) * 1_000_000n) };
+    const now = String(BigInt(Date.now()) * 1_000_000n);
     await this.engine.syncBacking();
+    await this.keep(now);
+    this.seq = lastSeq;
+  }
+
+  private async keep(time: string): Promise<void> {
+    const kept: Kept = { boot: this.boot, time_ns: time };
     await writeFile(`${this.file}.new`, `${JSON.stringify(kept)}\n`, { mode: 0o600, flush: true });
     await rename(`${this.file}.new`, this.file);
-    this.seq = lastSeq;
   }
 }

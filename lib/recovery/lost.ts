@@ -11,15 +11,16 @@ const READ_BYTES = 1 << 20;
 
 /**
  * How this file is, byte for byte, beside what history says that it was at `seq`: `unknown` when it cannot be read, or
- * something else lies there.
+ * something else lies there; `changed` when it was changed since `changedNs`, whatever it held before.
  */
-export async function besideWritten(history: HistoryReader, { node, ino }: { node: NodeId; ino: bigint }, seq: Seq, read: ReadBacking): Promise<'same' | 'different' | 'unknown'> {
+export async function besideWritten(history: HistoryReader, { node, ino, changedNs }: { node: NodeId; ino: bigint; changedNs: bigint }, seq: Seq, read: ReadBacking): Promise<'same' | 'different' | 'unknown' | 'changed'> {
   const [path, attr] = await Promise.all([history.pathOf(node, seq), history.attr(node, seq)]);
   if (path === null || attr === null) return 'unknown';
   for (let offset = 0; offset < attr.size; offset += READ_BYTES) {
     const length = Math.min(READ_BYTES, attr.size - offset);
     const [wanted, piece] = await Promise.all([history.read(node, offset, length, seq, attr.size), read(pathBytes(path), offset, length).catch(() => null)]);
     if (piece === null || BigInt(piece.ino) !== ino) return 'unknown';
+    if (piece.ctimeNs >= changedNs) return 'changed';
     if (piece.size !== attr.size || !piece.data.equals(wanted)) return 'different';
   }
   return 'same';

@@ -217,6 +217,7 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
           result.Set("data", Napi::Buffer<std::byte>::Copy(env, piece.data.data(), piece.data.size()));
           result.Set("size", static_cast<double>(piece.size));
           result.Set("ino", static_cast<double>(piece.ino));
+          result.Set("ctimeNs", Napi::BigInt::New(env, piece.ctime_ns));
           result.Set("writers", piece.writers);
           return result;
         });

@@ -44,6 +44,9 @@ Result<BackingPiece> read_backing(Tree& tree, const std::string& path, uint64_t 
     got += static_cast<size_t>(part);
   }
   piece.data.resize(got);
+  const auto after = stat_fd(fd.get());
+  if (!after.ok()) return Errno{after.error()};
+  piece.ctime_ns = after->stx_ctime.tv_sec * 1'000'000'000 + after->stx_ctime.tv_nsec;
   return piece;
 }
 

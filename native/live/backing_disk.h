@@ -15,6 +15,7 @@ struct BackingPiece {
   std::vector<std::byte> data;  // shorter than was asked for at the file's end
   uint64_t size = 0;            // of the whole file
   uint64_t ino = 0;
+  int64_t ctime_ns = 0;         // after the data was read
   unsigned writers = 0;         // that have the file open through the mount
 };
 
