@@ -82,11 +82,10 @@ bool in_group(const fuse::Call& call, gid_t gid) {
 
 }  // namespace
 
-bool is_in_chown(const fuse::Call& call) {
+long system_call_of(const fuse::Call& call) {
   std::ifstream file("/proc/" + std::to_string(call.head.pid) + "/syscall");
   long number = -1;
-  file >> number;
-  return number == SYS_chown || number == SYS_fchown || number == SYS_lchown || number == SYS_fchownat;
+  return file >> number ? number : -1;
 }
 
 mode_t bits_lost(const fuse::Call& call, const struct statx& stat) {

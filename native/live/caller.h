@@ -44,8 +44,8 @@ class AsCaller {
 // Has the caller the rights of root? The kernel says so with most requests that need to know, but not with all.
 inline bool is_privileged(const fuse::Call& call) { return call.head.uid == 0; }
 
-// Is the caller in chown(2) or one of its kind? Where nobody may look at that, it is not.
-bool is_in_chown(const fuse::Call& call);
+// The system call that the caller is in, for requests that say too little; -1 where nobody may look at that.
+long system_call_of(const fuse::Call& call);
 
 // The setuid and setgid bits that a regular file loses when this caller, lacking CAP_FSETID, changes its content or owner.
 mode_t bits_lost(const fuse::Call& call, const struct statx& stat);

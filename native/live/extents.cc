@@ -54,8 +54,9 @@ uint64_t changed_bytes(const fuse::FallocateIn& in, uint64_t size) {
   return 0;
 }
 
-int allocate_as_caller(const Call& call, const fuse::FallocateIn& in, int fd, const LostRights& rights) {
-  const Spending spending(call.head.uid, rights.leaves_bits());
+// Setuid and setgid stay until it is done: a mode that the file system below does not know takes nothing.
+int allocate_as_caller(const Call& call, const fuse::FallocateIn& in, int fd) {
+  const Spending spending(call.head.uid, true);
   return fallocate(fd, static_cast<int>(in.mode), static_cast<off_t>(in.offset), static_cast<off_t>(in.length)) == 0 ? 0 : errno;
 }
 
@@ -77,12 +78,11 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   if (!before.ok()) return before.error();
   if (auto saved = before_content(tree, handle, in.offset, changed_bytes(in, before->stx_size)); !saved.ok()) return saved.error();
   LostRights rights(inode);
-  if (!is_privileged(call)) {  // the kernel leaves it to us, and does not say
-    if (const int error = rights.take_bits(call); error != 0) return error;
-  }
   recording.draft.save = handle.save;
-  if (const int error = allocate_as_caller(call, in, handle.fd.get(), rights); error != 0) return rights.failed(tree, recording, error);
-  if (handle.capture != Capture::kEachWrite) return rights.failed(tree, recording, 0);
+  if (const int error = allocate_as_caller(call, in, handle.fd.get()); error != 0) return rights.failed(tree, recording, error);
+  // The kernel leaves it to us, and does not say. What is done is recorded, whatever became of this.
+  const int kept_bits = is_privileged(call) ? 0 : rights.take_bits(call);
+  if (handle.capture != Capture::kEachWrite) return rights.failed(tree, recording, kept_bits);
   const auto after = recording.object(inode);
   if (!after.ok()) return after.error();
   const uint64_t end = after->stx_size;
@@ -93,7 +93,8 @@ int fallocate_file(Tree& tree, Call& call, const fuse::FallocateIn& in, Handle& 
   recording.draft.flags = rewritten ? static_cast<uint16_t>(journal::kMore) : uint16_t{0};
   const auto lost = rights.capability();
   const auto appended = rewritten ? recording.append() : append_with(tree, recording, lost);
-  if (!appended.ok() || !rewritten) return appended.error();
+  if (!appended.ok()) return appended.error();
+  if (!rewritten) return kept_bits;
   return record_content(tree, recording, handle, in.offset, end, lost);
 }
 

@@ -1,5 +1,6 @@
 // Changing attributes: size, mode, owner, times; one request may ask for several.
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
@@ -39,6 +40,8 @@ constexpr uint32_t kAttributes = fuse::kValidMode | fuse::kValidUid | fuse::kVal
 bool asks_for_nothing(const SetattrIn& in) { return !(in.valid & (kAttributes | fuse::kValidSize | fuse::kValidKillSuidgid)); }
 bool changes_owner(const SetattrIn& in) { return (in.valid & (fuse::kValidUid | fuse::kValidGid)) || asks_for_nothing(in); }
 
+bool is_chown(long call) { return call == SYS_chown || call == SYS_fchown || call == SYS_lchown || call == SYS_fchownat; }
+
 // The kernel lets everybody ask for nothing; dropping the bits by it is the owner's right only. It also asks so, in the very
 // same words, before somebody's first write(2) to the file, who needs no such right.
 int may_ask_for_nothing(const Call& call, const Inode& inode) {
@@ -46,7 +49,7 @@ int may_ask_for_nothing(const Call& call, const Inode& inode) {
   if (!stat.ok()) return stat.error();
   const bool owner = is_privileged(call) || call.head.uid == stat->stx_uid;
   if (owner || bits_lost(call, *stat) == 0) return 0;
-  return inode.open_for_writing > 0 && !is_in_chown(call) ? 0 : EPERM;
+  return inode.open_for_writing > 0 && !is_chown(system_call_of(call)) ? 0 : EPERM;
 }
 
 // Mode after owner: changing the owner clears setuid and setgid. `done`: something was changed, also when the rest failed.
@@ -166,7 +169,9 @@ void op_setattr(Tree& tree, Call& call) {
     // "now" beside a size is what ftruncate did.
     if (rest.valid & fuse::kValidMtimeNow) rest.valid &= ~(fuse::kValidMtime | fuse::kValidMtimeNow);
   }
-  if (!(in->valid & fuse::kValidSize) || (rest.valid & (kAttributes | fuse::kValidKillSuidgid))) {
+  // It also asks so before a fallocate(2), which may turn out to be one that the file system below does not know.
+  const bool comes_again = asks_for_nothing(*in) && inode->open_for_writing > 0 && system_call_of(call) == SYS_fallocate;
+  if (!comes_again && (!(in->valid & fuse::kValidSize) || (rest.valid & (kAttributes | fuse::kValidKillSuidgid)))) {
     if (const int error = set_attributes(tree, call, *inode, rest); error != 0) return call.fail(error);
   }
   const auto stat = stat_fd(inode->path().get());

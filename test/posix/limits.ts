@@ -116,6 +116,27 @@ const ofAttributes: Case[] = [
   },
 ];
 
+/** tmpfs knows few modes of fallocate(2). */
+const ofModes: Case = {
+  name: 'a mode of fallocate that the file system below does not know takes nothing, one that it knows takes setuid',
+  async run(c) {
+    for (const mode of [0o4777, 0o2777, 0o6767]) {
+      for (const fallocate of [16, 0]) {
+        await c.as(0);
+        await c.file('f', 100);
+        await c.ok('chmod', 'f', mode);
+        await c.as(alice);
+        await c.ok('open', 1, 'f', O.RDWR, 0);
+        await c.see('fallocate', 1, fallocate, 0, 5000);
+        await c.stat('f');
+        await c.ok('close', 1);
+        await c.as(0);
+        await c.ok('unlink', 'f');
+      }
+    }
+  },
+};
+
 /** The case in a directory of its own below each place, the plain one first. */
 async function alike(t: ExecutionContext, one: Case, [plain, mounted]: readonly string[]): Promise<void> {
   const seen = [];
@@ -128,12 +149,13 @@ async function alike(t: ExecutionContext, one: Case, [plain, mounted]: readonly 
   t.deepEqual(seen[1], seen[0], one.name);
 }
 
-test('extended attributes have the limits of the file system below', async (t) => {
+test('extended attributes and modes of fallocate have the limits of the file system below', async (t) => {
   const scope = new Scope();
   try {
     const plain = scope.temporary('memory');
     const { tree } = await mountTree(scope, { where: 'memory' });
-    for (const one of ofAttributes) await alike(t, one, [plain, tree]);
+    for (const place of [plain, tree]) fs.chmodSync(place, 0o755);
+    for (const one of [...ofAttributes, ofModes]) await alike(t, one, [plain, tree]);
     const driver = new Driver();
     scope.defer(() => driver.close());
     const value = Buffer.alloc(65_536, 'v');
