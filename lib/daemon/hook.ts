@@ -3,10 +3,14 @@
  * waits for it, and what becomes of it is told, never thrown.
  */
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const HOOK_MS = 30_000;
 /** Of what it complains of. */
 const MAX_SAID = 2000;
+const LAST_WORDS_MS = 500;
 
 /** Runs a command for the shell with more in its environment. `timeMs`: how long it may take. */
 export function runHook(command: string, env: Record<string, string>, failed: (error: Error) => void, timeMs = HOOK_MS): void {
@@ -26,12 +30,15 @@ export function runHook(command: string, env: Record<string, string>, failed: (e
     tell(`could not be run (${error.message})`, error);
   });
   child.on('exit', (code, signal) => {
-    if (late) tell(`did not end within ${timeMs / 1000} s`);
-    else if (code !== 0) tell(`ended with ${signal ?? `exit code ${code}`}`);
+    if (code === 0 && !late) return;
+    void wholeOf(child.stderr).then(() => tell(late ? `did not end within ${timeMs / 1000} s` : `ended with ${signal ?? `exit code ${code}`}`));
   });
   // Nothing that it started is left, either.
   child.on('close', () => clearTimeout(timer));
 }
+
+/** What was said before the end may still be on its way; what it left running may hold the pipe open. */
+const wholeOf = (said: Readable): Promise<unknown> => Promise.race([finished(said).catch(() => null), sleep(LAST_WORDS_MS)]);
 
 function endGroup(leader: number): void {
   try {
