@@ -61,6 +61,9 @@ int change_attributes(const Call& call, const Inode& inode, const SetattrIn& in,
     if (const int error = change_owner(inode, in); error != 0) return error;
     done = true;
   }
+  if (asks_for_nothing(in)) {  // done with our rights, that leaves setgid of a file that its group may not execute
+    if (const int error = rights.take_bits(call); error != 0) return error;
+  }
   if (in.valid & fuse::kValidMode) {
     if (chmod(inode.path().proc().c_str(), in.mode & 07777) != 0) return errno;
     done = true;
