@@ -15,7 +15,8 @@ class LostRights {
   // takes_capability: changes of content and of the owner do, others do not.
   explicit LostRights(Inode& inode, bool takes_capability = true);
 
-  // Before the change: takes the bits that this caller's change takes, when there are any; an errno.
+  // Takes the bits that this caller's change takes, when there are any; an errno. Before the change, so that no instant shows
+  // new content with them; after one that may turn out to be none.
   int take_bits(const Call& call);
   // Has the file bits that this caller's change leaves: setgid of a file that is no program, for a member of its group?
   bool leaves_bits() const { return leaves_bits_; }
