@@ -127,10 +127,11 @@ export class Recoverer {
       if (this.stopped || await isOurs(trouble.thread)) return engine.answerTrouble(trouble.id, null);
       const found = await this.pathOf(trouble.ino);
       if (!found || this.ruleOf(found.path).recover !== 'automatic') return engine.answerTrouble(trouble.id, null);
+      const by = await processOf(trouble.thread); // before the answer: whoever waits for it is still there
       if (trouble.id !== 0) engine.answerTrouble(trouble.id, await this.bytesFor(trouble, found));
       const path = safeForTerminal(showPath(found.path));
       if (this.jobs.failed().some((job) => job.path === path && Date.now() - Date.parse(job.ended ?? job.started) < REST_MS)) return;
-      await this.recover({ path: found.path, cause: trouble.what, by: await processOf(trouble.thread) });
+      await this.recover({ path: found.path, cause: trouble.what, by });
     } catch (error) {
       engine.answerTrouble(trouble.id, null);
       this.ward.report('A file that fails could not be looked after', error);
