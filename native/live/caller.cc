@@ -89,7 +89,7 @@ long system_call_of(const fuse::Call& call) {
 }
 
 mode_t bits_lost(const fuse::Call& call, const struct statx& stat) {
-  if (!S_ISREG(stat.stx_mode)) return 0;
+  if (S_ISDIR(stat.stx_mode)) return 0;
   mode_t bits = stat.stx_mode & S_ISUID;
   if ((stat.stx_mode & S_ISGID) && ((stat.stx_mode & S_IXGRP) || !in_group(call, stat.stx_gid))) bits |= S_ISGID;
   return bits;

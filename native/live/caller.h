@@ -47,7 +47,8 @@ inline bool is_privileged(const fuse::Call& call) { return call.head.uid == 0; }
 // The system call that the caller is in, for requests that say too little; -1 where nobody may look at that.
 long system_call_of(const fuse::Call& call);
 
-// The setuid and setgid bits that a regular file loses when this caller, lacking CAP_FSETID, changes its content or owner.
+// The setuid and setgid bits that anything but a directory loses when this caller, lacking CAP_FSETID, changes its content or
+// owner.
 mode_t bits_lost(const fuse::Call& call, const struct statx& stat);
 
 }  // namespace rewindfs::live

@@ -320,17 +320,22 @@ export const attributeCases: Case[] = [
   {
     name: 'chown of neither owner nor group: the owner loses setuid and setgid by it, others may not take them',
     async run(c) {
-      for (const mode of [0o755, 0o4755, 0o2755, 0o2745, 0o6777]) {
-        await c.as(0);
-        await c.file('f', 5, 0o644);
-        await c.ok('chown', 'f', 1000, 1000);
-        for (const who of [1001, 1000, 0]) {
-          await c.as(0);
-          await c.ok('chmod', 'f', mode);
-          await c.as(who);
-          await c.see('chown', 'f', -1, -1);
-          await c.stat('f');
+      await c.file('f', 5, 0o644);
+      await c.ok('mknod', 'fifo', S.FIFO | 0o644, 0, 0);
+      await c.ok('mknod', 'device', S.BLK | 0o644, 7, 77);
+      await c.ok('mkdir', 'd', 0o755);
+      for (const name of ['f', 'fifo', 'device', 'd']) {
+        await c.ok('chown', name, 1000, 1000);
+        for (const mode of [0o755, 0o4755, 0o2755, 0o2745, 0o6777]) {
+          for (const who of [1001, 1000, 0]) {
+            await c.as(0);
+            await c.ok('chmod', name, mode);
+            await c.as(who);
+            await c.see('chown', name, -1, -1);
+            await c.stat(name);
+          }
         }
+        await c.as(0);
       }
       // That somebody else may write to it gives no right to it.
       const other = await c.other();
