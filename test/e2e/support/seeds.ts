@@ -7,14 +7,12 @@ import { projectRoot } from '../../helpers/run.js';
 import { scoped } from '../../helpers/scope.js';
 import { transportOf } from '../../helpers/transport.js';
 import type { Transport } from '../../../lib/transport.js';
-import { Oracle, type OracleOptions } from './oracle.js';
+import { OBJECTS, Oracle, type OracleOptions } from './oracle.js';
 
 interface Kept extends Pick<OracleOptions, 'seed' | 'steps' | 'where' | 'objects'> { transport?: Transport }
 
 const FRESH = 5;
 const STEPS = 2000;
-/** In a small tree changes meet each other more often; in a large one more kinds of objects do. */
-const OBJECTS = [20, 8, 12] as const;
 
 /** One test for each seed that runs in this place. */
 export function testSeeds(where: OracleOptions['where']): void {
