@@ -14,7 +14,7 @@ const BUILD = { 'g++': 'g++', make: 'make', python3: 'python3', fusermount3: 'fu
 const TEST = {
   git: 'git', setfattr: 'attr', setfacl: 'acl', sqlite3: 'sqlite3', rsync: 'rsync', tar: 'tar', vim: 'vim', fio: 'fio',
   curl: 'curl', setpriv: 'util-linux', losetup: 'mount', 'mkfs.ext4': 'e2fsprogs', 'mkfs.xfs': 'xfsprogs', 'mkfs.btrfs': 'btrfs-progs', filefrag: 'e2fsprogs',
-  openssl: 'openssl', less: 'less', pkill: 'procps',
+  openssl: 'openssl', faketime: 'faketime', less: 'less', pkill: 'procps',
 };
 /** Peers of the benches. */
 const BENCH = { bindfs: 'bindfs', restic: 'restic', borg: 'borgbackup', sqlite3: 'sqlite3', git: 'git' };

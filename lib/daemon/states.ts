@@ -8,9 +8,11 @@ import type { Blocks } from '../states/blocks.js';
 import { safeForTerminal } from '../paths.js';
 import { NETWORK } from '../states/connections.js';
 import { PROC } from '../states/processes.js';
+import { ClockWatch } from '../states/clock.js';
 import { StateRecorder } from '../states/recorder.js';
 import type { Tripped } from '../states/tripwires.js';
 import { formatTimeUtc } from '../time/format.js';
+import { NS_PER_MS, NS_PER_S } from '../time/zone.js';
 import { runHook } from './hook.js';
 import { appendPoint } from './mark.js';
 import type { AlarmRow } from './protocol.js';
@@ -42,15 +44,31 @@ export function recordStates(tree: Watched, extractor: Extractor, tell: (alarm: 
     ignore = trips.block.length > 0 ? extractor.onChanges(() => undefined) : null;
   });
   extractor.overhear((changes) => recorder.changed(changes));
-  const timer = setInterval(() => void recorder.tick(), TICK_MS);
+  const clock = new ClockWatch();
+  const readClock = (): Promise<void> => noteClock(tree, clock).catch(failed);
+  const timer = setInterval(() => {
+    void recorder.tick();
+    void readClock();
+  }, TICK_MS);
   timer.unref();
   return {
     pointMade: (seq) => recorder.pointMade(seq),
     end: async () => {
       clearInterval(timer);
+      await readClock();
       await recorder.stop();
     },
   };
+}
+
+/** Of the first reading after the clock was set back people are told, too. */
+async function noteClock(tree: Watched, clock: ClockWatch): Promise<void> {
+  const lastSeq = tree.history.watermark();
+  const lastNs = await tree.history.timeOf(lastSeq);
+  const noted = clock.look({ wallNs: BigInt(Date.now()) * NS_PER_MS, lastNs: lastNs ?? 0n, lastSeq, steadyMs: performance.now() });
+  if (noted === null) return;
+  const note = noted.behindNs === null ? '' : `the clock of the machine was set back: ${formatTimeUtc(noted.wallNs)} is ${noted.behindNs / NS_PER_S} s before the newest change`;
+  await appendPoint(tree, { kind: 'clock', name: '', note, phase: 'after', at: lastSeq, detail: { clock: String(noted.wallNs) } });
 }
 
 /** Stops who is to be stopped, then tells everybody. */

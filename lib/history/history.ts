@@ -18,7 +18,7 @@ import { TimelineReader } from './timeline.js';
 import { TreeReader } from './tree.js';
 import { Turns } from './turns.js';
 import { everyLink, sweepBirths, sweepNames } from './sweep.js';
-import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
+import type { Birth, Change, ClockReading, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
 import { IdSet } from './idset.js';
 import { u64Key } from './keys.js';
 import { BLOCK_BYTES, decodeBinding, isUncaptured } from './values.js';
@@ -262,6 +262,7 @@ export class History implements HistoryReader {
   writer(id: Seq): Promise<Writer | null> { return this.timeline.writer(id); }
   allWriters(): AsyncIterable<Writer> { return this.timeline.allWriters(); }
   points(): Promise<Point[]> { return this.timeline.points(); }
+  clockReadings(): Promise<readonly ClockReading[]> { return this.timeline.clockReadings(); }
   gaps(): Promise<Gap[]> { return this.timeline.gaps(); }
 }
 

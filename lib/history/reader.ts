@@ -3,7 +3,7 @@
  * this. Every state question takes a seq and answers as of that seq, after the record with it took effect.
  */
 import type { Hidden } from './retained.js';
-import type { Birth, Change, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
+import type { Birth, Change, ClockReading, Gap, Link, Name, NameEntry, NameSpan, NodeAttr, NodeId, Point, Seq, Writer } from './types.js';
 
 export interface HistoryReader {
   /** Everything up to this seq is in history. */
@@ -67,5 +67,7 @@ export interface HistoryReader {
   /** Every writer that was ever recorded, oldest first. */
   allWriters(): AsyncIterable<Writer>;
   points(): Promise<Point[]>;
+  /** Readings of the machine's clock while it had been set back, in order of seq. */
+  clockReadings?(): Promise<readonly ClockReading[]>;
   gaps(): Promise<Gap[]>;
 }

@@ -2,7 +2,7 @@
 import { decodeChanges, decodeRefs, RUN_SEQS, type ChangeRef } from './changes.js';
 import { clockKey, getInverse, getU64, nodeChangeKey, pairKey, u64Key } from './keys.js';
 import type { Range, Rocks } from './rocks.js';
-import type { Change, Gap, NodeId, Point, Seq, Writer } from './types.js';
+import type { Change, ClockReading, Gap, NodeId, Point, Seq, Writer } from './types.js';
 import { corrupt, decodeTimes } from './values.js';
 
 /** Changes that are fetched at a time. */
@@ -13,6 +13,10 @@ const LAST = Number.MAX_SAFE_INTEGER;
 const refId = ({ seq, record, run }: ChangeRef): string => (record === seq ? `${run}` : `${run}/${record}`);
 
 export class TimelineReader {
+  private readonly readings: ClockReading[] = [];
+  /** Points up to this one have been looked through for readings. */
+  private readTo: Seq = 0;
+
   constructor(private readonly rocks: Rocks) {}
 
   async *changes(after: Seq, upTo: Seq, { reverse = false }: { reverse?: boolean } = {}): AsyncGenerator<Change> {
@@ -114,10 +118,20 @@ export class TimelineReader {
     for await (const { key, value } of this.rocks.scan('points', {})) {
       const id = getU64(key, 0);
       const { timeNs, seq = id, pins: pinsPoint, ...raw } = parse(value, `point ${id}`) as unknown as Omit<Point, 'id' | 'seq' | 'timeNs'> & { seq?: Seq; timeNs: string; pins?: Seq };
-      if (pinsPoint === undefined) points.push({ id, seq, timeNs: BigInt(timeNs), ...raw });
-      else pins.set(pinsPoint, raw.pinned === true);
+      if (pinsPoint !== undefined) pins.set(pinsPoint, raw.pinned === true);
+      else if (!isOnlyReading(raw)) points.push({ id, seq, timeNs: BigInt(timeNs), ...raw });
     }
     return points.map((point) => (pins.has(point.id) ? { ...point, pinned: pins.get(point.id) } : point));
+  }
+
+  async clockReadings(): Promise<readonly ClockReading[]> {
+    for await (const { key, value } of this.rocks.scan('points', { gte: u64Key(this.readTo + 1) })) {
+      const id = getU64(key, 0);
+      const { kind, timeNs, detail } = parse(value, `point ${id}`) as { kind?: unknown; timeNs?: unknown; detail?: { clock?: unknown } };
+      if (kind === 'clock' && id > this.readTo) this.readings.push({ seq: id, wallNs: BigInt(String(detail?.clock)), stoodNs: BigInt(String(timeNs)) });
+      this.readTo = Math.max(this.readTo, id);
+    }
+    return this.readings;
   }
 
   async gaps(): Promise<Gap[]> {
@@ -130,6 +144,9 @@ export class TimelineReader {
     return gaps;
   }
 }
+
+/** The first reading after the clock was set back says so, and is a point; the others only tell times. */
+const isOnlyReading = ({ kind, note }: Pick<Point, 'kind' | 'note'>): boolean => kind === 'clock' && note === '';
 
 function decodeWriter(id: Seq, value: Buffer): Writer {
   const raw = parse(value, `writer ${id}`);

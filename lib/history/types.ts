@@ -118,7 +118,7 @@ export interface Writer {
 }
 
 /** Reasons for which an instant is found again; docs/points.md says what each means. */
-export const POINT_KINDS = ['mount', 'unmount', 'killed', 'boot', 'shutdown', 'mark', 'notify', 'transaction', 'recover', 'rollback', 'undo', 'redo', 'replay', 'restore', 'run', 'fork', 'install', 'uninstall', 'write', 'connection', 'interval', 'alarm', 'gap'] as const;
+export const POINT_KINDS = ['mount', 'unmount', 'killed', 'boot', 'shutdown', 'mark', 'notify', 'transaction', 'recover', 'rollback', 'undo', 'redo', 'replay', 'restore', 'run', 'fork', 'install', 'uninstall', 'write', 'connection', 'interval', 'alarm', 'clock', 'gap'] as const;
 export type PointKind = (typeof POINT_KINDS)[number];
 /** Of something that takes time: the instant before it began, or after it had ended. */
 export type PointPhase = 'before' | 'after';
@@ -142,6 +142,14 @@ export interface Point {
   tags?: string[];
   /** What an operation keeps with its points (lib/recovery/operations.ts). */
   detail?: Record<string, unknown>;
+}
+
+/** What the clock of the machine showed at a record, while it lay behind history's, which stands still then (invariant I3). */
+export interface ClockReading {
+  seq: Seq;
+  wallNs: bigint;
+  /** Where history's clock stood. */
+  stoodNs: bigint;
 }
 
 /** A stretch or object that was not captured (invariant I10). */

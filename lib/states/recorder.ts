@@ -17,7 +17,7 @@ import { GroupSchedule } from './schedule.js';
 import { TripWires, type Tripped } from './tripwires.js';
 
 /** What a point is made of; `at`: the instant that it names. `pinned`: it is kept whatever is forgotten. */
-export interface PointDraft { kind: PointKind; name: string; note: string; phase: PointPhase; at: Seq; pinned?: boolean }
+export interface PointDraft { kind: PointKind; name: string; note: string; phase: PointPhase; at: Seq; pinned?: boolean; detail?: object }
 
 /** Where points go, and what they are made from. */
 export interface Recording {

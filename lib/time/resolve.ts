@@ -11,6 +11,7 @@ import { safeForTerminal } from '../paths.js';
 import { formatTime } from './format.js';
 import { nearestNames } from './nearest.js';
 import { parseHuman, parseStrict, type TimeForm } from './parse.js';
+import { seqWhileSetBack } from './set-back.js';
 import { NS_PER_MS } from './zone.js';
 
 /** A resolved time expression. Commands show all three. */
@@ -94,7 +95,7 @@ async function atTime(timeNs: bigint, context: Context): Promise<Instant> {
   const { expr, history, range, nowNs } = context;
   const latest = nowNs > range.last.timeNs ? nowNs : range.last.timeNs;
   if (timeNs > latest) throw outOfRange(context, `${quote(expr)} is ${show(timeNs, context)}, which has not come yet`);
-  const seq = timeNs >= range.last.timeNs ? range.last.seq : await history.seqAt(timeNs);
+  const seq = timeNs >= range.last.timeNs ? range.last.seq : await seqWhileSetBack(history, timeNs) ?? await history.seqAt(timeNs);
   if (seq === null || seq < range.first.seq) throw outOfRange(context, `${quote(expr)} is ${show(timeNs, context)}, before history begins`);
   return { expr, seq, timeNs };
 }

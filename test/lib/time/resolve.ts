@@ -117,6 +117,21 @@ for (const [expr, code, says] of REFUSED) {
   });
 }
 
+test('while the clock had been set back, times mean what it showed then: of a time that came twice, the later one', async (t) => {
+  const hours = ['09:00', '10:00', '11:00', '11:00', '11:00', '11:00', '12:00'].map((hour) => ns(`2026-11-21T${hour}:00Z`));
+  const reading = (seq: number, hour: string) => ({ seq, wallNs: ns(`2026-11-21T${hour}:00Z`), stoodNs: ns('2026-11-21T11:00:00Z') });
+  const setBack = Object.assign(clockHistory(hours), { clockReadings: async () => [reading(4, '10:10'), reading(5, '10:20'), reading(6, '10:45')] });
+  const at = async (expr: string, nowNs: bigint): Promise<number> => (await resolveTime(expr, setBack, { nowNs, timeZone: 'UTC' })).seq;
+  const then = ns('2026-11-21T10:50:00Z');
+  t.is(await at('2m', then), 6);
+  t.is(await at('10m', then), 5);
+  t.is(await at('10:15', then), 4);
+  t.is(await at('10:05', then), 2, 'before it was set back to 10:10');
+  t.is(await at('11:00', ns('2026-11-21T12:30:00Z')), 6);
+  t.is(await at('10:59', ns('2026-11-21T12:30:00Z')), 6);
+  t.is(await at('12:10', ns('2026-11-21T12:30:00Z')), 7);
+});
+
 test('a time outside history names the range in times and seqs', async (t) => {
   const error = await t.throwsAsync<RewindError>(resolveTime('#99', history, BERLIN));
   t.regex(error?.hint ?? '', /2026-11-19T13:00:00\.000\+01:00 \(#1\) to 2026-11-21T11:29:00\.000\+01:00 \(#6\)/);
