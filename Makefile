@@ -8,7 +8,7 @@ DRIVER := $(sort $(wildcard test/native/*.cc))
 CUT_DISK := $(sort $(wildcard test/native/disk/*.cc)) native/fuse/mount.cc
 BENCH := $(sort $(wildcard bench/*.cc))
 OBJECTS := $(SOURCES:%.cc=$(OUT)/%.o)
-INCLUDES := -Inative -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api
+INCLUDES := -Inative -Itest/native -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api
 CXXFLAGS += -std=c++20 -O2 -g -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE \
   -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(filter thread,$(SAN)),-Wno-error=tsan)
@@ -40,6 +40,20 @@ native-tests: $(OUT)/native-tests
 $(OUT)/native-tests: $(TEST_OBJECTS)
 	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
 
+# What reads bytes of others, given any bytes: build-fuzz/fuzz-frames and -journal are libFuzzer's (clang), build/fuzz-* run kept inputs.
+FUZZED := frames journal
+HARNESS := $(OUT)/test/native/units/harness.o
+FUZZ_OBJECTS := $(FUZZED:%=$(OUT)/test/native/fuzz/%.o) $(HARNESS)
+ENGINE_OBJECTS := $(filter $(OUT)/native/os/% $(OUT)/native/journal/% $(OUT)/native/live/% $(OUT)/native/fuse/%,$(OBJECTS))
+fuzz-replay: $(FUZZED:%=$(OUT)/fuzz-%)
+$(OUT)/fuzz-%: $(OUT)/test/native/fuzz/%.o $(OUT)/test/native/fuzz/replay.o $(HARNESS) $(ENGINE_OBJECTS)
+	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
+
+fuzz:
+	$(MAKE) CXX=clang++ OUT=build-fuzz SAN=address,undefined,fuzzer-no-link $(FUZZED:%=build-fuzz/libfuzzer-%)
+$(OUT)/libfuzzer-%: $(OUT)/test/native/fuzz/%.o $(HARNESS) $(ENGINE_OBJECTS)
+	$(CXX) -pthread -fsanitize=address,undefined,fuzzer -o $@ $^
+
 # clang reads the lock annotations (native/os/mutex.h) that g++ ignores.
 thread-safety:
 	@for f in $(SOURCES); do clang++ -fsyntax-only -Wthread-safety -Werror=thread-safety \
@@ -48,5 +62,5 @@ thread-safety:
 clean:
 	rm -rf build build-*
 
--include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(CUT_DISK:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d) $(TEST_OBJECTS:.o=.d)
-.PHONY: all native-tests clean thread-safety
+-include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(CUT_DISK:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d) $(TEST_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d)
+.PHONY: all native-tests fuzz fuzz-replay clean thread-safety

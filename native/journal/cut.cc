@@ -62,7 +62,8 @@ Outcome<std::string> keep_tail(FileIo& io, const std::string& directory, const S
                                uint64_t seq) {
   auto aside = create_aside(io, directory, seq);
   if (!aside.ok()) return aside.failure();
-  const auto& [fd, path] = *aside;
+  const UniqueFd& fd = aside->first;
+  const std::string& path = aside->second;
   const auto copied = each_piece(io, segment, offset, [&io, &fd, offset](std::span<std::byte> bytes, uint64_t at) {
     iovec part{bytes.data(), bytes.size()};
     return write_all(io, fd.get(), &part, 1, at - offset);

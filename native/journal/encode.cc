@@ -59,7 +59,7 @@ Result<void> Encoded::encode(const Draft& draft) {
   std::byte* to = front_.data();
   std::memset(to + front_bytes_ - kRecordAlignment, 0, kRecordAlignment);
   const auto put = [&to](const void* from, size_t bytes) {
-    std::memcpy(to, from, bytes);
+    if (bytes > 0) std::memcpy(to, from, bytes);
     to += bytes;
   };
   put(&head, sizeof head);
