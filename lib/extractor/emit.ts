@@ -33,6 +33,7 @@ export function noteChange(state: FoldState, record: Record, marker: Marker, bou
     writeback: (record.flags & Flag.Writeback) !== 0, unmounted: false,
   };
   if (more !== undefined) Object.assign(change, more);
+  if (change.seq === record.seq) state.seal.change(record);
   state.changes.push(change);
   state.runs.change(change);
 }

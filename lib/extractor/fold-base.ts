@@ -14,7 +14,7 @@ import { attrSize, BLOCK_BYTES, isUncaptured, TOMBSTONE, withContent } from '../
 import { linkOff, nameOff, nameOn, noteChange, noteGap, PRESENT } from './emit.js';
 import { cut, foldLinkTarget, NO_END, storePiece } from './fold-data.js';
 import { blockId, dated, nameId } from './ids.js';
-import { cutPiece } from './pieces.js';
+import { bytesOf, cutPiece } from './pieces.js';
 import { btimeAt, decodeBaseNode, Flag, Kind, sizeAt, typeAt, type Record } from './record.js';
 import type { Bound, FoldState } from './state.js';
 
@@ -62,9 +62,13 @@ function foldBaseNode(state: FoldState, record: Record): void {
   bound = comes ? state.await(ino, bound, { since: date, lost: false }) : state.capture(ino, bound, !uncaptured);
   if (comes) state.looked.sizes.set(bound.node, sizeAt(raw, attrAt));
   state.attributes(record, attrAt, ino, bound, date);
+  state.seal.foundAttributes(bound.node, date, record);
   if (unchanged) return;
   if (found?.value != null && attrSize(found.value, 8) > sizeAt(raw, attrAt)) cutBase(state, bound.node, sizeAt(raw, attrAt), NO_END, mount);
-  if (target.length > 0) foldLinkTarget(state, bound, target, date);
+  if (target.length > 0) {
+    foldLinkTarget(state, bound, target, date);
+    state.seal.foundBytes(bound.node, date, 0, target);
+  }
   for (const [name, value] of xattrs) {
     if (found?.xattrs.get(name)?.equals(value) !== true) state.sink.put('xattrs', nameKey(bound.node, name, date), Buffer.concat([PRESENT, value]));
   }
@@ -166,6 +170,7 @@ function foldBaseData(state: FoldState, record: Record): void {
     const within = cutPiece(piece, end - piece.block * BLOCK_BYTES);
     storePiece(state, within);
     state.sink.put('blocks', blockKey(bound.node, piece.block, date), encodeFull(within));
+    state.seal.foundBytes(bound.node, date, piece.block, bytesOf(within));
     state.images.drop(bound.node);
     const head = state.heads.get(id);
     if (head !== undefined && head.seq <= date) state.heads.set(id, { seq: date, depth: 0, chainBytes: 0, run: null });

@@ -11,7 +11,7 @@ import type { NodeId, Seq } from '../history/types.js';
 import { BLOCK_BYTES, Codec, CONTENT_HEAD, INLINE_BYTES } from '../history/values.js';
 import { blockId, type BlockId } from './ids.js';
 import { bytesOf, type Piece } from './pieces.js';
-import type { Record } from './record.js';
+import { payloadOf, type Record } from './record.js';
 import { roomFor } from './runs.js';
 import type { Bound, FoldState } from './state.js';
 
@@ -31,6 +31,7 @@ const NOTHING = Buffer.alloc(0);
 const Mode = { Punch: 2, Collapse: 8, Zero: 16, Insert: 32 } as const;
 
 export function foldWrite(state: FoldState, record: Record, bound: Bound): void {
+  if (record.payloadBytes > 0) state.seal.bytes(bound.node, record.seq, record.offset, payloadOf(record));
   for (const piece of record.pieces) putPiece(state, record, bound, piece);
   if (record.attrAt === 0 && bound.size >= 0) bound.size = Math.max(bound.size, record.offset + record.payloadBytes);
 }

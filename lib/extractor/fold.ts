@@ -79,6 +79,7 @@ function foldObject(state: FoldState, record: Record, effect: (state: FoldState,
 function foldXattr(state: FoldState, record: Record, bound: Bound): void {
   const value = record.kind === Kind.Setxattr ? Buffer.concat([PRESENT, payloadOf(record)]) : TOMBSTONE;
   state.sink.put('xattrs', nameKey(bound.node, record.name, record.seq), value);
+  state.seal.bytes(bound.node, record.seq, 0, Buffer.concat([Buffer.from(`${record.name}\0`, 'latin1'), value]));
 }
 
 function foldBirth(state: FoldState, record: Record): void {
@@ -90,7 +91,10 @@ function foldBirth(state: FoldState, record: Record): void {
     noteChange(state, record, 'create', bound);
     return;
   }
-  if (record.kind === Kind.Symlink) foldLinkTarget(state, bound, payloadOf(record), record.seq);
+  if (record.kind === Kind.Symlink) {
+    foldLinkTarget(state, bound, payloadOf(record), record.seq);
+    state.seal.bytes(bound.node, record.seq, 0, payloadOf(record).subarray(0, bound.size));
+  }
   nameOn(state, parent.node, record.name, bound.node, record.seq);
   noteChange(state, record, 'create', bound, { parent: parent.node, name: record.name });
 }

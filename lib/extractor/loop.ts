@@ -51,7 +51,8 @@ async function foldBatch(history: History, state: FoldState, records: Record[], 
       foldRecord(state, record);
     }
     state.end();
-    foldClock(batch, records);
+    foldClock(state.sink, records);
+    if (records.length > 0) state.meta.chain = state.seal.link(state.meta.chain, records[0]!.seq, records.length, state.meta.mount);
     return { batch, meta: { ...state.meta }, changes: state.changes };
   } catch (error) {
     batch.end();

@@ -16,6 +16,7 @@ import type { BlockId } from './ids.js';
 import { Images } from './images.js';
 import { btimeAt, sizeAt, typeAt, type Record } from './record.js';
 import { Runs, type BlockRun } from './runs.js';
+import { Sealer } from './sealer.js';
 
 /** Where mutations go. */
 export interface Sink {
@@ -71,16 +72,21 @@ export class FoldState {
   private readonly arenas = [new Arena(), new Arena()] as const;
   arena: Arena = this.arenas[0];
   readonly images = new Images();
+  /** Of this batch. */
+  seal: Sealer;
+  /** What a batch puts: by way of the seal. */
+  sink: Sink;
   readonly runs = new Runs((family, key, value) => this.sink.put(family, key, value), (family, key, packed) => this.putPacked(family, key, packed));
 
-  constructor(public meta: FoldMeta, public sink: Sink, cached = CACHED) {
+  constructor(public meta: FoldMeta, sink: Sink, cached = CACHED) {
+    this.sink = this.seal = new Sealer(sink);
     this.bindings = new AgingMap(cached.bindings);
     this.heads = new AgingMap(cached.heads);
   }
 
   /** Begins a batch: what only the last one needed is dropped. `heldBytes`: of the read that its records lie in. */
   begin(sink: Sink, heldBytes = 0): void {
-    this.sink = sink;
+    this.sink = this.seal = new Sealer(sink);
     this.looked = emptyLooked();
     this.arena = this.arenas[this.arena === this.arenas[0] ? 1 : 0];
     this.arena.reset();

@@ -3,7 +3,7 @@
 /** Names of the families, in the order in which RocksDB knows them. */
 export const FAMILIES = [
   'meta', 'nodes', 'names', 'links', 'xattrs', 'inodes', 'blocks', 'cuts', 'content', 'hashes',
-  'changes', 'nodechanges', 'clock', 'times', 'writers', 'points', 'gaps', 'removed',
+  'changes', 'nodechanges', 'clock', 'times', 'writers', 'points', 'gaps', 'removed', 'chain',
 ] as const;
 
 export type Family = (typeof FAMILIES)[number];

@@ -7,11 +7,11 @@ import type { NodeId, Seq } from './types.js';
 import { corrupt } from './values.js';
 
 /**
- * Version of the keys and values of docs/history.md. 2 has nothing that is packed, and is otherwise the same: opened for
- * writing it becomes 3, so that a program that knows only 2 does not misread it. 1 had an entry for each record, and was
- * in no release.
+ * Version of the keys and values of docs/history.md. 2 has nothing that is packed, 2 and 3 have no chain, and are otherwise
+ * the same: opened for writing they become 4, so that a program that knows only these neither misreads it nor writes without
+ * going on with the chain. 1 had an entry for each record, and was in no release.
  */
-export const HISTORY_FORMAT = 3;
+export const HISTORY_FORMAT = 4;
 
 export const META_FORMAT = Buffer.from('format');
 export const META_STORE = Buffer.from('store');
@@ -35,6 +35,8 @@ export interface FoldMeta {
   baselined: boolean;
   /** This session has its gap entry for changes made while unmounted. */
   unmountedNoted: boolean;
+  /** Head of the chain at the watermark, in hexadecimal. None in a store that an older program wrote alone. */
+  chain?: string;
   /** Id of the store, in hexadecimal: a batch of another one is told by it. Older batches do not say. */
   store?: string;
 }

@@ -8,7 +8,13 @@ import { corrupt } from './values.js';
 export const META_RETENTION = Buffer.from('retention');
 
 /** Instants between `from` and `to` are merged: both ends are kept, 0 = nothing before. */
-export interface Stretch { from: Seq; to: Seq }
+export interface Stretch {
+  from: Seq;
+  to: Seq;
+  /** Why it was given up, and when it was merged (ISO 8601). Older ones do not say. */
+  why?: string;
+  at?: string;
+}
 
 /** Stretches that were given up at one time and can still be taken back: nothing of them is deleted yet. */
 export interface Trashed {
@@ -84,5 +90,5 @@ export function hiddenAt({ merged, due, trash }: Retention, seq: Seq): Hidden | 
   if (everywhere === null) return null;
   const gone = within(merged, seq) ?? within(due, seq);
   const until = trash.filter(({ stretches }) => within(stretches, seq) !== null).map(({ untilNs }) => untilNs);
-  return { ...everywhere, untilNs: gone !== null || until.length === 0 ? null : until.reduce((a, b) => (a < b ? a : b)) };
+  return { from: everywhere.from, to: everywhere.to, untilNs: gone !== null || until.length === 0 ? null : until.reduce((a, b) => (a < b ? a : b)) };
 }

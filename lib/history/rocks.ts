@@ -28,7 +28,7 @@ export class Batch {
   count = 0;
   private readonly batch;
 
-  constructor(private readonly root: RocksDB, private readonly sessions: Record<Family, RocksDB>, capacity: number) {
+  constructor(private readonly root: RocksDB, private readonly sessions: Opened['sessions'], capacity: number) {
     this.batch = root.write({ capacity });
   }
 
@@ -37,7 +37,7 @@ export class Batch {
    * changed for the call. test/lib/history/history.ts checks that it still holds and that such a batch is atomic.
    */
   put(family: Family, key: Buffer, value: Buffer): void {
-    this.batch._db = this.sessions[family];
+    this.batch._db = this.sessions[family]!;
     this.batch.tryPut(key, value);
     this.bytes += key.length + value.length;
     this.count++;
@@ -45,7 +45,7 @@ export class Batch {
 
   /** For who forgets (lib/retention): nothing else of history is ever deleted. */
   delete(family: Family, key: Buffer): void {
-    this.batch._db = this.sessions[family];
+    this.batch._db = this.sessions[family]!;
     this.batch.tryDelete(key);
     this.bytes += key.length;
     this.count++;
@@ -68,11 +68,24 @@ export class Batch {
   }
 }
 
-interface Opened { db: RocksDB; sessions: Record<Family, RocksDB> }
+/** Without a session: a family that an older program did not make, in a database that is only read. */
+interface Opened { db: RocksDB; sessions: Record<Family, RocksDB | null> }
+
+/** Families that databases of older formats do not have. */
+const YOUNGEST: readonly Family[] = ['chain'];
 
 async function open(directory: string, readOnly: boolean): Promise<Opened> {
   await expectCurrent(directory);
-  const families = FAMILIES.map((name) => new RocksDB.ColumnFamily(name, familyOptions(name)));
+  try {
+    return await openFamilies(directory, readOnly, FAMILIES);
+  } catch (error) {
+    if (!readOnly || !/column family not found/i.test(String((error as Error).cause))) throw error;
+    return openFamilies(directory, readOnly, FAMILIES.filter((name) => !YOUNGEST.includes(name)));
+  }
+}
+
+async function openFamilies(directory: string, readOnly: boolean, names: readonly Family[]): Promise<Opened> {
+  const families = names.map((name) => new RocksDB.ColumnFamily(name, familyOptions(name)));
   const db = new RocksDB(directory, {
     columnFamilies: families, readOnly, createIfMissing: !readOnly,
     createMissingColumnFamilies: !readOnly, maxBackgroundJobs: 2, maxOpenFiles: 1000, writeBufferSize: 1 << 20,
@@ -83,8 +96,10 @@ async function open(directory: string, readOnly: boolean): Promise<Opened> {
     throw translate(error, directory);
   }
   if (!readOnly) await dropOldLogs(directory);
-  const sessions = {} as Record<Family, RocksDB>;
-  FAMILIES.forEach((name, i) => { sessions[name] = db.session({ columnFamily: families[i]! }); });
+  const sessions = Object.fromEntries(FAMILIES.map((name): [Family, RocksDB | null] => {
+    const i = names.indexOf(name);
+    return [name, i < 0 ? null : db.session({ columnFamily: families[i]! })];
+  })) as Record<Family, RocksDB | null>;
   return { db, sessions };
 }
 
@@ -125,6 +140,9 @@ export class Rocks {
     return this.refused;
   }
 
+  /** How often it was opened anew. */
+  reopened = 0;
+
   /** Closes and opens; what was read page by page meanwhile fails. Nobody may hold a batch. */
   async reopen(): Promise<void> {
     this.opened = this.opened.catch(() => null).then(async (opened) => {
@@ -132,6 +150,7 @@ export class Rocks {
       return open(this.directory, false);
     });
     this.current = await this.opened;
+    this.reopened++;
     this.refused = false;
   }
 
@@ -166,8 +185,9 @@ export class Rocks {
   /** Values in the order of their keys, null where there is none; one trip for all. */
   async getMany(family: Family, keys: Buffer[]): Promise<(Buffer | null)[]> {
     if (keys.length === 0) return [];
-    const { sessions } = await this.opened;
-    const batch = sessions[family].read({ capacity: keys.length });
+    const session = (await this.opened).sessions[family];
+    if (session === null) return keys.map(() => null);
+    const batch = session.read({ capacity: keys.length });
     const values = keys.map((key) => batch.get(key));
     batch.tryFlush();
     try {
@@ -193,8 +213,9 @@ export class Rocks {
     family: Family, range: Range, options: { reverse?: boolean; limit?: number; capacity?: number; values?: boolean; stored?: boolean } = {},
   ): AsyncGenerator<Entry> {
     try {
-      const { sessions } = await this.opened;
-      for await (const entry of sessions[family].iterator(range, { capacity: 256, ...options })) {
+      const session = (await this.opened).sessions[family];
+      if (session === null) return;
+      for await (const entry of session.iterator(range, { capacity: 256, ...options })) {
         if (options.values !== false && options.stored !== true) entry.value = this.zip.unzip(family, entry.value);
         yield entry;
       }
@@ -219,20 +240,20 @@ export class Rocks {
   /** Writes all families' buffers to tables, so that the write-ahead logs stay short. */
   async flush(): Promise<void> {
     await this.writing(async () => {
-      for (const name of FAMILIES) await this.current.sessions[name].flush();
+      for (const name of FAMILIES) await this.current.sessions[name]!.flush();
     });
   }
 
   /** Rewrites a family without what was deleted from it, its blob files too: the room comes back. Reads go on. */
   async compact(family: Family): Promise<void> {
     await this.writing(async () => {
-      await this.current.sessions[family].flush();
-      await this.current.sessions[family].compactRange(null, null, { blobGarbageCollectionPolicy: BLOB_COLLECTION_FORCED, blobGarbageCollectionAgeCutoff: 1, bottommostLevelCompaction: BOTTOM_FORCED });
+      await this.current.sessions[family]!.flush();
+      await this.current.sessions[family]!.compactRange(null, null, { blobGarbageCollectionPolicy: BLOB_COLLECTION_FORCED, blobGarbageCollectionAgeCutoff: 1, bottommostLevelCompaction: BOTTOM_FORCED });
     });
   }
 
   async property(family: Family, name: string): Promise<string | number | null> {
-    return (await this.opened).sessions[family].getProperty(name);
+    return (await this.opened).sessions[family]?.getProperty(name) ?? null;
   }
 
   async close(): Promise<void> {

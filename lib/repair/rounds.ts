@@ -10,6 +10,7 @@ import type { Rocks } from '../history/rocks.js';
 import { CONTENT_HEAD, decodeTimes } from '../history/values.js';
 import type { Finding, FindingKind } from '../verify/findings.js';
 import { verify } from '../verify/verify.js';
+import { isOfTheChain, mendChain } from './chain.js';
 import { mendContents, type Source } from './contents.js';
 import { bindingsAnew, clockAnew, hashesAnew, referencesAnew } from './derive.js';
 import { Losses } from './losses.js';
@@ -18,7 +19,7 @@ import { standIns, straighten, withoutContent, type LostContent } from './states
 import { mendTimes } from './times.js';
 
 /** More rounds than any kind of finding needs after another. */
-const ROUNDS = 6;
+const ROUNDS = 8;
 
 export interface Round { mended: { what: string; count: number }[]; lost: LostContent[] }
 
@@ -34,7 +35,9 @@ export async function* rounds(history: History, source: Source, signal: AbortSig
   for (let round = 0; round < ROUNDS; round++) {
     const findings = await findingsOf(history, signal);
     if (findings.length === 0) return;
-    yield await mend(history, findings, source);
+    // What is made anew as it was fits the chain again: that is looked at when all else is mended.
+    if (findings.every(isOfTheChain)) yield { mended: [{ what: 'links of the chain, which say now that they do not fit', count: await mendChain(history, findings, BigInt(Date.now()) * 1_000_000n) }], lost: [] };
+    else yield await mend(history, findings, source);
   }
 }
 

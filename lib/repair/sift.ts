@@ -75,7 +75,7 @@ function isNeverGiven(family: Family, key: Buffer, { nextContent, nextNode }: Fo
 /** The instant that an entry begins with; that of one that has none is behind all. */
 function firstOf(family: Family, key: Buffer): Seq {
   if (family === 'content' || family === 'hashes' || family === 'meta' || family === 'inodes') return Number.POSITIVE_INFINITY;
-  if (family === 'times' || family === 'writers' || family === 'points') return getU64(key, 0);
+  if (family === 'times' || family === 'writers' || family === 'points' || family === 'chain') return getU64(key, 0);
   if (family === 'changes' || family === 'gaps' || family === 'clock' || family === 'removed') return getU64(key, 8);
   const at = family === 'nodechanges' || family === 'cuts' ? 8 : key.length - 8;
   return getInverse(key, at);

@@ -11,6 +11,7 @@ import type { History } from '../history/history.js';
 import type { Seq } from '../history/types.js';
 import { native } from '../native.js';
 import type { StoreLayout } from '../store/layout.js';
+import { putMended } from './chain.js';
 import { clockAnew } from './derive.js';
 import { wholeRecords } from './journal.js';
 import { mendTimes } from './times.js';
@@ -60,6 +61,7 @@ export async function passOver(history: History, last: Seq, why: string): Promis
   const lost = { from: meta.watermark, to: (isTraced ? last : meta.watermark) + 1 };
   const batch = history.rocks.batch();
   batch.put('gaps', pairKey(lost.to, lost.to), Buffer.from(JSON.stringify({ timeNs: meta.timeNs.toString(), reason: 'repair', detail: { from: lost.from + 1, to: lost.to, why } })));
+  if (meta.chain !== undefined) putMended(batch, lost.from + 1, lost.to, Buffer.from(meta.chain, 'hex'), BigInt(Date.now()) * 1_000_000n);
   await history.commit(batch, { ...meta, watermark: lost.to });
   await mendTimes(history.rocks, meta.first, meta.firstTimeNs, lost.to);
   await clockAnew(history.rocks);

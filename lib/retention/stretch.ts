@@ -27,7 +27,7 @@ export async function mergeDue(history: History, limit: number, throttle: Thrott
       done.objects += await mergeStretch(history, stretch, retention.work?.node ?? 0, editor);
       retention.work = null;
       retention.due = retention.due.filter(({ from, to }) => from !== stretch.from || to !== stretch.to);
-      retention.merged = union(retention.merged, [stretch]);
+      retention.merged = union(retention.merged, [{ ...stretch, at: new Date().toISOString() }]);
       retention.unswept = true;
       await editor.commit();
     } finally {

@@ -49,7 +49,7 @@ export async function expire(history: History, nowMs: number, all = false): Prom
   const expired = retention.trash.filter(over);
   if (expired.length === 0) return [];
   // What is in force of a larger stretch stands for those within it.
-  retention.due = union(retention.due, ...expired.map(({ stretches }) => stretches));
+  retention.due = union(retention.due, ...expired.map(({ stretches, reason }) => stretches.map((stretch) => ({ ...stretch, why: reason }))));
   retention.trash = retention.trash.filter((one) => !over(one));
   await history.forget(history.rocks.batch(), retention);
   return expired;

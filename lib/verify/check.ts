@@ -11,7 +11,7 @@ import type { NodeId, Seq } from '../history/types.js';
 import type { FindingKind } from './findings.js';
 
 /** What a check suspects of an entry. */
-export interface Suspicion { kind: FindingKind; entry: Entry; what: string; node?: NodeId }
+export interface Suspicion { kind: FindingKind; entry: Entry; what: string; node?: NodeId; seq?: Seq }
 
 export interface Check {
   readonly family: Family;

@@ -3,6 +3,7 @@
  * bytes are; what decodes is answered with the newest instant that it speaks of and the object that it is about.
  */
 import { decodeBlock } from '../history/blocks.js';
+import { decodeLink, lastOf } from '../history/chain.js';
 import { statesIn } from '../history/attributes.js';
 import { decodeChanges, decodeRefs } from '../history/changes.js';
 import { depthOf, dictionaryOf, MOST_DEPTH } from '../history/codec.js';
@@ -19,7 +20,7 @@ export type Examined = { problem: string } | { problem: null; newest: Seq | null
 
 /** Bytes of a key, where all keys of a family are as long. */
 const KEY_BYTES: Partial<Record<Family, number>> = {
-  nodes: 16, inodes: 8, blocks: 24, cuts: 24, content: 8, hashes: 8, changes: 16, nodechanges: 24, clock: 16, times: 8, writers: 8, points: 8, gaps: 16, removed: 16,
+  nodes: 16, inodes: 8, blocks: 24, cuts: 24, content: 8, hashes: 8, changes: 16, nodechanges: 24, clock: 16, times: 8, writers: 8, points: 8, gaps: 16, removed: 16, chain: 8,
 };
 /** Families whose keys begin with an object. */
 const OF_NODES: ReadonlySet<Family> = new Set<Family>(['nodes', 'names', 'links', 'xattrs', 'blocks', 'cuts', 'nodechanges', 'removed']);
@@ -124,6 +125,7 @@ const EXAMINERS: Record<Family, (key: Buffer, value: Buffer) => Seq | null> = {
     expectTime(value);
     return null;
   },
+  chain: (key, value) => lastOf(decodeLink(getU64(key, 0), value)),
 };
 
 function examineMeta(key: Buffer, value: Buffer): null {

@@ -3,7 +3,7 @@
  * keeps its name for ever; each is a heading of docs/verify.md (a test holds the two together).
  */
 import type { Family } from '../history/families.js';
-import type { NodeId } from '../history/types.js';
+import type { NodeId, Seq } from '../history/types.js';
 
 /** `lost`: something cannot be answered; `wrong`: some answers may be incomplete or wrong; `harmless`: none is. */
 export type Severity = 'lost' | 'wrong' | 'harmless';
@@ -31,6 +31,13 @@ export const FINDINGS = {
   'clock-astray': { severity: 'wrong', remedy: ANEW },
   'point-out-of-range': { severity: 'wrong', remedy: 'Do not use that point as a time; `rewind repair` takes it out.' },
   'retention-crossed': { severity: 'wrong', remedy: '`rewind repair` hides all that either of the stretches hides.' },
+  'chain-broken': { severity: 'wrong', remedy: 'Somebody altered history, or its disk did: compare with a copy of the store. `rewind repair` goes on with the chain, and notes that it does not speak for these records.' },
+  'chain-gap': { severity: 'wrong', remedy: 'Records or links were taken out: compare with a copy of the store. `rewind repair` goes on with the chain, and notes that it does not speak for these records.' },
+  'attributes-altered': { severity: 'wrong', remedy: 'Do not trust owner, mode, size and times of these instants: compare with a copy of the store. `rewind repair` notes that the chain does not speak for them.' },
+  'content-altered': { severity: 'wrong', remedy: 'Do not trust the content of this file from then on: compare with a copy of the store. `rewind repair` notes that the chain does not speak for it.' },
+  'entry-unrecorded': { severity: 'wrong', remedy: 'Do not trust this file at that instant and after it: compare with a copy of the store. `rewind repair` notes that the chain does not speak for it.' },
+  'anchor-mismatch': { severity: 'wrong', remedy: 'This is not the history that the anchor was taken of: use a copy of the store that fits it, and find out who could write to this one.' },
+  'chain-mended': { severity: 'wrong', remedy: 'If nobody of yours repaired this store then, it was tampered with: use a copy from before.' },
   'journal-hole': { severity: 'lost', remedy: 'Put back the history directory that belongs to this journal; without one `rewind repair` goes on behind what is lost.' },
   'journal-worn': { severity: 'harmless', remedy: 'Nothing has to be done: history holds these records. Look at the disk of the store.' },
   'journal-damaged': { severity: 'lost', remedy: '`rewind repair` brings what lies before it into history, and goes on without the rest.' },
@@ -49,4 +56,6 @@ export interface Finding {
   what: string;
   /** The object that it concerns, where that is known. */
   node?: NodeId;
+  /** The instant that it concerns, where the key does not say it. */
+  seq?: Seq;
 }

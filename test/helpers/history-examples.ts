@@ -2,6 +2,7 @@
 import type { Family } from '../../lib/history/families.js';
 import { packStates } from '../../lib/history/attributes.js';
 import { encodeFull, packPatches, type Patch } from '../../lib/history/blocks.js';
+import { encodeLink } from '../../lib/history/chain.js';
 import { packChange, packRefs } from '../../lib/history/changes.js';
 import { blockKey, clockKey, cutKey, linkKey, nameKey, nodeChangeKey, nodeKey, pairKey, u64Key } from '../../lib/history/keys.js';
 import { Packer } from '../../lib/history/packing.js';
@@ -59,6 +60,14 @@ export const EXAMPLES: readonly Example[] = [
   { family: 'nodechanges', note: '... and by what record 1020 found at mount 1000', key: nodeChangeKey(7, 1000, 1020), value: Buffer.alloc(0) },
   { family: 'clock', note: 'at 12.000000007 s came record 1003', key: clockKey(12n * NS + 7n, 1003), value: Buffer.alloc(0) },
   { family: 'times', note: '... and record 1004 500 ns later', key: u64Key(1003), value: encodeTimes(12n * NS + 7n, [0, 500]) },
+  {
+    family: 'chain', note: 'records 1003 to 1005, of the session of mount 1000: node 7 was written to, and 100 bytes of block 2 of node 9 were found at the mount, with its attributes', key: u64Key(1003),
+    value: encodeLink({
+      from: 1003, count: 3, mount: 1000, found: 1, attributes: Buffer.alloc(16, 0xa7), head: Buffer.alloc(32, 0x4d), mendedNs: null,
+      seals: [{ node: 7, found: null, digest: Buffer.alloc(16, 0xc7) }, { node: 9, found: { seq: 1000, attributes: true, pieces: [{ block: 2, length: 100 }] }, digest: Buffer.alloc(16, 0xc9) }],
+    }),
+  },
+  { family: 'chain', note: 'what they were is not known since a repair at 12.000000007 s', key: u64Key(1003), value: encodeLink({ from: 1003, count: 3, mount: 1003, found: 0, attributes: Buffer.alloc(0), seals: [], head: Buffer.alloc(32, 0x4d), mendedNs: 12n * NS + 7n }) },
 ];
 
 /** The line of an example in docs/history.md. */

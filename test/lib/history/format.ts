@@ -5,6 +5,7 @@ import { RewindError } from '../../../lib/errors.js';
 import { firstState, lastState, stateAt } from '../../../lib/history/attributes.js';
 import { decodeBlock, encodeFull, packPatches } from '../../../lib/history/blocks.js';
 import { decodeChanges, decodeRefs, packChange, packRefs } from '../../../lib/history/changes.js';
+import { decodeLink, encodeLink } from '../../../lib/history/chain.js';
 import { decodeContent } from '../../../lib/history/codec.js';
 import { FAMILIES } from '../../../lib/history/families.js';
 import { blockKey, getInverse, getU64, linkKey, nameBounds, nameInKey, nameKey, nodeKey, putInverse, putU64, seqInKey } from '../../../lib/history/keys.js';
@@ -103,6 +104,7 @@ test('values are read as they were written', (t) => {
     if (family === 'blocks') t.deepEqual(blockAgain(value, seqInKey(key)), value);
     if (family === 'changes') t.deepEqual(changesAgain(decodeChanges(key, value)), value);
     if (family === 'nodechanges' && value.length > 0) t.deepEqual(packed((packer) => packRefs(packer, decodeRefs(key, value).flatMap(({ seq, run }) => [seq, run]))), value);
+    if (family === 'chain') t.deepEqual(encodeLink(decodeLink(getU64(key, 0), value)), value);
     if (family === 'inodes') t.deepEqual(encodeBinding(decodeBinding(value)), value);
     if (family === 'nodes') t.like(decodeAttr(firstState(value)), { mode: 0o100644, size: 5, ctime: 12_000_000_007n, btime: 9_000_000_000n });
     if (family === 'content') t.is(decodeContent(value, Buffer.from('data')).toString(), CONTENTS.get(getU64(key, 0))!);
@@ -129,6 +131,9 @@ for (const [what, read] of [
   ['content with an unknown codec', () => decodeContent(Buffer.alloc(9, 7))],
   ['a short change', () => decodeChanges(Buffer.alloc(16), Buffer.alloc(9))],
   ['a run of no changes', () => decodeChanges(Buffer.alloc(16), Buffer.alloc(8))],
+  ['a link of an unknown form', () => decodeLink(1, Buffer.alloc(60, 9))],
+  ['a link of no records', () => decodeLink(1, Buffer.concat([Buffer.from([2, 0]), Buffer.alloc(40)]))],
+  ['a link with more behind its head', () => decodeLink(1, Buffer.concat([Buffer.from([2, 1]), Buffer.alloc(41)]))],
   ['a short inode entry', () => decodeBinding(Buffer.alloc(5))],
   ['a watermark that is no JSON', () => decodeMeta(Buffer.from('{'))],
   ['a watermark without numbers', () => decodeMeta(Buffer.from('{"timeNs":"1","mountTimeNs":"1","firstTimeNs":"1","watermark":"x"}'))],

@@ -1,14 +1,19 @@
 /** Stores that earlier versions of rewindfs wrote: each is opened as it is, and answers what it answered then. */
 import { readFileSync } from 'node:fs';
 import test from 'ava';
-import type { Family } from '../../../lib/history/families.js';
+import RocksDB from 'rocksdb-native';
+import { FAMILIES, familyOptions, type Family } from '../../../lib/history/families.js';
 import { History } from '../../../lib/history/history.js';
 import { HISTORY_FORMAT, META_FORMAT } from '../../../lib/history/meta.js';
 import { Rocks } from '../../../lib/history/rocks.js';
+import { Kind } from '../../../lib/extractor/record.js';
 import { EntryPacker } from '../../../lib/pack/entries.js';
 import { THOROUGH } from '../../../lib/pack/encode.js';
 import { HistoryPacker } from '../../../lib/pack/packer.js';
+import { ChainReport } from '../../../lib/verify/chain.js';
+import { verify } from '../../../lib/verify/verify.js';
 import { dump } from '../../helpers/dump.js';
+import { extractRaw, numbered } from '../../helpers/extract.js';
 import { scoped, type Scope } from '../../helpers/scope.js';
 
 /** Entries in hexadecimal and base64; the tree at each seq (test/helpers/dump.ts), the timeline and its times. */
@@ -36,7 +41,7 @@ async function answersOf(history: History): Promise<Omit<Golden, 'entries'>> {
 
 const format = async (history: History): Promise<number> => (await history.rocks.get('meta', META_FORMAT))!.readUInt32BE(0);
 
-for (const version of [2]) {
+for (const version of [2, 4]) {
   const golden = JSON.parse(readFileSync(new URL(`../../../../fixtures/history-format-${version}.json`, import.meta.url), 'utf8')) as Golden;
   const { entries: _, ...expected } = golden;
 
@@ -51,6 +56,21 @@ for (const version of [2]) {
     });
   });
 
+  test(`a store of format ${version} is whole, and what is recorded from now on has a chain`, async (t) => {
+    await scoped(async (scope) => {
+      const history = await opened(scope, golden, false);
+      const before = history.meta();
+      t.is(before.chain !== undefined, version >= 4);
+      await extractRaw(history, numbered([{ kind: Kind.Mark, payload: { kind: 'mark', name: 'later', note: '' } }, { kind: Kind.Writer, payload: { pid: 1, start: 2 } }], before.watermark + 1));
+      const chain = new ChainReport();
+      const findings: unknown[] = [];
+      const anchor = { store: '', seq: before.watermark, head: before.chain ?? '' };
+      for await (const found of verify(history, { deep: true, journal: null, chain, anchor: version >= 4 ? anchor : null, signal: new AbortController().signal })) if ('kind' in found) findings.push(found);
+      t.deepEqual(findings, []);
+      t.like(chain, { from: version >= 4 ? 1 : before.watermark + 1, to: before.watermark + 2 });
+    });
+  });
+
   test(`a store of format ${version} answers the same once it is packed`, async (t) => {
     await scoped(async (scope) => {
       const history = await opened(scope, golden, false);
@@ -62,3 +82,30 @@ for (const version of [2]) {
     });
   });
 }
+
+test('a database that an older version made, without the family of the chain, is read as it is, and gets it when it is written to', (t) => scoped(async (scope) => {
+  const directory = `${scope.temporary('memory')}/history`;
+  const golden = JSON.parse(readFileSync(new URL('../../../../fixtures/history-format-2.json', import.meta.url), 'utf8')) as Golden;
+  const families = FAMILIES.filter((name) => name !== 'chain').map((name) => ({ name, family: new RocksDB.ColumnFamily(name, familyOptions(name)) }));
+  const old = new RocksDB(directory, { columnFamilies: families.map(({ family }) => family), createIfMissing: true, createMissingColumnFamilies: true });
+  await old.ready();
+  const batch = old.write({ capacity: golden.entries.length });
+  for (const { name, family } of families) {
+    batch._db = old.session({ columnFamily: family });
+    for (const [, key, value] of golden.entries.filter(([of]) => of === name)) batch.tryPut(Buffer.from(key, 'hex'), Buffer.from(value, 'base64'));
+  }
+  batch._db = old;
+  await batch.flush();
+  batch.destroy();
+  await old.close({ force: true });
+  const { entries: _, ...expected } = golden;
+  const looked = await History.open(directory, { readOnly: true });
+  t.deepEqual(await answersOf(looked), expected);
+  t.is(await looked.rocks.peek('chain', {}), null);
+  t.is(await looked.rocks.get('chain', Buffer.alloc(8)), null);
+  await looked.close();
+  const history = await History.open(directory);
+  scope.defer(() => history.close());
+  await extractRaw(history, numbered([{ kind: Kind.Mark, payload: { kind: 'mark', name: 'later', note: '' } }], history.watermark() + 1));
+  t.not(await history.rocks.peek('chain', {}), null);
+}));

@@ -177,7 +177,7 @@ test('a newer format of store, history or journal is refused, also by a repair, 
   await newer(async (copy) => {
     const rocks = await Rocks.open(path.join(copy, 'history'), { readOnly: false });
     const batch = rocks.batch();
-    batch.put('meta', Buffer.from('format'), Buffer.from([0, 0, 0, 4]));
+    batch.put('meta', Buffer.from('format'), Buffer.from([0, 0, 0, 5]));
     await rocks.commit(batch);
     await rocks.close();
   });

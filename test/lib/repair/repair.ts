@@ -279,7 +279,7 @@ test('an entry of far later than history goes is taken out, and history goes on 
   const { end, steps } = await repaired(root);
   t.is(end.seq, 135);
   t.deepEqual(end.left, []);
-  t.is(steps.filter(({ type }) => type === 'finding').length, 3);
+  t.is(steps.filter(({ type }) => type === 'finding').length, 4);
   t.deepEqual(await answersOf(root), expected);
 }));
 

@@ -126,33 +126,33 @@ const BREAKS: [what: string, kinds: FindingKind[], Break][] = [
     await change(history, 'content', 0, taken);
   }],
   ['content of an id that was never given', ['beyond-watermark'], (history) => put(history, 'content', u64Key(2 ** 51), Buffer.from('00b7119b48552d1da364617461', 'hex'))],
-  ['a state of an object that there never was', ['beyond-watermark'], async (history) => put(history, 'nodes', nodeKey(2 ** 51, 3), (await history.rocks.peek('nodes', {}))!.value)],
+  ['a state of an object that there never was', ['beyond-watermark', 'entry-unrecorded'], async (history) => put(history, 'nodes', nodeKey(2 ** 51, 3), (await history.rocks.peek('nodes', {}))!.value)],
   ['content with another hash', ['block-damaged', 'content-damaged'], (history) => change(history, 'content', 0, (value) => {
     value[100]! ^= 1;
     return value;
   })],
   ['a hash that leads nowhere', ['hash-astray'], (history) => change(history, 'hashes', 0, () => u64Key(777))],
   ['a hash that leads to other content', ['hash-astray'], (history) => put(history, 'hashes', Buffer.alloc(8, 7), u64Key(1))],
-  ['states behind those that follow', ['states-out-of-order'], overlap],
+  ['states behind those that follow', ['attributes-altered', 'entry-unrecorded', 'states-out-of-order'], overlap],
   ['a name that its object does not know', ['name-without-link'], (history) => put(history, 'links', linkKey(3, 1, 'b', 5), null)],
   ['a name that its object still knows', ['name-without-link'], (history) => put(history, 'links', linkKey(2, 1, 'a', 9), null)],
   ['an object with a name that the directory does not know', ['link-without-name'], (history) => put(history, 'names', nameKey(1, 'b', 5), null)],
   ['an object without the name that the directory still has', ['link-without-name'], (history) => put(history, 'names', nameKey(1, 'a', 9), null)],
-  ['a name whose object has no state', ['name-without-node'], async (history) => {
+  ['a name whose object has no state', ['attributes-altered', 'name-without-node'], async (history) => {
     for await (const { key } of history.rocks.scan('nodes', under(3))) await put(history, 'nodes', key, null);
   }],
-  ['changes that are gone', ['reference-without-change'], (history) => change(history, 'changes', 0, taken)],
+  ['changes that are gone', ['chain-broken', 'entry-unrecorded', 'reference-without-change'], (history) => change(history, 'changes', 0, taken)],
   ['changes that their object does not name', ['change-without-reference'], (history) => change(history, 'nodechanges', 0, taken)],
-  ['times that are gone', ['times-gap'], async (history) => {
+  ['times that are gone', ['chain-broken', 'times-gap'], async (history) => {
     await change(history, 'times', 1, taken);
     await change(history, 'clock', 1, taken);
   }],
-  ['a time before the one before it', ['time-decreases'], (history) => change(history, 'times', 0, (value) => {
+  ['a time before the one before it', ['chain-broken', 'time-decreases'], (history) => change(history, 'times', 0, (value) => {
     value.writeUInt32BE(0, value.length - 4);
     return value;
   })],
   ['a time that the clock does not know', ['clock-astray'], (history) => change(history, 'clock', 1, taken)],
-  ['a point behind the end', ['point-out-of-range'], (history) => change(history, 'points', -1, (value) => Buffer.from(JSON.stringify({ ...JSON.parse(value.toString()) as object, seq: 4000 })))],
+  ['a point behind the end', ['chain-broken', 'point-out-of-range'], (history) => change(history, 'points', -1, (value) => Buffer.from(JSON.stringify({ ...JSON.parse(value.toString()) as object, seq: 4000 })))],
   ['stretches that cross', ['retention-crossed'], (history) => history.forget(history.rocks.batch(), { ...history.retention(), merged: [{ from: 1, to: 4 }], due: [{ from: 2, to: 6 }] })],
   ['records that neither history nor the journal has', ['journal-hole'], async () => new MemoryJournal(renumbered(SMALL, 40), 40)],
   ['a damaged record that history has', ['journal-worn'], async () => failing(1)],
@@ -244,7 +244,8 @@ test('content is decoded only when that is asked for', (t) => scoped(async (scop
 
 test('every kind of finding has a test, and is a heading of docs/verify.md with what to do', (t) => {
   const kinds = Object.keys(FINDINGS).sort();
-  t.deepEqual([...new Set([...BREAKS.flatMap(([, some]) => some), 'unreadable'])].sort(), kinds);
+  const tampered = ['anchor-mismatch', 'chain-gap', 'chain-mended', 'content-altered'];  // chain.ts
+  t.deepEqual([...new Set([...BREAKS.flatMap(([, some]) => some), ...tampered, 'unreadable'])].sort(), kinds);
   const page = read('docs/verify.md');
   t.deepEqual([...page.matchAll(/^### `([a-z-]+)`$/gm)].map((match) => match[1]!).sort(), kinds);
   for (const [kind, { severity }] of Object.entries(FINDINGS)) t.regex(page, new RegExp(`^### \`${kind}\`\\n\\*\\*${severity}\\*\\*`, 'm'), kind);
