@@ -116,6 +116,7 @@ export const OPTIONS: Record<string, OptionSpec> = {
   'take-back': { type: 'boolean', flag: 'undo', describe: 'Take back what waits in the trash' },
   'at-once': { type: 'boolean', flag: 'now', describe: 'Do not wait: what is in the trash goes for good, and its room comes back' },
   deep: { type: 'boolean', describe: 'Also decode every piece of content and compare it with its hash' },
+  'since-anchor': { type: 'string', value: 'ANCHOR', describe: 'A line of `rewind anchor` that was kept elsewhere: is all up to there still what it was?' },
   'from-copy': { type: 'string', flag: 'from', value: 'DIR', describe: 'A copy of the store, from which what is lost is taken' },
   everywhere: { type: 'boolean', describe: 'Also what else held the same pieces of content, wherever it lay' },
   'discard-after': { type: 'boolean', describe: 'Then forget what came after that instant; asks once more' },
@@ -310,10 +311,16 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind purge .env --dry-run', 'what would be taken out'], ['rewind purge secrets.txt --everywhere', 'copies of it, too']],
   },
   {
-    name: 'verify', positionals: '', describe: 'Is what the store holds whole? Every entry of history, what entries say of each other, every record of the journal; exit code 14 when something is wrong',
+    name: 'verify', positionals: '', describe: 'Is what the store holds whole, and as it was recorded? Every entry of history, what entries say of each other, every record of the journal; exit code 14 when something is wrong',
     arguments: {},
-    options: ['deep', ...WHERE],
-    examples: [['rewind verify', 'of the tree that holds the working directory, mounted or not'], ['rewind verify --deep --store /backup/store', 'of a copy, all of its content too']],
+    options: ['deep', 'since-anchor', ...WHERE],
+    examples: [['rewind verify', 'of the tree that holds the working directory, mounted or not'], ['rewind verify --deep --store /backup/store', 'of a copy, all of its content too'], ['rewind verify --deep --since-anchor "$(cat /mnt/usb/anchor)"', 'was the past changed since then?']],
+  },
+  {
+    name: 'anchor', positionals: '', describe: 'Print a line that stands for all of history up to now: kept elsewhere, it shows later whether the past was tampered with',
+    arguments: {},
+    options: WHERE,
+    examples: [['rewind anchor >> /mnt/usb/anchors', 'where nobody who can write the store can write'], ['rewind anchor --store /backup/store', 'of a store that is not mounted']],
   },
   {
     name: 'repair', positionals: '', describe: 'Save what can be saved of a damaged store that is not in use: into a new database, the old one is kept; exit code 3 when something is lost',

@@ -7,6 +7,7 @@ import { describeInterrupted, HOW_TO_GO_ON } from '../work.js';
 import { safeForTerminal } from '../../lib/paths.js';
 import { describeSpace } from '../space.js';
 import type { StatusRow } from '../../lib/daemon/protocol.js';
+import type { ScrubRow } from '../../lib/daemon/verifyrows.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, text(args, 'DIR'), out, async (tree) => {
@@ -18,6 +19,15 @@ export async function run(args: Arguments, out: Output): Promise<void> {
       else for (const line of describe(status)) await out.line(line);
     }
   });
+}
+
+/** Findings of the scrub that are shown. */
+const SCRUB_FINDINGS = 5;
+
+function describeScrub({ every_ms, running, last, next }: ScrubRow): string {
+  const ended = last === null ? 'none yet' : `last ended ${showTime(last.ended)}, ${last.findings === 0 ? 'nothing wrong' : `${last.findings} ${last.findings === 1 ? 'finding' : 'findings'}`}`;
+  if (running !== null) return `reading all of the store since ${showTime(running.since)}: ${Math.floor(100 * running.part)}%, ${showBytes(running.bytes)}; ${ended}`;
+  return every_ms === null ? `never (policy); ${ended}` : `${ended}${next === null ? '' : `; next ${showTime(next)}`}`;
 }
 
 function describe(status: StatusRow): string[] {
@@ -39,6 +49,7 @@ function describe(status: StatusRow): string[] {
   const { trash, merged, due } = status.retention;
   if (merged + due > 0) lines.push(row('thinned', `${merged + due} stretches between kept instants${due > 0 ? `, ${due} of them to be merged yet` : ''}`));
   for (const { reason, until, stretches } of trash) lines.push(row('trash', `${stretches} stretches (${reason}), back until ${showTime(until)} with: rewind prune --undo`));
+  lines.push(row('scrub', describeScrub(status.scrub)));
   if (status.last_gap) lines.push(row('gaps', `${status.gaps}, the last ${status.last_gap.reason} at ${showTime(status.last_gap.time)} (#${status.last_gap.seq})`));
   if (status.cut) lines.push(row('after a crash', `${showBytes(status.cut.bytes)} that were not whole were cut from the journal's end${status.cut.kept === null ? '' : `; kept in ${status.cut.kept}`}`));
   const { refused, excluded, passthrough } = status.policy;
@@ -54,6 +65,8 @@ function describe(status: StatusRow): string[] {
   const { recovery } = status;
   if (recovery.running > 0) lines.push(row('recovering', `${recovery.running} ${recovery.running === 1 ? 'file' : 'files'}; rewind policy status`));
   for (const { path, note } of recovery.failed) lines.push(row('DAMAGED', `${path}: ${note}; it could not be put back`));
+  for (const { severity, kind, path, what, remedy } of status.scrub.findings.slice(0, SCRUB_FINDINGS)) lines.push(row('STORE', `${severity}: ${kind}: ${path === null ? '' : `${path}: `}${what}`), row('', remedy));
+  if (status.scrub.findings.length > SCRUB_FINDINGS) lines.push(row('', `and ${status.scrub.findings.length - SCRUB_FINDINGS} more: rewind verify --deep`));
   if (status.interrupted) lines.push(row('INTERRUPTED', describeInterrupted(status.interrupted)), row('', HOW_TO_GO_ON));
   if (status.failed !== null) lines.push(row('FAILED', status.failed), row('', status.failed_hint ?? ''));
   return lines;

@@ -157,7 +157,8 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
     args: { dry_run: dryRun, undo: may('boolean', 'Takes back what is in the trash'), now: may('boolean', 'What is in the trash goes for good at once') }, yields: 'PruneRow',
   },
   purge: { describe: 'Takes files out of all of history', args: { ...path, everywhere: may('boolean', 'Also what else held the same content'), dry_run: dryRun }, yields: 'PurgeRow' },
-  verify: { describe: 'Looks whether what the store holds is whole: every entry of history, what entries say of each other, and every record of the journal', args: { deep: may('boolean', 'Also decodes every content') }, yields: 'VerifyRow' },
+  verify: { describe: 'Looks whether what the store holds is whole: every entry of history, what entries say of each other, and every record of the journal', args: { deep: may('boolean', 'Also decodes every content'), anchor: may('string', 'A line of `anchor` that was kept: is all up to there still what it was?') }, yields: 'VerifyRow' },
+  anchor: { describe: 'The head of the chain over all changes, as one line to be kept elsewhere', args: {}, yields: 'AnchorRow' },
   unmount: { describe: 'Ends the daemon, with all in history', args: { lazy: may('boolean', 'Also while programs use the tree') }, yields: '{ type: "stopped", seq }' },
 };
 

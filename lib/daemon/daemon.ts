@@ -33,6 +33,8 @@ import type { StartProgress } from './launch.js';
 import type { AlarmRow } from './protocol.js';
 import { serveControl } from './server.js';
 import type { LiveTree, Session } from './session.js';
+import { Scrub } from './scrub.js';
+import { ScrubBook } from './scrubbook.js';
 import { keepInBounds, keeperOf } from './prune.js';
 import { recordStates, type States } from './states.js';
 import { doubtfulSince, LostFiles, OnDisk } from './on-disk.js';
@@ -104,6 +106,7 @@ export class Daemon implements LiveTree, Session {
   recoverer!: Recoverer;
   readonly packing: Packing;
   private checker!: Checker;
+  private scrubbing!: Scrub;
   readonly keeper: Keeper;
   /** Fires when the tree is unmounted. */
   private readonly ending = new AbortController();
@@ -120,6 +123,7 @@ export class Daemon implements LiveTree, Session {
     private readonly extractor: Extractor,
     readonly policy: PolicySource,
     readonly jobs: JobTable,
+    readonly scrub: ScrubBook,
     readonly blocks: Blocks,
     readonly opened: JournalState,
   ) {
@@ -183,9 +187,10 @@ export class Daemon implements LiveTree, Session {
     await policy.load();
     policy.follow(({ rules, interval }) => engine.setPolicy(compileRules(rules), Math.ceil(interval)));
     const jobs = await JobTable.load(layout.recoveries);
+    const scrub = await ScrubBook.load(layout.scrub);
     const { blocks, gone } = await Blocks.load({ file: layout.blocked, boot, processes: PROC, block: (families) => engine.block(families) });
     for (const { pid, command } of gone) options.onFailure?.('A block is gone', new Error(`${command} [${pid}] has ended`));
-    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs, blocks, opened);
+    const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs, scrub, blocks, opened);
     policy.onRefused((error) => options.onFailure?.('The policy file was refused', error));
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
     daemon.mountSeq = (await engine.start()).mountSeq;
@@ -208,19 +213,23 @@ export class Daemon implements LiveTree, Session {
     const endBounds = keepInBounds(daemon.keeper, (error) => options.onFailure?.('History could not be kept within its bounds', error));
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close(), () => onDisk.end(), endBounds);
     void daemon.loadBaseline(before, lost);
-    daemon.packWhenQuiet();
+    daemon.workInTheBackground();
     return daemon;
   }
 
-  /** Once history holds the whole tree, whenever no program has changed anything for a while. */
-  private packWhenQuiet(): void {
+  /** Once history holds the whole tree: packs whenever no program has changed anything for a while, and reads what there is. */
+  private workInTheBackground(): void {
     let last = { seq: 0, atMs: 0 };
-    const quiet = (): boolean => {
+    const isQuiet = (): boolean => {
       const { lastSeq } = this.journal.stats();
       if (lastSeq !== last.seq) last = { seq: lastSeq, atMs: performance.now() };
       return this.provisionalFrom === Infinity && this.history.watermark() === lastSeq && performance.now() - last.atMs >= QUIET_MS;
     };
-    this.packing.start(quiet, (error) => this.options.onFailure?.('Packing stopped', error));
+    const report = (what: string, error: unknown): void => this.options.onFailure?.(what, error);
+    this.packing.start(isQuiet, (error) => report('Packing stopped', error));
+    const { history, journal, policy } = this;
+    this.scrubbing = new Scrub({ history, journal, rules: () => policy.policy.scrub, isFree: () => this.provisionalFrom === Infinity && this.failed() === null, isQuiet, report }, this.scrub);
+    this.scrubbing.start();
   }
 
   private lookAfterFiles(): void {
@@ -343,7 +352,7 @@ export class Daemon implements LiveTree, Session {
       if (!isBusy(error) && lazy) this.fail('Unmounting failed', error);
       else await this.stillMounted(error);
     }
-    await Promise.all([this.states.end(), this.packing.stop(), this.keeper.stop()]);
+    await Promise.all([this.states.end(), this.packing.stop(), this.keeper.stop(), this.scrubbing.stop()]);
     // From here on there is no way back: the tree is unmounted, and what remains must end whatever fails.
     this.ending.abort();
     await this.extractor.stop().catch(() => null);

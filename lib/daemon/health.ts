@@ -5,6 +5,7 @@ import type { Capture } from '../policy/file.js';
 import type { BlockRow } from './alarms.js';
 import type { GapRow, OperationRow, RecoveryRow } from './protocol.js';
 import type { SpaceRow } from './space-rows.js';
+import type { ScrubRow } from './verifyrows.js';
 
 /** The end of the journal as the last session left it. */
 export interface CutRow {
@@ -56,6 +57,8 @@ export interface StatusRow {
   blocked: BlockRow[];
   /** What was given up and can still be taken back; instants kept no longer, in stretches. */
   retention: { trash: TrashRow[]; merged: number; due: number };
+  /** Reading all of the store in the background. */
+  scrub: ScrubRow;
   /** What is not captured at each write, and why the policy file is not in force if it is not. */
   policy: { refused: string | null; excluded: { pattern: string; capture: Capture; by: string }[]; passthrough: boolean | null };
 }

@@ -26,7 +26,7 @@ import { gaps } from './gaps.js';
 import { status } from './status.js';
 import { summary } from './summary.js';
 import { begin, cancel, commit, notify, transactions } from './transactions.js';
-import { verify } from './verify.js';
+import { anchor, verify } from './verify.js';
 import { operations, redo, replay, runBegin, runEnd, undo } from './undo.js';
 import { restore } from './restore.js';
 import { resume, rollback } from './rollback.js';
@@ -178,6 +178,7 @@ const methods: { [M in MethodName]: Method<M> } = {
   prune,
   purge,
   verify,
+  anchor,
 
   async *unmount(session, args) {
     const live = session.live ?? notMounted(session, 'There is nothing to unmount');

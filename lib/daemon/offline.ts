@@ -12,6 +12,7 @@ import { isWritable, lockStore, lockToRead, type Store } from '../store/store.js
 import { storeOpenError } from './errors.js';
 import { JobTable } from './jobs.js';
 import { keeperOf } from './prune.js';
+import { ScrubBook } from './scrubbook.js';
 import type { Session, Unread } from './session.js';
 
 /** A session that must be closed. */
@@ -39,10 +40,11 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
     const policy = new PolicySource(layout.policy, layout.goodPolicy);
     await policy.load();
     const jobs = await JobTable.load(layout.recoveries);
+    const scrub = await ScrubBook.load(layout.scrub);
     const settle = async () => history.watermark();
     const keeper = keeperOf({ store, policy, settle }, history, () => Math.min(history.watermark(), (history.baselineSince()?.seq ?? Infinity) - 1));
     undo.push(() => keeper.stop());
-    return { store, history, journal, policy, jobs, packing: new Packing(history), keeper, live: null, unread, readOnly, settle, close };
+    return { store, history, journal, policy, jobs, packing: new Packing(history), keeper, scrub, live: null, unread, readOnly, settle, close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);

@@ -12,7 +12,7 @@ import type { Marker, PointKind, PointPhase } from '../history/types.js';
 import type { OperationKind } from '../recovery/operations.js';
 import type { DiffStatus, DiffWhat, PlanAction, PlanCounts } from '../recovery/types.js';
 import type { DuRow, PackRow, SpaceRow } from './space-rows.js';
-import type { VerifyRow } from './verifyrows.js';
+import type { AnchorRow, VerifyRow } from './verifyrows.js';
 
 export type { AlarmRow, BlockRow, CutRow, DuRow, PackRow, SpaceRow, StatusRow };
 
@@ -366,8 +366,9 @@ export interface Methods {
   /** `undo`: takes back what is in the trash; `now`: it goes for good at once. */
   prune: { args: { dry_run?: boolean; undo?: boolean; now?: boolean }; item: PruneRow };
   purge: { args: { path: string; everywhere?: boolean; dry_run?: boolean }; item: PurgeRow };
-  /** `deep`: also decodes every content. */
-  verify: { args: { deep?: boolean }; item: VerifyRow };
+  /** `deep`: also decodes every content; `anchor`: a line of `anchor` that was kept. */
+  verify: { args: { deep?: boolean; anchor?: string }; item: VerifyRow };
+  anchor: { args: Record<string, never>; item: AnchorRow };
   unmount: { args: { lazy?: boolean }; item: { type: 'stopped'; seq: number } };
 }
 

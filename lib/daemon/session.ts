@@ -8,6 +8,7 @@ import type { Blocks } from '../states/blocks.js';
 import type { Store } from '../store/store.js';
 import type { Keeper } from '../retention/keeper.js';
 import type { JobTable } from './jobs.js';
+import type { ScrubBook } from './scrubbook.js';
 import type { Recoverer } from './recovery.js';
 import type { AlarmRow } from './protocol.js';
 
@@ -66,6 +67,8 @@ export interface Session {
   readonly packing: Packing;
   /** Keeps history within its bounds. */
   readonly keeper: Keeper;
+  /** Where the scrub is, and what it has found. */
+  readonly scrub: ScrubBook;
   /** null when the tree is not mounted. */
   readonly live: LiveTree | null;
   /** What only the journal has, of a store that cannot be written. */

@@ -66,6 +66,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
     interrupted: await interruptedOf(session),
     retention: { trash: trash.map(trashRow), merged: merged.length, due: due.length },
+    scrub: session.scrub.row(session.policy.policy.scrub.everyMs, range && Number(range.first.timeNs / 1_000_000n)),
     blocked: await Promise.all((live?.blocks.list() ?? []).map(blockRow)),
     policy: {
       refused: session.policy.refused?.message ?? null,

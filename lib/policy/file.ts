@@ -11,6 +11,7 @@ import { patternsOf } from './pattern.js';
 import { parseRecovery, RECOVERY_KEYS, type RecoveryRule } from './recovery.js';
 import { DEFAULT_POINTS, parsePoints, type PointRules } from './points.js';
 import { DEFAULT_RETENTION, parseRetention, type RetentionRules } from './retention.js';
+import { DEFAULT_SCRUB, parseScrub, type ScrubRules } from './scrub.js';
 import { DEFAULT_TRIPS, parseTrips, type TripRules } from './trips.js';
 
 /** How the content of a file is captured; docs/policy.md says what each means. */
@@ -47,13 +48,15 @@ export interface Policy {
   groups: Group[];
   /** What of history is kept, and how long. */
   retention: RetentionRules;
+  /** How often all of the store is read, and how fast. */
+  scrub: ScrubRules;
 }
 
 /** What applies when there is no file. */
-export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION };
+export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, scrub: DEFAULT_SCRUB };
 
 const MAX_INTERVAL = 86_400;
-export const FILE_KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'installer', 'trip', 'group', 'retention'];
+export const FILE_KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'installer', 'trip', 'group', 'retention', 'scrub'];
 
 /** @throws ERR_POLICY naming `path`, the line and the reason */
 export function parsePolicy(text: string, path: string): Policy {
@@ -62,7 +65,7 @@ export function parsePolicy(text: string, path: string): Policy {
     throw new RewindError('ERR_POLICY', `${path}:${line}: ${reason}`, 'Nothing was changed: the policy that was in force stays. See docs/policy.md, or `rewind policy edit`.');
   };
   const table = parseToml(text, fail);
-  for (const key of Object.keys(table)) if (!FILE_KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points], [[point]], [[installer]], [trip], [[group]] or [retention] was expected`);
+  for (const key of Object.keys(table)) if (!FILE_KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points], [[point]], [[installer]], [trip], [[group]], [retention] or [scrub] was expected`);
   const { defaults = true, interval = DEFAULT_POLICY.interval, rule = [] } = table;
   if (typeof defaults !== 'boolean') fail(where.ofKey('defaults'), 'defaults must be true or false');
   if (typeof interval !== 'number' || !(interval >= 1 && interval <= MAX_INTERVAL)) fail(where.ofKey('interval'), `interval must be a number of seconds from 1 to ${MAX_INTERVAL}`);
@@ -73,7 +76,7 @@ export function parsePolicy(text: string, path: string): Policy {
     rules: [...defaults ? DEFAULT_RULES : [], ...inForce.flatMap(({ capture }) => capture)], recovery: inForce.flatMap(({ recovery }) => recovery),
     interval: interval as number,
     points: parsePoints(table['points'], table['point'], table['installer'], where, fail), trips: parseTrips(table['trip'], where, fail),
-    groups: parseGroups(table['group'], where, fail), retention: parseRetention(table['retention'], where, fail),
+    groups: parseGroups(table['group'], where, fail), retention: parseRetention(table['retention'], where, fail), scrub: parseScrub(table['scrub'], where, fail),
     paused: [...read.filter(({ paused }) => paused).map(({ patterns, by, line }) => ({ patterns, by, line })), ...pausedOthers(table, path, where)],
   };
 }

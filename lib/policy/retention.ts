@@ -3,7 +3,7 @@
  * of the policy file (file.ts); docs/retention.md says what each key means.
  */
 import type { Fail, Lines } from './lines.js';
-import { secondsOf } from './values.js';
+import { bytesOf, secondsOf } from './values.js';
 
 /** The last state of each of these is kept for a time, once the window is over. */
 export const BUCKETS = ['hour', 'day', 'week', 'month', 'year'] as const;
@@ -34,7 +34,6 @@ export const DEFAULT_RETENTION: RetentionRules = {
 
 /** Keys of the table. */
 export const RETENTION_KEYS = ['keep', ...BUCKETS, 'trash', 'max_size', 'min_free', 'at_least'];
-const UNITS: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** @throws what `fail` throws */
 export function parseRetention(table: unknown, where: Lines, fail: Fail): RetentionRules {
@@ -54,8 +53,7 @@ export function parseRetention(table: unknown, where: Lines, fail: Fail): Retent
   const size = (key: string): number | null => {
     const value = values[key];
     if (value === undefined) return null;
-    const match = typeof value === 'string' ? /^(\d{1,12})([KMGT]?)$/.exec(value) : null;
-    return match ? Number(match[1]) * UNITS[match[2]!]! : fail(line(key), `${key} is ${JSON.stringify(value)}: a size like "50G" was expected (K, M, G or T)`);
+    return bytesOf(value) ?? fail(line(key), `${key} is ${JSON.stringify(value)}: a size like "50G" was expected (K, M, G or T)`);
   };
   return {
     windowMs: time('keep', DEFAULT_RETENTION.windowMs),

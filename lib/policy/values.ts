@@ -7,3 +7,11 @@ export function secondsOf(value: unknown): number | null {
   const match = typeof value === 'string' ? /^(\d{1,6})([smhd])$/.exec(value) : null;
   return match && Number(match[1]) > 0 ? Number(match[1]) * UNITS[match[2]!]! : null;
 }
+
+const SIZES: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** Bytes of "50G", "16M", "4096"; null for anything else. */
+export function bytesOf(value: unknown): number | null {
+  const match = typeof value === 'string' ? /^(\d{1,12})([KMGT]?)$/.exec(value) : null;
+  return match && Number(match[1]) * SIZES[match[2]!]!;
+}

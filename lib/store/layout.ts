@@ -32,6 +32,8 @@ export interface StoreLayout {
   blocked: string;
   /** How far the tree itself is known to be on its disk. */
   onDisk: string;
+  /** Where the scrub is, and what it has found. */
+  scrub: string;
   /** Where a user's views are mounted: inside that user's own mount they cannot be. */
   view: string;
 }
@@ -50,6 +52,7 @@ export function storeLayout(root: string): StoreLayout {
     recoveries: join(root, 'recoveries.json'),
     blocked: join(root, 'blocked.json'),
     onDisk: join(root, 'on-disk.json'),
+    scrub: join(root, 'scrub.json'),
     view: join(root, 'view'),
   };
 }

@@ -5,17 +5,19 @@ import { GROUP_KEYS } from '../../lib/policy/groups.js';
 import { BUILT_IN, INSTALLER_KEYS } from '../../lib/policy/installers.js';
 import { POINT_KEYS, POINTS_KEYS } from '../../lib/policy/points.js';
 import { RETENTION_KEYS } from '../../lib/policy/retention.js';
+import { SCRUB_KEYS } from '../../lib/policy/scrub.js';
 import { SPARED, TRIP_KEYS, TRUSTED } from '../../lib/policy/trips.js';
 import { read } from '../helpers/project.js';
 
 /** Headers as the file writes them; "" is what stands before all tables. `least`: what a table cannot be without. */
 const TABLES: Record<string, { keys: readonly string[]; least: Record<string, string> }> = {
-  '': { keys: FILE_KEYS.filter((key) => !/^(rule|points|point|installer|trip|group|retention)$/.test(key)), least: {} },
+  '': { keys: FILE_KEYS.filter((key) => !/^(rule|points|point|installer|trip|group|retention|scrub)$/.test(key)), least: {} },
   '[[rule]]': { keys: RULE_KEYS, least: { match: '"x"', capture: '"on-close"', recover: '"automatic"' } },
   '[points]': { keys: POINTS_KEYS, least: {} },
   '[[point]]': { keys: POINT_KEYS, least: { name: '"x"', match: '"x"' } },
   '[[installer]]': { keys: INSTALLER_KEYS, least: { exe: '"x"', install: '"x"' } },
   '[retention]': { keys: RETENTION_KEYS, least: {} },
+  '[scrub]': { keys: SCRUB_KEYS, least: {} },
   '[trip]': { keys: TRIP_KEYS, least: {} },
   '[[group]]': { keys: GROUP_KEYS, least: { name: '"x"', include: '"x"' } },
 };
