@@ -131,8 +131,13 @@ export class Rocks {
   /** @throws RewindError ERR_NO_STORE, ERR_STORE_LOCKED, ERR_HISTORY_CORRUPT, ERR_DISK_FULL, ERR_IO */
   static async open(directory: string, options: { readOnly: boolean }): Promise<Rocks> {
     const rocks = new Rocks(directory, await open(directory, options.readOnly));
-    for await (const { key, value } of rocks.scan('meta', { gte: Buffer.from(META_DICTIONARY), lt: Buffer.from(`${META_DICTIONARY}~`) })) rocks.zip.learn(key, value);
-    return rocks;
+    try {
+      for await (const { key, value } of rocks.scan('meta', { gte: Buffer.from(META_DICTIONARY), lt: Buffer.from(`${META_DICTIONARY}~`) })) rocks.zip.learn(key, value);
+      return rocks;
+    } catch (error) {
+      await rocks.close();
+      throw error;
+    }
   }
 
   /** RocksDB has found the disk full: it takes no write any more until it is opened anew, whatever room there is. */
