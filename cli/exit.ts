@@ -21,7 +21,7 @@ export function exitCode(error: unknown): number {
       return 11;
     case 'ERR_NEWER_CHANGES': case 'ERR_INCOMPLETE':
       return 13;
-    case 'ERR_STORE_CORRUPT': case 'ERR_JOURNAL_CORRUPT': case 'ERR_HISTORY_CORRUPT': case 'ERR_HISTORY_BEHIND':
+    case 'ERR_STORE_CORRUPT': case 'ERR_JOURNAL_CORRUPT': case 'ERR_HISTORY_CORRUPT': case 'ERR_HISTORY_BEHIND': case 'ERR_ARCHIVE_CORRUPT': case 'ERR_ARCHIVE_CUT':
       return EXIT_INTEGRITY;
     default:
       return 1;

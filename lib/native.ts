@@ -268,6 +268,8 @@ export interface NativeAddon {
   lockFile(path: string, shared: boolean): { release(): void } | null;
   /** fdatasync(2) of a file or directory by path. */
   syncPath(path: string): Promise<void>;
+  /** syncfs(2) of the file system that holds a file or directory. */
+  syncFileSystem(path: string): Promise<void>;
   crc32c(data: Buffer, seed?: number): number;
   /** Who connected a unix socket to this one, as the kernel knows it (SO_PEERCRED, unix(7)). */
   peerOf(fd: number): { pid: number; uid: number };

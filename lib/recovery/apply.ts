@@ -28,6 +28,9 @@ const HOPELESS = new Set<number>([ERRNO.ENOSPC, ERRNO.EDQUOT, ERRNO.EIO, ERRNO.E
 /** What an object without the attribute, or a file system without such attributes, answers. */
 const ABSENT = new Set<number>([ERRNO.ENODATA, ERRNO.EOPNOTSUPP]);
 
+/** Was it given up: is more left undone than what failed? */
+export const gaveUp = (failures: readonly ApplyFailure[]): boolean => failures.some(({ errno }) => HOPELESS.has(errno));
+
 /** The steps to do: a plan, or part of one. */
 export type Steps = Pick<Plan, 'ops' | 'to' | 'bytes'>;
 

@@ -1,4 +1,4 @@
-// Small calls that Node has no function for: unmount, lockFile, syncPath, crc32c, peerOf (lib/native.ts NativeAddon).
+// Small calls that Node has no function for: unmount, lockFile, syncPath, syncFileSystem, crc32c, peerOf (lib/native.ts NativeAddon).
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -25,6 +25,16 @@ Napi::Value sync_path(const Napi::CallbackInfo& info) {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd.valid()) return Failure{errno, "open", path};
     if (fdatasync(fd.get()) != 0) return Failure{errno, "fdatasync", path};
+    return Done{};
+  });
+}
+
+Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
+  const std::string path = info[0].As<Napi::String>();
+  return run_async(info.Env(), {}, [path]() -> Outcome<Done> {
+    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!fd.valid()) return Failure{errno, "open", path};
+    if (syncfs(fd.get()) != 0) return Failure{errno, "syncfs", path};
     return Done{};
   });
 }
@@ -69,6 +79,7 @@ Napi::Value crc32c(const Napi::CallbackInfo& info) {
 void init_tools(Napi::Env env, Napi::Object exports) {
   exports.Set("unmount", Napi::Function::New(env, unmount, "unmount"));
   exports.Set("syncPath", Napi::Function::New(env, sync_path, "syncPath"));
+  exports.Set("syncFileSystem", Napi::Function::New(env, sync_file_system, "syncFileSystem"));
   exports.Set("lockFile", Napi::Function::New(env, lock_file, "lockFile"));
   exports.Set("peerOf", Napi::Function::New(env, peer_of, "peerOf"));
   exports.Set("crc32c", Napi::Function::New(env, crc32c, "crc32c"));
