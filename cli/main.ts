@@ -13,8 +13,12 @@ import { Output, type Manners } from './output.js';
 import { packageVersion } from './version.js';
 import { parserOf } from './yargs.js';
 
+/** A lone dash, which the parser takes for an option without a name. */
+const DASH = '\0-';
+
 async function main(words: string[]): Promise<number> {
-  const { argv, program } = programOf(words);
+  const { argv: typed, program } = programOf(words);
+  const argv = typed.map((word) => (word === '-' ? DASH : word));
   const json = argv.includes('--json');
   // A reader that has seen enough (head) ends us quietly.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT_OK : 1));
@@ -26,12 +30,12 @@ async function main(words: string[]): Promise<number> {
       .parserConfiguration({ 'parse-positional-numbers': false, 'dot-notation': false, 'boolean-negation': false })
       .epilogue('Times: now, 10:05, "yesterday 17:00", 10m, "2h ago", 2026-11-21T10:05:00Z, #12345 (change number), a point\'s name.')
       .fail((message: string | null, error: Error | undefined) => {
-        throw error ?? new RewindError('ERR_USAGE', message ?? 'The command line cannot be understood', 'See rewind --help.');
+        throw error ?? new RewindError('ERR_USAGE', message?.replaceAll(DASH, '-') ?? 'The command line cannot be understood', 'See rewind --help.');
       });
     for (const spec of COMMANDS) {
       parser = parser.command(`${spec.name} ${spec.positionals}`.trim(), spec.describe, (sub) => describeCommand(sub, spec), async (args) => {
         const { run } = await import(`./commands/${spec.name}.js`) as Command;
-        code = await speak(run, { ...lastOfEach(spec, args as unknown as Arguments), '--': program }, spec, json);
+        code = await speak(run, { ...dashed(spec, lastOfEach(spec, args as unknown as Arguments)), '--': program }, spec, json);
       });
     }
     await parser.parseAsync();
@@ -62,6 +66,12 @@ function programOf(words: string[]): { argv: string[]; program?: string[] } {
 function lastOfEach(spec: CommandSpec, args: Arguments): Arguments {
   const flags = [...spec.options.filter((name) => !OPTIONS[name]!.many).map(flagOf), ...Object.keys(COMMON_OPTIONS)];
   return { ...args, ...Object.fromEntries(flags.flatMap((name) => (Array.isArray(args[name]) ? [[name, args[name].at(-1)]] : []))) };
+}
+
+/** Positionals with their dashes. */
+function dashed(spec: CommandSpec, args: Arguments): Arguments {
+  const dash = <T>(value: T): T | '-' => (value === DASH ? '-' : value);
+  return { ...args, ...Object.fromEntries(Object.keys(spec.arguments).map((name) => [name, Array.isArray(args[name]) ? args[name].map(dash) : dash(args[name])])) };
 }
 
 function describeCommand(sub: Argv, spec: CommandSpec): Argv {

@@ -99,6 +99,10 @@ export const OPTIONS: Record<string, OptionSpec> = {
   color: { type: 'string', value: 'WHEN', choices: COLOURS, describe: 'Colours: auto (on a terminal, unless NO_COLOR is set), always, never' },
   'no-pager': { type: 'boolean', describe: 'Do not show long answers on a terminal through $PAGER (less -FRX)' },
   ever: { type: 'boolean', flag: 'history', describe: 'Also what is there no more' },
+  'since-archive': { type: 'string', flag: 'since', value: 'ARCHIVE', describe: 'Only what changed since the instant of this archive, which is needed to read the new one' },
+  'over-archive': { type: 'boolean', flag: 'force', describe: 'Replace DEST' },
+  'into-new': { type: 'string', flag: 'into', value: 'DIR', describe: 'A directory that does not exist, or is empty: what the archive holds becomes its content' },
+  increment: { type: 'string', value: 'ARCHIVE', many: true, describe: 'An archive that goes on from the one before; may be given more than once, in order' },
   'over-newer': { type: 'boolean', flag: 'force', describe: 'Also over what the tree changed since at the same paths, and files that are open for writing' },
   name: { type: 'string', value: 'NAME', describe: 'What the fork is called (fork-1, fork-2 ...)' },
   upper: { type: 'string', value: 'DIR', describe: 'Where what is changed in it is kept (in the store)' },
@@ -248,6 +252,21 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind restore src --at yesterday --into /tmp/yesterday', 'the tree itself stays as it is']],
   },
   {
+    name: 'export', positionals: '<WHAT> <DEST>', describe: 'Write the tree of an instant, or what changed between two, into one file that needs nothing else to be read',
+    arguments: { WHAT: 'A TIME: all of the tree; TIME..TIME: what changed between the two', DEST: 'A file; - is standard output' },
+    options: ['since-archive', 'group', 'over-archive', ...WHERE],
+    examples: [
+      ['rewind export now full.rwa', 'the tree as it is, while programs go on changing it'], ['rewind export now monday.rwa --since full.rwa', 'what changed since: to be read with the one before'],
+      ['rewind export before-upgrade..now upgrade.rwa', 'the same of any two instants'], ['rewind export yesterday - | ssh host "cat > project.rwa"', 'as a stream'],
+    ],
+  },
+  {
+    name: 'import', positionals: '<ARCHIVE..>', describe: 'Make the tree that an archive holds as files in a new directory, whole or not at all',
+    arguments: { ARCHIVE: 'A full archive, then those that go on from it, in order; - is standard input' },
+    options: ['into-new'], demand: ['into'],
+    examples: [['rewind import full.rwa --into ~/project', 'the tree that it was made of'], ['rewind import full.rwa monday.rwa tuesday.rwa --into ~/project', 'the tree of the last one'], ['rewind import - --into ~/project < project.rwa', 'from a stream']],
+  },
+  {
     name: 'fork', positionals: '<ACTION> [NAME] [PATH..]', command: true, describe: 'The past as a writable directory, at once and without copying; what was changed in it, brought back',
     arguments: { ACTION: 'A TIME makes a fork of that instant; or list, open, diff, keep, drop', NAME: 'Which fork, for all actions but list', PATH: 'For keep: only these' },
     options: ['name', 'upper', 'patch', 'dry-run', 'yes', 'over-newer', 'lazy', ...WHERE],
@@ -350,10 +369,10 @@ export const COMMANDS: CommandSpec[] = [
     examples: [['rewind policy show', 'the rules in force, and who says so'], ['rewind policy check build/app.o', 'which rule decides for a path'], ['rewind policy check', 'is policy.toml right? exit code 2 when not'], ['rewind policy edit', 'a wrong file is never saved'], ["rewind policy set '*.db' recover=automatic retries=5", 'changes that rule, or makes it'], ["rewind policy pause '*.db'", 'until rewind policy resume'], ['rewind policy status', 'files that were put back, and those that could not be']],
   },
   {
-    name: 'view', positionals: '<STORE> <MOUNTPOINT>', describe: 'Show the past of a store as a read-only directory, with no tree',
-    arguments: { STORE: 'A store whose tree is not mounted', MOUNTPOINT: 'An empty directory' },
-    options: ['foreground'],
-    examples: [['rewind view /backup/store /mnt/past', 'then: ls /mnt/past/@yesterday/']],
+    name: 'view', positionals: '<STORE> <MOUNTPOINT>', describe: 'Show the past of a store, or what an archive holds, as a read-only directory, with no tree',
+    arguments: { STORE: 'A store whose tree is not mounted, or an archive', MOUNTPOINT: 'An empty directory' },
+    options: ['increment', 'foreground'],
+    examples: [['rewind view /backup/store /mnt/past', 'then: ls /mnt/past/@yesterday/'], ['rewind view full.rwa /mnt/past --increment monday.rwa', 'both instants; only what is read is loaded']],
   },
 ];
 

@@ -59,6 +59,10 @@ export const API: { [M in MethodName]: SpecOf<M> } = {
   summary: { describe: 'What changed since an instant, by path and by writer', args: { ...zone, ...path, since: must('string', TIME) }, yields: 'SummaryRow' },
   ls: { describe: 'A directory as it was', args: { ...zone, ...path, at: must('string', TIME) }, yields: '{ at: InstantRow }, then ListRow' },
   cat: { describe: 'The content that a file had', args: { ...zone, ...path, at: must('string', TIME) }, yields: 'bytes' },
+  export: {
+    describe: 'The tree at a time as an archive (archive.md), or what changed in it since another',
+    args: { ...zone, at: must('string', TIME), since: may('string', 'Only what changed since this time'), group: may('string', 'Only members of this group') }, yields: 'bytes',
+  },
   diff: { describe: 'What differs between two instants', args: { ...zone, ...path, ...patch, group: may('string', 'Only members of this group'), from: must('string', TIME), to: must('string', TIME) }, yields: '{ from: InstantRow, to: InstantRow }, then DiffRow' },
   rollback: {
     describe: 'Makes the tree, or these paths, equal to a past instant',

@@ -23,6 +23,9 @@ export interface Client {
   close(): Promise<void>;
 }
 
+/** Methods that answer bytes. */
+const BYTES: ReadonlySet<MethodName> = new Set(['cat', 'export']);
+
 /** How long another user of the same store may take before we give up, in milliseconds. */
 const LOCK_PATIENCE_MS = 10_000;
 
@@ -84,7 +87,7 @@ class DaemonClient implements Client {
     try {
       response = await post(this.socket, method, args, signal);
       if (response.statusCode !== 200) for await (const _ of response) continue;  // the error once more, for who reads no trailers
-      else if (method === 'cat') yield* response as AsyncIterable<Buffer>;
+      else if (BYTES.has(method)) yield* response as AsyncIterable<Buffer>;
       else for await (const line of createInterface({ input: response })) yield JSON.parse(line) as Methods[M]['item'];
     } catch (cause) {
       if (signal?.aborted) return;

@@ -6,6 +6,7 @@ import type { WriteEntry } from '../recovery/types.js';
 import { checkArguments } from './api.js';
 import { instantAt, nodeThen, notCaptured, notMounted, stateAt, validPath } from './ask.js';
 import { diff } from './diff.js';
+import { exportTree } from './export.js';
 import { blame } from './blame.js';
 import { forkMethods } from './forks.js';
 import { find, grep } from './finding.js';
@@ -45,6 +46,7 @@ const methods: { [M in MethodName]: Method<M> } = {
   rollback,
   resume,
   restore,
+  export: exportTree,
   pack,
   du,
   ...forkMethods,

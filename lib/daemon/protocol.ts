@@ -318,6 +318,8 @@ export interface Methods {
   summary: { args: TimeArgs & { path: string; since: string }; item: SummaryRow };
   ls: { args: TimeArgs & { path: string; at: string }; item: { at: InstantRow } | ListRow };
   cat: { args: TimeArgs & { path: string; at: string }; item: Buffer };
+  /** `since`: only what changed since that time. */
+  export: { args: TimeArgs & { at: string; since?: string; group?: string }; item: Buffer };
   /** `gaps`: not all is known of the stretch. */
   diff: { args: TimeArgs & { path: string; from: string; to: string; group?: string; patch?: boolean; terminal?: boolean }; item: { from: InstantRow; to: InstantRow; gaps?: GapsSaid } | DiffRow };
   /** `to`: of the paths, of all when there are none; `parts`: paths with an instant each. `planned_at`: `now` of the plan that was agreed to. */
