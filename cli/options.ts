@@ -263,7 +263,7 @@ export const COMMANDS: CommandSpec[] = [
   {
     name: 'import', positionals: '<ARCHIVE..>', describe: 'Make the tree that an archive holds as files in a new directory, whole or not at all',
     arguments: { ARCHIVE: 'A full archive, then those that go on from it, in order; - is standard input' },
-    options: ['into-new'], demand: ['into'],
+    options: ['into-new'], demand: ['into-new'],
     examples: [['rewind import full.rwa --into ~/project', 'the tree that it was made of'], ['rewind import full.rwa monday.rwa tuesday.rwa --into ~/project', 'the tree of the last one'], ['rewind import - --into ~/project < project.rwa', 'from a stream']],
   },
   {

@@ -82,8 +82,9 @@ async function toStdout({ client }: Tree, call: Call, out: Output): Promise<void
 async function toFile({ client }: Tree, call: Call, { dest, base, force }: { dest: string; base: Archive | null; force: boolean }, out: Output): Promise<void> {
   const partial = `${dest}.${process.pid}.partial`;
   await orRemoved(partial, async () => {
-    const file = await open(partial, 'wx', 0o600).catch((cause: Error) => {
-      throw new RewindError('ERR_IO', `${safeForTerminal(dest)} cannot be made: ${cause.message}`, 'Name a file in a directory that you may write to.', { cause });
+    const file = await open(partial, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
+      const code = cause.code === 'ENOENT' || cause.code === 'ENOTDIR' ? 'ERR_NOT_FOUND' : cause.code === 'EACCES' || cause.code === 'EROFS' ? 'ERR_NO_PERMISSION' : 'ERR_IO';
+      throw new RewindError(code, `${safeForTerminal(dest)} cannot be made: ${cause.message}`, 'Name a file in a directory that exists, and that you may write to.', { cause });
     });
     try {
       let written = 0;
@@ -99,7 +100,7 @@ async function toFile({ client }: Tree, call: Call, { dest, base, force }: { des
       out.endProgress();
       await file.close();
     }
-    const end = await lookInto(partial, base);
+    const end = await lookInto(partial, dest, base);
     await expectNew(dest, force);
     await rename(partial, dest);
     await native.syncPath(dirname(dest));
@@ -108,9 +109,9 @@ async function toFile({ client }: Tree, call: Call, { dest, base, force }: { des
 }
 
 /** What was written can be read, and goes on from what it should. */
-async function lookInto(partial: string, base: Archive | null): Promise<End> {
+async function lookInto(partial: string, dest: string, base: Archive | null): Promise<End> {
   const [{ Archive }, { expectToFit }] = await Promise.all([import('../../lib/archive/archive.js'), import('../../lib/archive/chain.js')]);
-  const archive = await Archive.open(partial);
+  const archive = await Archive.open(partial, dest);
   try {
     if (base) expectToFit(archive, base);
     return archive.end;
