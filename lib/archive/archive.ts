@@ -8,25 +8,26 @@ import { RewindError } from '../errors.js';
 import type { NodeId } from '../history/types.js';
 import { safeForTerminal } from '../paths.js';
 import { LruMap } from '../view/lru.js';
+import { BlockCache } from './cache.js';
 import { damaged, reading } from './errors.js';
 import { BLOCK_BYTES, decodeEnd, decodeFrame, decodeFrameHead, END_BYTES, FIRST_LINE, formatOf, FRAME_HEAD, Kind, mostFrameBytes, type End } from './format.js';
 import { decodeHead, type Head } from './head.js';
-import { unpackNodes, type ArchiveNode } from './records.js';
+import { unpackNode, type ArchiveNode } from './records.js';
 import { scan, tellCut } from './scan.js';
-import { decodeIndex, decodePlaces, decodeTop, PAGE, type Place, type Top } from './tables.js';
+import { decodePlaces, decodeTop, IndexPage, PAGE, type Place, type Top } from './tables.js';
 
-/** Of each kind, what is kept: 16 MiB of content, and of tables and objects a few MiB. */
-const KEPT_CONTENT = 128;
-const KEPT_PAGES = 32;
+/** What is kept: bytes of blocks, and pages of each table, of 64 KiB. */
+const KEPT_BYTES = 32 << 20;
+const KEPT_PAGES = 128;
 
 /** Which frame is expected at a place. */
 type Expected = Place & { kind: Kind; number: number };
 
 export class Archive {
   private readonly places = new LruMap<number, Promise<Place[]>>(KEPT_PAGES);
-  private readonly index = new LruMap<number, Promise<Map<NodeId, number>>>(KEPT_PAGES);
-  private readonly nodes = new LruMap<number, Promise<Map<NodeId, ArchiveNode>>>(KEPT_PAGES);
-  private readonly content = new LruMap<number, Promise<Buffer>>(KEPT_CONTENT);
+  private readonly index = new LruMap<number, Promise<IndexPage>>(KEPT_PAGES);
+  private readonly blocks = new BlockCache(KEPT_BYTES);
+  private readonly content = new BlockCache(KEPT_BYTES);
   /** Blocks of content that were read from the file so far. */
   loaded = 0;
 
@@ -63,10 +64,12 @@ export class Archive {
   async node(node: NodeId): Promise<ArchiveNode | null> {
     const page = this.pageOf(node);
     if (page < 0) return null;
-    const block = (await LruMap.remember(this.index, page, () => this.readIndex(page))).get(node);
-    if (block === undefined) return null;
-    const found = (await LruMap.remember(this.nodes, block, () => this.readNodes(block))).get(node);
-    if (!found) throw damaged(this.file, null, `its index says that block ${block} describes object ${node}, which it does not`);
+    const described = (await LruMap.remember(this.index, page, () => this.readIndex(page))).find(node);
+    if (!described) return null;
+    const { block, at } = described;
+    const bytes = await this.blocks.get(block, () => this.readBlock(block, Kind.Nodes));
+    const found = reading(this.file, null, () => unpackNode(bytes, at));
+    if (found.node !== node) throw damaged(this.file, null, `its index says that block ${block} describes object ${node}, which it does not`);
     return found;
   }
 
@@ -77,7 +80,7 @@ export class Archive {
       const number = block + Math.floor(from / BLOCK_BYTES);
       const inside = from % BLOCK_BYTES;
       const wanted = Math.min(BLOCK_BYTES - inside, at + length - from);
-      const part = (await LruMap.remember(this.content, number, () => this.readContent(number))).subarray(inside, inside + wanted);
+      const part = (await this.content.get(number, () => this.readBlock(number, Kind.Content))).subarray(inside, inside + wanted);
       if (part.length < wanted) throw damaged(this.file, null, `block ${number} lacks bytes that a file has in it`);
       parts.push(part);
       from += wanted;
@@ -96,21 +99,15 @@ export class Archive {
     return low - 1;
   }
 
-  private async readIndex(page: number): Promise<Map<NodeId, number>> {
+  private async readIndex(page: number): Promise<IndexPage> {
     const place = this.top.index[page]!;
     const bytes = await readFrame(this.file, this.handle, { ...place, kind: Kind.Index, number: page });
-    return reading(this.file, place.at, () => decodeIndex(bytes, this.top.blocks));
+    return reading(this.file, place.at, () => new IndexPage(bytes, Math.min(PAGE, this.top.nodes - page * PAGE), this.top.blocks));
   }
 
-  private async readNodes(block: number): Promise<Map<NodeId, ArchiveNode>> {
-    const place = await this.placeOf(block);
-    const bytes = await readFrame(this.file, this.handle, { ...place, kind: Kind.Nodes, number: block });
-    return reading(this.file, place.at, () => unpackNodes(bytes));
-  }
-
-  private async readContent(block: number): Promise<Buffer> {
-    const bytes = await readFrame(this.file, this.handle, { ...await this.placeOf(block), kind: Kind.Content, number: block });
-    this.loaded++;
+  private async readBlock(block: number, kind: Kind.Content | Kind.Nodes): Promise<Buffer> {
+    const bytes = await readFrame(this.file, this.handle, { ...await this.placeOf(block), kind, number: block });
+    if (kind === Kind.Content) this.loaded++;
     return bytes;
   }
 

@@ -15,8 +15,10 @@ import { damaged, reading } from './errors.js';
 import type { ArchiveInstant } from './head.js';
 import { decodeListing, typeOf, type Entry, type Missing } from './records.js';
 
-/** Listings that are kept: bounded in number; the largest may be of a few MiB. */
+/** Listings that are kept: of directories of the usual size, and of the largest. */
 const KEPT_LISTINGS = 64;
+const LARGE_BYTES = 64 << 10;
+const KEPT_LARGE = 2;
 
 /** Names of points that can be names of directories. */
 const USABLE = /^[^/\0]{1,200}$/;
@@ -25,6 +27,7 @@ type Range = { offset: number; length: number };
 
 export class ArchiveReader implements HistoryReader {
   private readonly listings = new LruMap<string, Promise<Map<Name, Entry>>>(KEPT_LISTINGS);
+  private readonly largeListings = new LruMap<string, Promise<Map<Name, Entry>>>(KEPT_LARGE);
 
   private readonly instants: readonly ArchiveInstant[];
 
@@ -148,7 +151,7 @@ export class ArchiveReader implements HistoryReader {
   private async listing(node: NodeId, seq: Seq): Promise<Map<Name, Entry>> {
     const found = await this.located(node, seq);
     if (!found || typeOf(found.one.attr.mode) !== S_IFDIR) return new Map();
-    return await LruMap.remember(this.listings, `${found.level}/${node}`, async () => {
+    return await LruMap.remember(found.one.listed > LARGE_BYTES ? this.largeListings : this.listings, `${found.level}/${node}`, async () => {
       const bytes = await this.content(found, 0, found.one.listed);
       const { file } = this.chain.archives[found.level]!;
       return new Map(reading(file, null, () => decodeListing(bytes)).map((entry) => [entry.name, entry]));

@@ -90,18 +90,15 @@ export function packNode(packer: Packer, { node, parent, attr, missing, xattrs, 
 }
 
 /** All objects of a run. @throws Broken, and what an Unpacker throws */
-export function unpackNodes(bytes: Buffer): Map<NodeId, ArchiveNode> {
+export function* unpackNodes(bytes: Buffer): Generator<ArchiveNode> {
   const from = new Unpacker(bytes);
-  const nodes = new Map<NodeId, ArchiveNode>();
-  while (from.more) {
-    const one = unpackNode(from, bytes);
-    if (nodes.has(one.node)) throw new Broken(`object ${one.node} twice`);
-    nodes.set(one.node, one);
-  }
-  return nodes;
+  while (from.more) yield unpackOne(from, bytes);
 }
 
-function unpackNode(from: Unpacker, bytes: Buffer): ArchiveNode {
+/** The object that is described at a byte of a run. @throws Broken, and what an Unpacker throws */
+export const unpackNode = (bytes: Buffer, at: number): ArchiveNode => unpackOne(new Unpacker(bytes, at), bytes);
+
+function unpackOne(from: Unpacker, bytes: Buffer): ArchiveNode {
   const node = whole(from.varint());
   const parent = whole(from.varint());
   const [mode, uid, gid] = [from.u32(), from.u32(), from.u32()];

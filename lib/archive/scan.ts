@@ -34,9 +34,9 @@ export async function scan(handle: FileHandle, size: number): Promise<Scanned> {
     for (let next = await nextFrame(handle, found.whole, size); next; next = await nextFrame(handle, found.whole, size)) {
       if (next.kind === Kind.Content) names.block(next.number, next.bytes);
       if (next.kind === Kind.Nodes) {
-        const nodes = unpackNodes(next.bytes);
-        for (const node of nodes.values()) found.last = names.node(node);
-        found.objects += nodes.size;
+        const nodes = [...unpackNodes(next.bytes)];
+        for (const node of nodes) found.last = names.node(node);
+        found.objects += nodes.length;
       }
       found.whole += next.length;
       if (next.kind !== Kind.Top) continue;

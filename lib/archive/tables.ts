@@ -9,6 +9,8 @@ import { Broken, FRAME_HEAD } from './format.js';
 
 /** Entries of a page. */
 export const PAGE = 4096;
+/** No block is longer. */
+const MOST_AT = 2 ** 32 - 1;
 
 /** A frame: where it begins, and its bytes. */
 export interface Place { at: number; length: number }
@@ -61,32 +63,52 @@ export function decodePlaces(bytes: Buffer, count: number, before: number): Plac
   return ended(bytes, (from) => unpackPlaces(from, count, before));
 }
 
-/** Objects ascending, each with the block that describes it. */
-export function encodeIndex(entries: readonly { node: NodeId; block: number }[]): Buffer {
+/** Where an object is described: in which block, from which of its bytes on. */
+export interface Described { node: NodeId; block: number; at: number }
+
+/** Objects ascending. */
+export function encodeIndex(entries: readonly Described[]): Buffer {
   const packer = new Packer(1 << 12);
   let before = 0;
-  for (const { node, block } of entries) {
+  for (const { node, block, at } of entries) {
     packer.reserve(32);
     packer.varint(node - before);
     packer.varint(block);
+    packer.varint(at);
     before = node;
   }
   return Buffer.from(packer.packed());
 }
 
-/** @param blocks how many there are @throws Broken */
-export function decodeIndex(bytes: Buffer, blocks: number): Map<NodeId, number> {
-  const from = new Unpacker(bytes);
-  const found = new Map<NodeId, number>();
-  let node = 0;
-  while (from.more) {
-    const step = from.varint();
-    const block = from.varint();
-    node += step;
-    if (step === 0 || !Number.isSafeInteger(node) || block >= blocks) throw new Broken('an index that is not in order');
-    found.set(node, block);
+/** A page of the index. */
+export class IndexPage {
+  private readonly nodes: Float64Array;
+  private readonly blocks: Uint32Array;
+  private readonly offsets: Uint32Array;
+
+  /** @param count entries @param blocks how many there are @throws Broken, and what an Unpacker throws */
+  constructor(bytes: Buffer, count: number, blocks: number) {
+    [this.nodes, this.blocks, this.offsets] = [new Float64Array(count), new Uint32Array(count), new Uint32Array(count)];
+    ended(bytes, (from) => {
+      let node = 0;
+      for (let i = 0; i < count; i++) {
+        const [step, block, at] = [from.varint(), from.varint(), from.varint()];
+        node += step;
+        if (step === 0 || !Number.isSafeInteger(node) || block >= blocks || at > MOST_AT) throw new Broken('an index that is not in order');
+        [this.nodes[i], this.blocks[i], this.offsets[i]] = [node, block, at];
+      }
+    });
   }
-  return found;
+
+  find(node: NodeId): Described | null {
+    let [low, high] = [0, this.nodes.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.nodes[middle]! < node) low = middle + 1;
+      else high = middle;
+    }
+    return this.nodes[low] === node ? { node, block: this.blocks[low]!, at: this.offsets[low]! } : null;
+  }
 }
 
 export function encodeTop({ blocks, places, nodes, index }: Top): Buffer {

@@ -1,7 +1,7 @@
 /**
  * Makes an archive, piece by piece: content and objects go in, frames come out, in an order in which whatever an object
  * names lies before it. Guarantees: what waits is bounded, whatever the size of a file; nothing but the table of objects
- * (16 bytes each) and one line for each 4,096 blocks is kept to the end.
+ * (24 bytes each) and one line for each 4,096 blocks is kept to the end.
  */
 import { Packer } from '../history/packing.js';
 import type { NodeId } from '../history/types.js';
@@ -22,13 +22,13 @@ export class ArchiveWriter {
   private shared: Buffer[] = [];
   private sharedBytes = 0;
   private readonly nodes = new Packer();
-  private waiting: NodeId[] = [];
+  private waiting: { node: NodeId; at: number }[] = [];
   /** Content of what is written down. */
   private described = 0;
   /** Of the page that is being filled, and those that are written. */
   private places: Place[] = [];
   private readonly pages: Place[] = [];
-  private readonly indexed: { node: NodeId[]; block: number[] } = { node: [], block: [] };
+  private readonly indexed = { node: [] as NodeId[], block: [] as number[], at: [] as number[] };
   private readonly sum: Pick<End, 'objects' | 'bytes' | 'missing'> = { objects: 0, bytes: 0, missing: 0 };
 
   constructor(head: Head) {
@@ -61,8 +61,8 @@ export class ArchiveWriter {
 
   /** An object whose content is all here. */
   node(one: ArchiveNode): void {
+    this.waiting.push({ node: one.node, at: this.nodes.length });
     packNode(this.nodes, one);
-    this.waiting.push(one.node);
     this.sum.objects++;
     if (one.missing !== null && one.attr.size > 0) this.sum.missing++;
     if (this.nodes.length >= NODES_BYTES || this.sum.bytes - this.described >= CONTENT_BYTES) this.flushNodes();
@@ -98,9 +98,10 @@ export class ArchiveWriter {
   private flushNodes(): void {
     this.flushShared();
     if (this.waiting.length === 0) return;
-    for (const node of this.waiting) {
+    for (const { node, at } of this.waiting) {
       this.indexed.node.push(node);
       this.indexed.block.push(this.blocks);
+      this.indexed.at.push(at);
     }
     this.block(Kind.Nodes, this.nodes.packed());
     this.nodes.clear();
@@ -122,11 +123,11 @@ export class ArchiveWriter {
   }
 
   private writeIndex(): IndexPlace[] {
-    const { node, block } = this.indexed;
+    const { node, block, at } = this.indexed;
     const order = Uint32Array.from(node.keys()).sort((a, b) => node[a]! - node[b]!);
     const pages: IndexPlace[] = [];
     for (let from = 0; from < order.length; from += PAGE) {
-      const entries = Array.from(order.subarray(from, from + PAGE), (i) => ({ node: node[i]!, block: block[i]! }));
+      const entries = Array.from(order.subarray(from, from + PAGE), (i) => ({ node: node[i]!, block: block[i]!, at: at[i]! }));
       pages.push({ ...this.frame(Kind.Index, pages.length, encodeIndex(entries)), first: entries[0]!.node });
     }
     return pages;
