@@ -7,12 +7,11 @@ import { mkdir, readdir, rename, rm, rmdir, stat, statfs } from 'node:fs/promise
 import { dirname } from 'node:path';
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
-import { ROOT, type Name, type NodeAttr, type NodeId, type Seq } from '../history/types.js';
+import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import { native } from '../native.js';
 import { safeForTerminal } from '../paths.js';
 import { applyPlan, gaveUp, type ApplyOptions, type Steps } from '../recovery/apply.js';
 import { planRestore } from '../recovery/restore.js';
-import { isDir } from '../recovery/compare.js';
 import { Through } from '../recovery/through.js';
 import type { ApplyFailure } from '../recovery/types.js';
 import type { Chain } from './chain.js';
@@ -45,8 +44,6 @@ export async function importArchive(chain: Chain, { into, onSkip, onProgress }: 
   const staging = stagingOf(into);
   await inDirectory(staging, () => mkdir(staging, { mode: 0o700 }));
   try {
-    const root = await history.attr(ROOT, seq);
-    if (!root || !isDir(root)) throw damaged(chain.archives.at(-1)!.file, null, 'it has no root directory');
     const { objects, ...steps } = await planRestore(history, { path: [], at: seq, dest: staging, onSkip });
     await expectRoom(chain, staging, steps.bytes, objects);
     const failure = await make(steps, history, staging, onProgress);

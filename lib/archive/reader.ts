@@ -144,8 +144,12 @@ export class ArchiveReader implements HistoryReader {
     return level;
   }
 
-  private located(node: NodeId, seq: Seq): Promise<Located | null> {
-    return this.chain.node(node, this.levelOf(seq));
+  /** @throws ERR_ARCHIVE_CORRUPT for a tree without a root */
+  private async located(node: NodeId, seq: Seq): Promise<Located | null> {
+    const level = this.levelOf(seq);
+    const found = await this.chain.node(node, level);
+    if (node === ROOT && (!found || typeOf(found.one.attr.mode) !== S_IFDIR)) throw damaged(this.chain.archives[level]!.file, null, 'it has no root directory');
+    return found;
   }
 
   private async listing(node: NodeId, seq: Seq): Promise<Map<Name, Entry>> {

@@ -31,7 +31,8 @@ export class ArchiveWriter {
   private readonly indexed = { node: [] as NodeId[], block: [] as number[], at: [] as number[] };
   private readonly sum: Pick<End, 'objects' | 'bytes' | 'missing'> = { objects: 0, bytes: 0, missing: 0 };
 
-  constructor(head: Head) {
+  /** @param encode makes a frame: `encodeFrame`, but for who wants a wrong one */
+  constructor(head: Head, private readonly encode: typeof encodeFrame = encodeFrame) {
     this.put(FIRST_LINE);
     this.frame(Kind.Head, 0, encodeHead(head));
   }
@@ -134,7 +135,7 @@ export class ArchiveWriter {
   }
 
   private frame(kind: Kind, number: number, bytes: Buffer, plain = false): Place {
-    const frame = encodeFrame(kind, number, bytes, plain);
+    const frame = this.encode(kind, number, bytes, plain);
     const place = { at: this.at, length: frame.length };
     this.put(frame);
     return place;

@@ -2,8 +2,10 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { exportArchive, type ExportOptions } from '../../lib/archive/export.js';
+import type { encodeFrame } from '../../lib/archive/format.js';
 import type { Head } from '../../lib/archive/head.js';
 import { ArchiveWriter } from '../../lib/archive/writer.js';
+import { hashOf } from '../../lib/history/hash.js';
 import type { HistoryReader } from '../../lib/history/reader.js';
 import { ROOT, type NodeId, type Seq } from '../../lib/history/types.js';
 import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, xattrsOf } from '../../lib/recovery/compare.js';
@@ -27,8 +29,8 @@ export async function archiveOf(history: HistoryReader, head: Head, more: Omit<E
 }
 
 /** What a writer makes of what is done with it, whether or not it could be a tree. */
-export function archiveBy(fill: (writer: ArchiveWriter) => void, head = headAt(5)): Buffer {
-  const writer = new ArchiveWriter(head);
+export function archiveBy(fill: (writer: ArchiveWriter) => void, head = headAt(5), encode?: typeof encodeFrame): Buffer {
+  const writer = new ArchiveWriter(head, encode);
   fill(writer);
   writer.end();
   return Buffer.concat(writer.take());
@@ -46,6 +48,9 @@ export function changed(tree: ModelTree, random: Random, changes: number): Model
   return tree;
 }
 
+/** As it is, or of a long one its hash. */
+const contentOf = (bytes: Buffer): string => (bytes.length <= 64 ? bytes.toString('latin1') : `${bytes.length} bytes ${hashOf(bytes).toString(16)}`);
+
 /** Every path with all that is known of its object, in words. */
 export async function stateOf(history: HistoryReader, seq: Seq): Promise<string[]> {
   const lines: string[] = [];
@@ -55,7 +60,7 @@ export async function stateOf(history: HistoryReader, seq: Seq): Promise<string[
     const type = mode & S_IFMT;
     const xattrs = [...await xattrsOf(history, { node, seq, attr })].map(([name, value]) => `${name}=${value.toString('hex')}`).sort();
     const body = type === S_IFLNK ? [(await history.readlink(node, seq)).toString('latin1')]
-      : type === S_IFREG ? [(await history.read(node, 0, size, seq)).toString('latin1'), size > SMALL_BYTES ? JSON.stringify(clip(await history.dataRanges(node, seq), size)) : ''] : [];
+      : type === S_IFREG ? [contentOf(await history.read(node, 0, size, seq)), size > SMALL_BYTES ? JSON.stringify(clip(await history.dataRanges(node, seq), size)) : ''] : [];
     lines.push([shown, node, mode, uid, gid, nlink, size, rdev, atime, mtime, ctime, btime, ...xattrs, ...body].join('|'));
     if (type !== S_IFDIR) return;
     for (const entry of await history.list(node, seq)) {
