@@ -1,7 +1,6 @@
 /** `rewind import`: what an archive holds, as files. */
 import { createWriteStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { text, texts, type Arguments } from '../command.js';
 import { showBytes, showTime, type Output } from '../output.js';
@@ -11,10 +10,11 @@ import { importArchive, stagingOf } from '../../lib/archive/import.js';
 import { RewindError } from '../../lib/errors.js';
 import type { Name } from '../../lib/history/types.js';
 import { safeForTerminal, showPath } from '../../lib/paths.js';
+import { realPath } from '../../lib/store/checks.js';
 import { formatTimeUtc } from '../../lib/time/format.js';
 
 export async function run(args: Arguments, out: Output): Promise<void> {
-  const into = resolve(text(args, 'into')!);
+  const into = await realPath(text(args, 'into')!);
   const files = texts(args, 'ARCHIVE');
   if (files.filter((file) => file === '-').length > 1) throw new RewindError('ERR_USAGE', 'Standard input is named twice', 'It is one archive.');
   if (!files.includes('-')) return await make(files, files, into, out);

@@ -3,7 +3,7 @@
  * renamed; nothing is written outside of it, whatever an archive holds (the tree writer follows no link, and leaves no
  * directory); what an archive says to hold beyond what is in it is refused before anything is written.
  */
-import { mkdir, readdir, rename, rm, rmdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
@@ -107,9 +107,6 @@ async function expectRoom(chain: Chain, staging: string, bytes: number, objects:
 
 async function place(staging: string, into: string): Promise<void> {
   await inDirectory(into, async () => {
-    await rmdir(into).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
     await rename(staging, into);
     await native.syncPath(dirname(into));
   });
@@ -123,7 +120,7 @@ async function inDirectory<T>(path: string, work: () => Promise<T>): Promise<T> 
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw new RewindError('ERR_NOT_FOUND', `${safeForTerminal(dirname(path))} does not exist`, 'Make it first, or correct the path.', { cause });
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') throw new RewindError('ERR_NO_PERMISSION', `${safeForTerminal(path)} cannot be made: ${message}`, 'Name a directory in one that you may write to.', { cause });
-    if (code === 'ENOTEMPTY' || code === 'EBUSY') throw new RewindError('ERR_EXISTS', `${safeForTerminal(path)} is in use, or is not empty any more`, 'Name a directory that does not exist: one that something is mounted on cannot be replaced.', { cause });
+    if (code === 'ENOTEMPTY' || code === 'EEXIST' || code === 'EBUSY') throw new RewindError('ERR_EXISTS', `${safeForTerminal(path)} is in use, or is not empty any more`, 'Name a directory that does not exist: one that something is mounted on cannot be replaced.', { cause });
     throw new RewindError('ERR_IO', `${safeForTerminal(path)} cannot be made: ${message}`, '', { cause });
   }
 }

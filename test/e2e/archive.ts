@@ -1,5 +1,6 @@
 /** An archive shows what the view of its instant shows, made while programs write; it is imported exactly, alone and in a chain. */
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
@@ -30,7 +31,7 @@ test.before(async () => {
   driver = new Driver();
   scope.defer(() => driver.close());
   await shell(`mkdir -p a/b c locked; echo hello > a/x; ln a/x a/b/hard; ln -s ../x a/b/link; mkfifo c/fifo; mknod c/null c 1 3; mknod c/disk b 8 1
-    head -c 3000000 /dev/urandom > big; truncate -s 50M sparse; printf tail | dd of=sparse bs=1 seek=30000000 conv=notrunc status=none; truncate -s 5000 hole
+    head -c 3000000 /dev/urandom > big; truncate -s 5M sparse; printf tail | dd of=sparse bs=1 seek=3000000 conv=notrunc status=none; truncate -s 5000 hole
     setfattr -n user.k -v val a/x; setfacl -m u:1000:rx a; setfacl -d -m g:1001:rwx c; chmod 4755 c; chmod 000 locked; chown 1000:1001 big
     printf x > "$(printf 'bad\\377\\nname')"; for i in $(seq 500); do echo "file $i" > c/f$i; done; touch -d '1969-05-05 05:05:05.123456789' old`, { cwd: mounted.tree });
 });
@@ -63,13 +64,15 @@ test.serial('a full archive that is made while programs write shows what the vie
     t.deepEqual(await expectSame([at('full.rwa')], [seq]), []);
     t.is(fs.statSync(at('full.rwa')).mode & 0o777, 0o600);
   } finally {
+    const ended = once(writer, 'exit');
     process.kill(-writer.pid!, 'SIGKILL');
+    await ended;
   }
 });
 
 test.serial('archives of what changed since show each instant, and are imported as the last one', async (t) => {
   const first = await exported('now', at('first.rwa'));
-  await shell('dd if=/dev/urandom of=big bs=4096 count=1 seek=100 conv=notrunc status=none; mv c moved; rm moved/f1; echo n > moved/new; chmod 700 a; setfattr -x user.k a/x; truncate -s 1000 sparse', { cwd: mounted.tree });
+  await shell('dd if=/dev/urandom of=big bs=4096 count=1 seek=100 conv=notrunc status=none; mv c moved; rm moved/f5; echo n > moved/new; chmod 700 a; setfattr -x user.k a/x; truncate -s 1000 sparse', { cwd: mounted.tree });
   await mounted.rewind('mark', 'halfway');
   const second = await exported('halfway', at('second.rwa'), '--since', at('first.rwa'));
   t.true(second.content_bytes < 200_000, `${second.content_bytes} bytes: of the large file what changed`);
