@@ -5,7 +5,8 @@ import { echoInstant, time_zone, withTree, type Tree } from '../ask.js';
 import { flag, text, type Arguments } from '../command.js';
 import { showBytes, type Output } from '../output.js';
 import { orRemoved } from '../partial.js';
-import type { Archive } from '../../lib/archive/archive.js';
+import { Archive } from '../../lib/archive/archive.js';
+import { expectToFit } from '../../lib/archive/chain.js';
 import { decodeEnd, END_BYTES, type End } from '../../lib/archive/format.js';
 import { RewindError } from '../../lib/errors.js';
 import { native } from '../../lib/native.js';
@@ -22,8 +23,6 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   const before = text(args, 'since');
   if (dest === '-' && process.stdout.isTTY) throw new RewindError('ERR_USAGE', 'An archive is no text: it is not written to a terminal', 'Name a file, or another program: rewind export ... - | ...');
   if (dest !== '-') await expectNew(dest, flag(args, 'force'));
-  // Loaded only here: a question to a daemon is answered sooner without.
-  const { Archive } = await import('../../lib/archive/archive.js');
   const base = before === undefined ? null : await Archive.open(before);
   try {
     await withTree(args, undefined, out, async (tree) => {
@@ -110,7 +109,6 @@ async function toFile({ client }: Tree, call: Call, { dest, base, force }: { des
 
 /** What was written can be read, and goes on from what it should. */
 async function lookInto(partial: string, dest: string, base: Archive | null): Promise<End> {
-  const [{ Archive }, { expectToFit }] = await Promise.all([import('../../lib/archive/archive.js'), import('../../lib/archive/chain.js')]);
   const archive = await Archive.open(partial, dest);
   try {
     if (base) expectToFit(archive, base);

@@ -1,5 +1,6 @@
 /** What is exported is read back exactly, whatever the tree; what is cut short or damaged is refused, or reads the same. */
 import { truncateSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
 import test from 'ava';
 import { Archive } from '../../../lib/archive/archive.js';
 import { Chain } from '../../../lib/archive/chain.js';
@@ -9,6 +10,7 @@ import { RewindError } from '../../../lib/errors.js';
 import type { Seq } from '../../../lib/history/types.js';
 import { memberTree } from '../../../lib/recovery/members.js';
 import { archiveOf, changed, fileOf, headAt, stateOf } from '../../helpers/archives.js';
+import { FoldedHistory } from '../../helpers/folded-history.js';
 import { ModelTree } from '../../helpers/model-tree.js';
 import { freshSeed, Random } from '../../helpers/random.js';
 import { scoped } from '../../helpers/scope.js';
@@ -48,6 +50,30 @@ test('a random tree is read back exactly; so are the instants of archives that g
         first ||= tree.seq;
       }
       t.deepEqual(await shownBy(files, first), await shownBy(files.slice(0, 1), first), `seed ${seed}, round ${round}: the first instant stays`);
+    }
+  });
+});
+
+test('so is what the extractor made of the same changes, as history holds it', async (t) => {
+  const seed = freshSeed();
+  const random = new Random(seed);
+  await scoped(async (scope) => {
+    const directory = scope.temporary('memory');
+    for (let round = 0; round < 4; round++) {
+      const tree = changed(new ModelTree(), random, 300);
+      const folded = await FoldedHistory.open(path.join(directory, `history-${round}`), tree);
+      const { history } = folded;
+      const files: string[] = [];
+      let before: Seq | null = null;
+      for (let level = 0; level < 4; level++) {
+        files.push(fileOf(directory, `${round}-${level}`, await archiveOf(history, headAt(tree.seq, before))));
+        t.deepEqual(await shownBy(files, tree.seq), await stateOf(history, tree.seq), `seed ${seed}, round ${round}, level ${level}`);
+        before = tree.seq;
+        changed(tree, random, 150);
+        tree.record();
+        await folded.catchUp();
+      }
+      await history.close();
     }
   });
 });
