@@ -10,6 +10,9 @@ bool capability_of(Inode& inode) {
   return had_capability(inode);
 }
 
+// A file system that finds its disk full or failing has set the file's times by then, and may have done a part.
+bool left_something(int error) { return error == ENOSPC || error == EDQUOT || error == EIO; }
+
 }  // namespace
 
 LostRights::LostRights(Inode& inode, bool takes_capability)
@@ -33,11 +36,11 @@ std::vector<XattrChange> LostRights::capability() {
 
 int LostRights::failed(Tree& tree, Recording& recording, int error) {
   const auto lost = capability();
-  if (!took_bits_ && lost.empty()) return error;
+  if (!took_bits_ && lost.empty() && !left_something(error)) return error;
   const uint64_t writer = recording.draft.writer, save = recording.draft.save;
   recording.draft = {};
   recording.draft.kind = journal::Kind::kSetattr;
-  if (took_bits_) recording.draft.aux = journal::kSetMode;
+  recording.draft.aux = (took_bits_ ? journal::kSetMode : 0u) | (left_something(error) ? journal::kSetMtime : 0u);
   recording.draft.writer = writer;
   recording.draft.save = save;
   if (const auto after = recording.object(inode_); !after.ok()) return after.error();

@@ -22,7 +22,7 @@ class LostRights {
   bool leaves_bits() const { return leaves_bits_; }
   // After the change: what is to be recorded with it.
   std::vector<XattrChange> capability();
-  // The change failed with `error`: records what went all the same, in the room of the record that is not written now.
+  // The change failed with `error`: records what it did all the same, in the room of the record that is not written now.
   int failed(Tree& tree, Recording& recording, int error);
 
  private:
