@@ -44,6 +44,8 @@ export interface JournalStats {
   freeBytes: number;
   /** errno of the write or fdatasync after which every change is refused (EIO) until the next mount; 0 when all is well. */
   failedErrno: number;
+  /** errno because of which changes are refused for now, of the first that was refused on; 0 when they are taken. */
+  refusedErrno: number;
 }
 
 export interface Journal {
@@ -56,6 +58,8 @@ export interface Journal {
   sync(): Promise<number>;
   /** History durably holds everything up to seq: deletes the segments that lie wholly below (never the newest; nothing when readOnly). */
   release(seq: number): Promise<void>;
+  /** History takes nothing for now, because of this errno (0: it goes on): who meets the backlog's limit is refused instead of waiting. */
+  historyStands(errno: number): void;
   /** Who is called, on the JavaScript thread, after an append that somebody is armed for. */
   onAppend(callback: ((lastSeq: number) => void) | null): void;
   /** The callback is called once, as soon as a record after this seq is there: an append that nobody waits for wakes nobody. */

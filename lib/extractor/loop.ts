@@ -1,9 +1,10 @@
 /**
  * The loop: journal -> batches -> history. Guarantees: records enter history in the order of their seq, each exactly once,
- * however often the process dies; nothing is skipped: a batch that fails for want of room is tried again until there is
- * some, any other failure stops the loop, and the error is what `caughtUp`, `stop` and `onError` answer; memory is bounded
- * by two batches (one is folded while the other is committed) and the caches of the fold.
+ * however often the process dies; nothing is skipped: a batch that fails because the disk is full or does not answer is
+ * tried again until it does, any other failure stops the loop, and the error is what `caughtUp`, `stop` and `onError`
+ * answer; memory is bounded by two batches (one is folded while the other is committed) and the caches of the fold.
  */
+import { constants } from 'node:os';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RewindError } from '../errors.js';
 import type { History } from '../history/history.js';
@@ -89,9 +90,13 @@ export function splitAtMounts(records: Record[]): Record[][] {
   return batches;
 }
 
-/** Goes on as soon as there is room on the disk; whatever else fails, fails again. */
-function wantsRoom(error: unknown): error is Error {
-  return ['ERR_DISK_FULL', 'ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '');
+const { EIO, ENOSPC } = constants.errno;
+/** Codes of errors that are over as soon as the disk has room, or answers again; whatever else fails, fails again. */
+const OF_DISK: ReadonlyMap<string, number> = new Map([['ERR_DISK_FULL', ENOSPC], ['ENOSPC', ENOSPC], ['EDQUOT', ENOSPC], ['ERR_IO', EIO], ['EIO', EIO], ['EROFS', EIO]]);
+
+/** What the disk has answered; null when it is not the disk. */
+function errnoOfDisk(error: unknown): number | null {
+  return OF_DISK.get((error as NodeJS.ErrnoException).code ?? '') ?? null;
 }
 
 export class Extractor {
@@ -101,7 +106,7 @@ export class Extractor {
   private readonly listeners = new Set<(changes: Change[]) => void>();
   private readonly overhearers = new Set<(changes: Change[]) => void>();
   private readonly errorListeners = new Set<(error: unknown) => void>();
-  private readonly stallListeners = new Set<(error: Error) => void>();
+  private readonly stallListeners = new Set<(error: Error | null) => void>();
   private running: Promise<void> | null = null;
   private stopping = false;
   private error: unknown;
@@ -171,13 +176,13 @@ export class Extractor {
     else listener(this.error);
   }
 
-  /** Why it waits for room on the disk; null while it does not. */
+  /** Why it waits for the disk; null while it does not. */
   stalled(): Error | null {
     return this.stall;
   }
 
-  /** Called whenever it begins to wait for room on the disk. */
-  onStall(listener: (error: Error) => void): void {
+  /** Called whenever it begins to wait for the disk, and with null when it goes on. */
+  onStall(listener: (error: Error | null) => void): void {
     this.stallListeners.add(listener);
   }
 
@@ -189,7 +194,7 @@ export class Extractor {
 
   private async run(): Promise<void> {
     try {
-      while (!await this.follow().then(() => true, (error: unknown) => this.waitForRoom(error))) {
+      while (!await this.follow().then(() => true, (error: unknown) => this.waitForDisk(error))) {
         // Once more, from what history holds.
       }
       await this.durability.finish();
@@ -197,6 +202,7 @@ export class Extractor {
       this.settle(this.ended);
     } catch (error) {
       this.ended = this.error = error;
+      this.journal.historyStands(errnoOfDisk(error) ?? EIO);
       this.settle(error);
       for (const listener of this.errorListeners) listener(error);
     }
@@ -218,7 +224,7 @@ export class Extractor {
         });
         if (ahead !== null) continue;
         await this.committing;
-        this.stall = null;
+        if (this.stall !== null) this.goOn();
         if (!this.stopping) await this.pace.rest(() => this.durability.idle());
       }
     } finally {
@@ -226,17 +232,26 @@ export class Extractor {
     }
   }
 
-  /** Who waits for history is told; then it is time to try again. @throws what no room can mend */
-  private async waitForRoom(error: unknown): Promise<false> {
-    if (this.stopping || !wantsRoom(error)) throw error;
-    if (this.stall === null) for (const listener of this.stallListeners) listener(error);
-    this.stall = error;
+  /** Who waits for history is told; then it is time to try again. @throws what no disk can mend */
+  private async waitForDisk(error: unknown): Promise<false> {
+    const errno = errnoOfDisk(error);
+    if (this.stopping || errno === null) throw error;
+    const begins = this.stall === null;
+    this.stall = error as Error;
+    this.journal.historyStands(errno);
+    if (begins) for (const listener of this.stallListeners) listener(this.stall);
     this.settle(error);
     await this.pace.pause(RETRY_MS);
     return false;
   }
 
-  /** After a failure for want of room: everything as if it had just been opened. */
+  private goOn(): void {
+    this.stall = null;
+    this.journal.historyStands(0);
+    for (const listener of this.stallListeners) listener(null);
+  }
+
+  /** After a failure of the disk: everything as if it had just been opened. */
   private async recover(): Promise<void> {
     await this.durability.abandon();
     await this.history.resume();

@@ -2,7 +2,7 @@
  * What `content` holds, decoded. Guarantees: bytes are answered only if they have the hash that is kept with them; a content
  * that was compressed against others (docs/history.md) costs as many look-ups as its chain is long, and a chain that is
  * no chain ends with ERR_HISTORY_CORRUPT; memory is bounded. Content never changes, so that what is cached is never stale,
- * however it is stored by then.
+ * however it is stored by then, until the database is opened anew without its last batches (`forget`).
  */
 import { decodeContent, dictionaryOf, MOST_DEPTH } from './codec.js';
 import { u64Key } from './keys.js';
@@ -38,9 +38,14 @@ class ContentCache {
 }
 
 export class Contents {
-  private readonly cache = new ContentCache();
+  private cache = new ContentCache();
 
   constructor(private readonly rocks: Rocks) {}
+
+  /** What is cached counts no more. */
+  forget(): void {
+    this.cache = new ContentCache();
+  }
 
   /** The bytes of these contents, by id; one that is not there is left out. @throws ERR_HISTORY_CORRUPT */
   async get(ids: Iterable<number>): Promise<Map<number, Buffer>> {

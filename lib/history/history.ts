@@ -3,7 +3,8 @@
  * reader.ts, and takes the extractor's batches. Guarantees: a batch and its watermark take effect together; a database
  * of a newer format or of another store is refused untouched.
  */
-import { mkdir, statfs } from 'node:fs/promises';
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { RewindError } from '../errors.js';
 import { ContentReader } from './content.js';
 import { Contents } from './contents.js';
@@ -81,13 +82,17 @@ export class History implements HistoryReader {
     await this.rocks.close();
   }
 
-  /** After ERR_DISK_FULL, once there is room again: takes what it takes for commits to succeed, reads the fold's place anew. */
+  /** After ERR_DISK_FULL or ERR_IO, once the disk works again: takes what it takes for commits to succeed, reads the fold's place anew. */
   resume(): Promise<void> {
     return this.upkeep.take(async () => {
       if (!this.rocks.stopped) return;
       await expectRoom(this.directory, await this.rocks.reopenBytes());
+      await expectWorking(this.directory);
       await this.rocks.reopen();
+      // What had not reached the disk is gone: folded again, it may get its contents by other ids.
+      this.contents.forget();
       this.current = await admit(this.rocks, undefined, false);
+      await this.loadRetention();
     });
   }
 
@@ -270,6 +275,17 @@ export class History implements HistoryReader {
 async function expectRoom(directory: string, bytes: number): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
   if (bavail * bsize < bytes + SPARE_BYTES) throw new RewindError('ERR_DISK_FULL', `no room left for history in ${directory}: ${Math.floor(bavail * bsize / MiB)} MiB are left`, 'Make room on that disk.');
+}
+
+/** Nor before the disk takes something, and has it on stable storage. */
+async function expectWorking(directory: string): Promise<void> {
+  const probe = join(directory, 'probe');
+  try {
+    await writeFile(probe, 'does this disk work?', { flush: true });
+    await rm(probe);
+  } catch (cause) {
+    throw new RewindError('ERR_IO', `history in ${directory}: ${(cause as Error).message}`, 'Mend the disk of the store: history goes on by itself.', { cause });
+  }
 }
 
 /** Checks format and store of an opened database, sets them in a new one, and answers where the fold stands. */

@@ -3,6 +3,7 @@
  * Guarantees: a batch is applied wholly or not at all; `sync` returns after every write acknowledged before it is on
  * stable storage; errors of RocksDB come out as RewindErrors that name the directory. Who reads while it is opened anew waits.
  */
+import { existsSync } from 'node:fs';
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
@@ -74,7 +75,7 @@ interface Opened { db: RocksDB; sessions: Record<Family, RocksDB | null> }
 /** Families that databases of older formats do not have. */
 const YOUNGEST: readonly Family[] = ['chain'];
 
-async function open(directory: string, readOnly: boolean): Promise<Opened> {
+async function open(directory: string, { readOnly, create }: { readOnly: boolean; create: boolean }): Promise<Opened> {
   await expectCurrent(directory);
   try {
     return await openFamilies(directory, readOnly, FAMILIES);
@@ -87,7 +88,7 @@ async function open(directory: string, readOnly: boolean): Promise<Opened> {
 async function openFamilies(directory: string, readOnly: boolean, names: readonly Family[]): Promise<Opened> {
   const families = names.map((name) => new RocksDB.ColumnFamily(name, familyOptions(name)));
   const db = new RocksDB(directory, {
-    columnFamilies: families, readOnly, createIfMissing: !readOnly,
+    columnFamilies: families, readOnly, createIfMissing: create,
     createMissingColumnFamilies: !readOnly, maxBackgroundJobs: 2, maxOpenFiles: 1000, writeBufferSize: 1 << 20,
   });
   try {
@@ -122,7 +123,7 @@ export class Rocks {
   private opened: Promise<Opened>;
   private refused = false;
   /** Reads unzip by themselves. */
-  readonly zip = new Zip();
+  zip = new Zip();
 
   private constructor(readonly directory: string, private current: Opened) {
     this.opened = Promise.resolve(current);
@@ -130,9 +131,9 @@ export class Rocks {
 
   /** @throws RewindError ERR_NO_STORE, ERR_STORE_LOCKED, ERR_HISTORY_CORRUPT, ERR_DISK_FULL, ERR_IO */
   static async open(directory: string, options: { readOnly: boolean }): Promise<Rocks> {
-    const rocks = new Rocks(directory, await open(directory, options.readOnly));
+    const rocks = new Rocks(directory, await open(directory, { readOnly: options.readOnly, create: !options.readOnly }));
     try {
-      for await (const { key, value } of rocks.scan('meta', { gte: Buffer.from(META_DICTIONARY), lt: Buffer.from(`${META_DICTIONARY}~`) })) rocks.zip.learn(key, value);
+      await rocks.learn();
       return rocks;
     } catch (error) {
       await rocks.close();
@@ -140,7 +141,13 @@ export class Rocks {
     }
   }
 
-  /** RocksDB has found the disk full: it takes no write any more until it is opened anew, whatever room there is. */
+  private async learn(): Promise<void> {
+    const zip = new Zip();
+    for await (const { key, value } of this.scan('meta', { gte: Buffer.from(META_DICTIONARY), lt: Buffer.from(`${META_DICTIONARY}~`) })) zip.learn(key, value);
+    this.zip = zip;
+  }
+
+  /** The disk was full, or did not answer: RocksDB takes no write any more until it is opened anew, whatever the disk does. */
   get stopped(): boolean {
     return this.refused;
   }
@@ -151,16 +158,18 @@ export class Rocks {
   /** Closes and opens; what was read page by page meanwhile fails. Nobody may hold a batch. */
   async reopen(): Promise<void> {
     this.opened = this.opened.catch(() => null).then(async (opened) => {
-      await opened?.db.close({ force: true });
-      return open(this.directory, false);
+      await opened?.db.close({ force: true }).catch(() => undefined);  // of a disk that is gone, nothing can be closed in order
+      return open(this.directory, { readOnly: false, create: false });
     });
     this.current = await this.opened;
     this.reopened++;
     this.refused = false;
+    await this.learn();
   }
 
-  /** Bytes that RocksDB may write while it opens: what its logs hold goes to tables. */
+  /** Bytes that RocksDB may write while it opens: what its logs hold goes to tables. @throws ERR_IO when there is nothing to open */
   async reopenBytes(): Promise<number> {
+    if (!existsSync(join(this.directory, 'CURRENT'))) throw notThere(this.directory);
     const logs = await Promise.all((await this.logs()).map((name) => stat(join(this.directory, name))));
     return logs.reduce((sum, { size }) => sum + size, 0);
   }
@@ -177,10 +186,14 @@ export class Rocks {
     try {
       await write();
     } catch (error) {
-      const translated = translate(error, this.directory);
-      this.refused ||= translated.code === 'ERR_DISK_FULL';
-      throw translated;
+      throw this.failed(error);
     }
+  }
+
+  private failed(error: unknown): RewindError {
+    const translated = translate(error, this.directory);
+    this.refused ||= translated.code === 'ERR_DISK_FULL' || translated.code === 'ERR_IO';
+    return translated;
   }
 
   async get(family: Family, key: Buffer): Promise<Buffer | null> {
@@ -199,7 +212,7 @@ export class Rocks {
       return (await Promise.all(values)).map((value) => value && this.zip.unzip(family, value));
     } catch (error) {
       await Promise.allSettled(values);
-      throw translate(error, this.directory);
+      throw this.failed(error);
     } finally {
       batch.destroy();
     }
@@ -225,7 +238,7 @@ export class Rocks {
         yield entry;
       }
     } catch (error) {
-      throw translate(error, this.directory);
+      throw this.failed(error);
     }
   }
 
@@ -235,7 +248,10 @@ export class Rocks {
    */
   async sync(): Promise<void> {
     const gone = (error: NodeJS.ErrnoException & { errno?: number }) => { if (error.errno !== 2 && error.code !== 'ENOENT') throw error; };
-    await Promise.all([...(await this.logs()).map((name) => native.syncPath(join(this.directory, name)).catch(gone)), native.syncPath(this.directory)]);
+    // After a sync that failed the kernel holds for clean what is not on the disk: only what is read and written anew gets there.
+    await this.writing(async () => {
+      await Promise.all([...(await this.logs()).map((name) => native.syncPath(join(this.directory, name)).catch(gone)), native.syncPath(this.directory)]);
+    });
   }
 
   private async logs(): Promise<string[]> {
@@ -266,15 +282,20 @@ export class Rocks {
   }
 }
 
+function notThere(directory: string, cause?: unknown): RewindError {
+  return new RewindError('ERR_IO', `there is no history in ${directory} any more`, 'Bring back the disk of the store.', { cause });
+}
+
 /** What RocksDB says, as an error that a person can act on. */
 function translate(error: unknown, directory: string): RewindError {
   if (error instanceof RewindError) return error;
   const cause = (error as { cause?: unknown }).cause ?? (error as AggregateError).errors?.find((one: unknown) => one) ?? error;
   const text = cause instanceof Error ? cause.message : String(cause);
   const options = { cause };
-  if (/no space left/i.test(text)) return new RewindError('ERR_DISK_FULL', `no room left for history in ${directory}: ${text}`, 'Make room on that disk.', options);
+  if (/no space left|quota exceeded/i.test(text)) return new RewindError('ERR_DISK_FULL', `no room left for history in ${directory}: ${text}`, 'Make room on that disk.', options);
   if (/LOCK|lock hold/.test(text)) return new RewindError('ERR_STORE_LOCKED', `history in ${directory} is open in another process: ${text}`, 'Use the daemon that holds it, or stop that first.', options);
   if (/CURRENT: No such file|does not exist \(create_if_missing/.test(text)) return new RewindError('ERR_NO_STORE', `there is no history in ${directory}`, 'Name the store with --store.', options);
+  if (/No such file/.test(text) && !existsSync(directory)) return notThere(directory, cause);
   if (/permission denied/i.test(text)) return new RewindError('ERR_NO_PERMISSION', `history in ${directory} cannot be opened: ${text}`, 'Run as the owner of the store.', options);
   if (/corrupt|checksum|does not end with newline|MANIFEST|mismatch|truncated|bad magic|No such file/i.test(text)) {
     return new RewindError('ERR_HISTORY_CORRUPT', `history in ${directory} is damaged: ${text}`, REPAIR, options);

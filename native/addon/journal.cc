@@ -70,6 +70,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
                                         InstanceMethod<&JournalObject::append>("append"),
                                         InstanceMethod<&JournalObject::sync>("sync"),
                                         InstanceMethod<&JournalObject::release>("release"),
+                                        InstanceMethod<&JournalObject::history_stands>("historyStands"),
                                         InstanceMethod<&JournalObject::on_append>("onAppend"),
                                         InstanceMethod<&JournalObject::arm>("arm"),
                                         InstanceMethod<&JournalObject::stats>("stats"),
@@ -137,6 +138,8 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
     return run_async(info.Env(), Value(), [journal = journal_, seq] { return journal->release(seq); });
   }
 
+  void history_stands(const Napi::CallbackInfo& info) { journal_->history_stands(info[0].As<Napi::Number>().Int32Value()); }
+
   void on_append(const Napi::CallbackInfo& info) {
     journal_->on_append(nullptr);
     notifier_.reset();
@@ -177,6 +180,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
     set("syncs", stats.syncs);
     set("freeBytes", stats.free_bytes);
     result.Set("failedErrno", stats.failed);
+    result.Set("refusedErrno", stats.refused);
     return result;
   }
 

@@ -53,6 +53,7 @@ struct Stats {
   uint64_t first_seq, last_seq, released_seq, synced_seq, segments, backlog_bytes, appended_bytes, syncs;
   uint64_t free_bytes;  // of the disk, as the preparer saw it last; UINT64_MAX while nobody has looked
   int failed;           // errno of what poisoned the journal, 0 when all is well
+  int refused;          // errno because of which changes are refused for now, 0 when they are not
 };
 
 class Journal final : public Recorder {
@@ -73,6 +74,8 @@ class Journal final : public Recorder {
   // Whole records from from_seq on, checked again, at most max_bytes but at least one; empty at the end.
   Outcome<std::vector<std::byte>> read(uint64_t from_seq, uint64_t max_bytes) EXCLUDES(mutex_);
   Outcome<Done> release(uint64_t seq) EXCLUDES(mutex_);
+  // Nothing is released for now, because of this errno (0: it goes on): who meets the hard limit is not to wait for it.
+  void history_stands(int error) { history_error_.store(error); }
 
   uint64_t last_seq() const { return last_seq_.load(std::memory_order_acquire); }
   uint64_t synced_seq() const { return synced_seq_.load(std::memory_order_acquire); }
@@ -99,6 +102,9 @@ class Journal final : public Recorder {
 
   // space.cc
   Result<void> wait_for_room(const volatile bool* interrupted) EXCLUDES(mutex_);
+  int refusal() const REQUIRES(mutex_);
+  bool must_wait() const REQUIRES(mutex_);
+  void forget_refusal() REQUIRES(mutex_);
   void update_available() REQUIRES(mutex_);
   // Lets go of the lock meanwhile: a disk that hangs holds up nobody but who asks.
   void check_disk() REQUIRES(mutex_);
@@ -142,6 +148,7 @@ class Journal final : public Recorder {
   uint64_t released_seq_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   int prepare_error_ GUARDED_BY(mutex_) = 0;
+  int refused_ GUARDED_BY(mutex_) = 0;
   uint64_t opened_bytes_ GUARDED_BY(mutex_) = 0;
   std::chrono::steady_clock::time_point low_since_ GUARDED_BY(mutex_);
   std::function<void()> on_append_ GUARDED_BY(mutex_);
@@ -163,6 +170,7 @@ class Journal final : public Recorder {
   std::atomic<uint64_t> syncs_{0};
   std::atomic<bool> open_{false};
   std::atomic<int> poisoned_{0};  // errno of the write or fdatasync after which nothing can be promised
+  std::atomic<int> history_error_{0};
   std::atomic<bool> sync_asked_{false};
   std::atomic<uint64_t> free_bytes_{UINT64_MAX};
   std::atomic<bool> low_{false};  // the disk has less than min_free_bytes

@@ -145,7 +145,8 @@ Stats Journal::stats() {
           appended_bytes_.load() - opened_bytes_,
           syncs_.load(),
           free_bytes_.load(),
-          poisoned_.load()};
+          poisoned_.load(),
+          refused_};
 }
 
 }  // namespace rewindfs::journal

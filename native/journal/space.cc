@@ -19,6 +19,9 @@ constexpr auto kLongestSlowDown = 20ms;  // for one reservation just below the h
 // The end of a segment can be lost to a record that does not fit any more: it counts for nothing.
 constexpr uint64_t kUsableBytes = kSegmentBytes - sizeof(SegmentHead) - kMaxRecordBytes;
 
+// What programs know as the answer of a disk: whatever else the store's disk said would mislead them.
+int answer_of(int error) { return error == ENOSPC || error == EDQUOT ? ENOSPC : EIO; }
+
 }  // namespace
 
 void Journal::update_available() {
@@ -58,34 +61,43 @@ Result<void> Journal::wait_for_room(const volatile bool* interrupted) {
   const MutexLock lock(mutex_);
   while (true) {
     if (!open_.load()) return Errno{ESHUTDOWN};
-    if (poisoned_.load()) return Errno{EIO};
     if (interrupted && __atomic_load_n(interrupted, __ATOMIC_RELAXED)) return Errno{EINTR};
-    const uint64_t backlog = backlog_bytes();
-    if (low_.load()) {
-      check_disk();
-      const bool patient = backlog > 0 && std::chrono::steady_clock::now() - low_since_ < kLowPatience;
-      if (low_.load() && !patient) return Errno{ENOSPC};
-      if (low_.load()) {
-        room_cv_.wait_for(mutex_, kPoll);
-        continue;
-      }
+    if (low_.load()) check_disk();
+    if (const int error = refusal(); error != 0) {
+      refused_ = error;
+      return Errno{answer_of(error)};
     }
-    if (reserved_bytes_.load() > available_bytes_.load()) {
-      if (prepare_error_ != 0) return Errno{prepare_error_};
+    if (must_wait()) {
       prepare_cv_.notify_all();
       room_cv_.wait_for(mutex_, kPoll);
       continue;
     }
-    if (backlog >= options_.backlog_hard_bytes) {
-      room_cv_.wait_for(mutex_, kPoll);
-      continue;
-    }
+    const uint64_t backlog = backlog_bytes();
     if (backlog <= backlog_soft_bytes() || slowed) return {};
     const double pressure = static_cast<double>(backlog - backlog_soft_bytes()) /
                             static_cast<double>(options_.backlog_hard_bytes - backlog_soft_bytes());
     slowed = true;
     room_cv_.wait_for(mutex_, kLongestSlowDown * (pressure * pressure));
   }
+}
+
+// Why there is no sense in waiting for room; 0 when there is.
+int Journal::refusal() const {
+  if (poisoned_.load() != 0) return EIO;  // also where it was for want of room: that does not mend it any more
+  const bool patient = backlog_bytes() > 0 && std::chrono::steady_clock::now() - low_since_ < kLowPatience;
+  if (low_.load() && !patient) return ENOSPC;
+  if (reserved_bytes_.load() > available_bytes_.load() && prepare_error_ != 0) return prepare_error_;
+  return backlog_bytes() >= options_.backlog_hard_bytes ? history_error_.load() : 0;
+}
+
+bool Journal::must_wait() const {
+  return low_.load() || reserved_bytes_.load() > available_bytes_.load() || backlog_bytes() >= options_.backlog_hard_bytes;
+}
+
+// Once nobody would be refused any more.
+void Journal::forget_refusal() {
+  const bool behind = history_error_.load() != 0 && backlog_bytes() >= options_.backlog_hard_bytes;
+  if (!low_.load() && prepare_error_ == 0 && poisoned_.load() == 0 && !behind) refused_ = 0;
 }
 
 void Journal::check_disk() {
@@ -104,7 +116,8 @@ void Journal::prepare_loop() {
   while (!stopping_) {
     check_disk();
     if (stopping_) return;
-    if (!wants_spare() || low_.load()) {
+    forget_refusal();
+    if (!(wants_spare() || prepare_error_ != 0) || low_.load()) {
       prepare_cv_.wait_for(mutex_, kCheckDisk);
       continue;
     }
@@ -118,7 +131,7 @@ void Journal::prepare_loop() {
       update_available();
       room_cv_.notify_all();
     } else {
-      prepare_error_ = spare.failure().error == EDQUOT ? ENOSPC : spare.failure().error;
+      prepare_error_ = spare.failure().error;
       room_cv_.notify_all();
       prepare_cv_.wait_for(mutex_, kCheckDisk);
     }

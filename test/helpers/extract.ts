@@ -65,6 +65,7 @@ export const fileAttr = (size: number, born = 1): AttrDraft => ({ ...directoryAt
 /** A journal in memory: raw records as the native one would read them. */
 export class MemoryJournal implements Journal {
   readonly released: number[] = [];
+  readonly standing: number[] = [];
   failRead: Error | null = null;
   freeBytes = 2 ** 64;
   private callback: ((lastSeq: number) => void) | null = null;
@@ -102,6 +103,7 @@ export class MemoryJournal implements Journal {
   async append(): Promise<{ seq: number; timeNs: bigint }> { throw new Error('not needed here'); }
   async sync(): Promise<number> { return this.lastSeq; }
   async release(seq: number): Promise<void> { this.released.push(seq); }
+  historyStands(errno: number): void { this.standing.push(errno); }
   onAppend(callback: ((lastSeq: number) => void) | null): void { this.callback = callback; }
 
   arm(afterSeq: number): void {
@@ -110,7 +112,7 @@ export class MemoryJournal implements Journal {
   }
 
   stats(): JournalStats {
-    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: this.freeBytes, failedErrno: 0 };
+    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: this.freeBytes, failedErrno: 0, refusedErrno: 0 };
   }
 
   async close(): Promise<void> { this.callback = null; }

@@ -1,6 +1,7 @@
 /** The loop: everything once, in order, nothing skipped; released only when durable; errors surface. */
 import test from 'ava';
 import { cp } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { Extractor } from '../../../lib/extractor/loop.js';
 import { Kind } from '../../../lib/extractor/record.js';
 import { FAMILIES } from '../../../lib/history/families.js';
@@ -13,6 +14,7 @@ import { Random } from '../../helpers/random.js';
 import { Scenario } from '../../helpers/scenario.js';
 import { scoped, type Scope } from '../../helpers/scope.js';
 
+const { EIO, ENOSPC } = constants.errno;
 const MOUNT = { kind: Kind.Mount, ino: 100, attr: directoryAttr, payload: {} };
 const create = (ino: number, name: string) => ({ kind: Kind.Create, ino, parent: 100, name, attr: fileAttr(0, ino), parentAttr: directoryAttr });
 const write = (ino: number, text: string) => ({ kind: Kind.Write, ino, length: text.length, payload: Buffer.from(text), attr: fileAttr(text.length, ino) });
@@ -112,30 +114,33 @@ test('an error of the journal surfaces', async (t) => {
   });
 });
 
-test('without room for history it says so, loses nothing, and goes on by itself once there is some', async (t) => {
+for (const code of ['ERR_DISK_FULL', 'ERR_IO'] as const) test(`while the disk answers history with ${code} it says so, loses nothing, and goes on by itself afterwards`, async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const journal = new MemoryJournal(numbered([MOUNT, create(101, 'a')]));
     const extractor = new Extractor(journal, history);
     const commit = history.commit.bind(history);
     let room = true;
-    history.commit = (batch, meta) => room ? commit(batch, meta) : Promise.reject(new RewindError('ERR_DISK_FULL', 'no room'));
-    const stalls: Error[] = [];
-    extractor.onStall((error) => stalls.push(error));
+    history.commit = (batch, meta) => room ? commit(batch, meta) : Promise.reject(new RewindError(code, 'no room'));
+    const stalls: (string | null)[] = [];
+    extractor.onStall((error) => stalls.push(error && error.message));
     extractor.onError(() => t.fail('it stopped'));
     extractor.start();
     await extractor.caughtUp(2);
     room = false;
     journal.push(...numbered([create(102, 'b'), write(102, 'kept')], 3));
-    await t.throwsAsync(extractor.caughtUp(4), { code: 'ERR_DISK_FULL' });
-    await t.throwsAsync(extractor.caughtUp(4), { code: 'ERR_DISK_FULL' }, 'who asks again has it tried again');
+    await t.throwsAsync(extractor.caughtUp(4), { code });
+    await t.throwsAsync(extractor.caughtUp(4), { code }, 'who asks again has it tried again');
     t.is(extractor.stalled()?.message, 'no room');
-    t.is(stalls.length, 1, 'told once');
+    t.deepEqual(stalls, ['no room'], 'told once');
+    t.is(journal.standing.at(-1), code === 'ERR_IO' ? EIO : ENOSPC, 'and to the journal, whose limit nobody is to wait at');
     t.is(history.watermark(), 2);
     room = true;
     await extractor.caughtUp(4);
     await extractor.stop();
     t.is(extractor.stalled(), null);
+    t.deepEqual(stalls, ['no room', null]);
+    t.is(journal.standing.at(-1), 0);
     const b = (await history.list(ROOT, 4)).find(({ name }) => name === 'b')!;
     t.is((await history.read(b.node, 0, 100, 4)).toString(), 'kept');
     t.is(journal.released.at(-1), 4);
