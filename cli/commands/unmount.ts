@@ -1,7 +1,10 @@
 /** `rewind unmount`: ends the daemon of a tree, or a view. Returns when the daemon has ended. */
 import { readMounts, VIEW_MOUNT_TYPE } from '../../lib/store/mounts.js';
-import { realPath } from '../../lib/store/checks.js';
-import { cleanDead } from '../../lib/store/prepare.js';
+import { isDeadMount, realPath } from '../../lib/store/checks.js';
+import { findTree, type FoundTree } from '../../lib/store/find.js';
+import { lockStore } from '../../lib/store/store.js';
+import { answers } from '../../lib/daemon/client.js';
+import { cleanDead, leaveLost } from '../../lib/store/prepare.js';
 import { native } from '../../lib/native.js';
 import { isRunning } from '../../lib/states/processes.js';
 import { RewindError } from '../../lib/errors.js';
@@ -22,6 +25,12 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     await tell(out, directory, null);
     return;
   }
+  const lost = await lostMount(await findTree({ path: text(args, 'DIR'), tree: text(args, 'tree'), store: text(args, 'store') }));
+  if (lost !== null) {
+    await leaveLost(lost, flag(args, 'lazy'));
+    await tell(out, lost, null);
+    return;
+  }
   await withTree(args, text(args, 'DIR'), out, async ({ client, found }) => {
     if (client.kind === 'store' && found.mountpoint !== null) {
       await cleanDead(found.mountpoint);
@@ -38,6 +47,17 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     if (pid !== null) await ended(pid);
     await tell(out, found.mountpoint ?? found.tree, seq);
   });
+}
+
+/**
+ * Where a tree is mounted whose daemon runs, and has neither socket nor lock in the store that is there now: its disk was
+ * away meanwhile. null: a daemon answers, is about to, or has died.
+ */
+async function lostMount({ store, mountpoint }: FoundTree): Promise<string | null> {
+  if (mountpoint === null || await answers(store.layout.socket) || await isDeadMount(mountpoint)) return null;
+  const lock = await lockStore(store).catch(() => null);
+  lock?.release();
+  return lock === null ? null : mountpoint;
 }
 
 /** What has to become history before the daemon can end. */

@@ -5,6 +5,7 @@
 import { writeSync } from 'node:fs';
 import { Daemon, type DaemonOptions } from '../../lib/daemon/daemon.js';
 import { announce, announceProgress, wasLaunched } from '../../lib/daemon/launch.js';
+import { RewindError } from '../../lib/errors.js';
 import { interruptedOf } from '../../lib/daemon/status.js';
 import type { MountPlan } from '../../lib/store/prepare.js';
 import { removeStore } from '../../lib/store/store.js';
@@ -36,9 +37,11 @@ export async function serve(plan: MountPlan, how: Pick<DaemonOptions, 'backlogHa
 }
 
 /** In the daemon's log, or on the terminal with --foreground. Where even the log has no room, `status` still tells the first. */
-function note(what: string, error: unknown): void {
+function note(what: string, error?: unknown): void {
+  const why = error === undefined ? '' : `: ${error instanceof Error ? error.stack ?? error.message : String(error)}`;
+  const hint = error instanceof RewindError && error.hint !== '' ? `\n    ${error.hint}` : '';
   try {
-    writeSync(process.stderr.fd, `${new Date().toISOString()} ${what}: ${error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+    writeSync(process.stderr.fd, `${new Date().toISOString()} ${what}${why}${hint}\n`);
   } catch {
     // A stream would tell of it by an event, which would be one more failure to note.
   }

@@ -23,7 +23,7 @@ import { Blocks } from '../states/blocks.js';
 import { PROC } from '../states/processes.js';
 import { busyHint } from './busy.js';
 import { Checker } from './checker.js';
-import { journalFailure, mountError, walkError } from './errors.js';
+import { journalFailure, mountError, refusal, walkError } from './errors.js';
 import { unmountForks } from './forks.js';
 import { JobTable } from './jobs.js';
 import { addMark } from './mark.js';
@@ -37,6 +37,7 @@ import { Scrub } from './scrub.js';
 import { ScrubBook } from './scrubbook.js';
 import { keepInBounds, keeperOf } from './prune.js';
 import { recordStates, type States } from './states.js';
+import { watchStore } from './store-watch.js';
 import { doubtfulSince, LostFiles, OnDisk } from './on-disk.js';
 import { noteCut, noteLost, noteUsers } from './unrecorded.js';
 
@@ -80,8 +81,8 @@ export interface DaemonOptions {
   transport?: Transport;
   /** Told, again and again, how far history is with what a crash left in the journal. */
   onProgress?(progress: StartProgress): void;
-  /** Told of every failure that nobody who asked would be told of. */
-  onFailure?(what: string, error: unknown): void;
+  /** Told of every failure that nobody who asked would be told of; without an error, that one is over. */
+  onFailure?(what: string, error?: unknown): void;
 }
 
 /** No program has changed the tree for so long: there is time to pack. */
@@ -131,7 +132,7 @@ export class Daemon implements LiveTree, Session {
     // While a walk goes on, what came since the mount may still get what was there before.
     this.keeper = keeperOf(this, history, () => (this.provisionalFrom === Infinity ? history.watermark() : this.provisionalFrom - 1));
     extractor.onError((error) => this.fail('The extractor stopped', error));
-    extractor.onStall((error) => options.onFailure?.('The extractor waits for room', error));
+    extractor.onStall((error) => (error === null ? options.onFailure?.('History goes on') : options.onFailure?.('History waits for the disk of the store', error)));
   }
 
   get version() { return this.options.version; }
@@ -213,6 +214,7 @@ export class Daemon implements LiveTree, Session {
     const endBounds = keepInBounds(daemon.keeper, (error) => options.onFailure?.('History could not be kept within its bounds', error));
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close(), () => onDisk.end(), endBounds);
     void daemon.loadBaseline(before, lost);
+    daemon.undo.push(watchStore(journal, (what, error) => options.onFailure?.(what, error)));
     daemon.workInTheBackground();
     return daemon;
   }
@@ -295,7 +297,8 @@ export class Daemon implements LiveTree, Session {
   }
 
   failed(): Error | null {
-    return journalFailure(this.journal.stats()) ?? this.failure ?? this.extractor.stalled();
+    const stats = this.journal.stats();
+    return journalFailure(stats) ?? this.failure ?? this.extractor.stalled() ?? refusal(stats);
   }
 
   async settle(): Promise<Seq> {
@@ -304,7 +307,7 @@ export class Daemon implements LiveTree, Session {
       await this.extractor.caughtUp(lastSeq);
     } catch (cause) {
       throw new RewindError('ERR_HISTORY_BEHIND', `History stopped at #${this.history.watermark()}, changes go on to #${lastSeq}: ${(cause as Error).message}`,
-        `Nothing is lost: what is not in history is in the journal. ${this.extractor.stalled() ? 'Make room on the disk of the store; it goes on by itself.' : 'See daemon.log; unmount and mount again.'}`, { cause });
+        `Nothing is lost: what is not in history is in the journal. ${this.extractor.stalled() ? 'Make room on the disk of the store, or mend it: history goes on by itself.' : 'See daemon.log; unmount and mount again.'}`, { cause });
     }
     return this.history.watermark();
   }

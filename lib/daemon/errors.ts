@@ -35,6 +35,16 @@ export function journalFailure({ failedErrno }: Pick<JournalStats, 'failedErrno'
     'Look at the disk of the store, then unmount and mount again: what was acknowledged is kept.');
 }
 
+/** Why changes are refused for now; null while they are taken. */
+export function refusal({ refusedErrno }: Pick<JournalStats, 'refusedErrno'>): RewindError | null {
+  if (refusedErrno === 0) return null;
+  const name = getSystemErrorName(-refusedErrno);
+  if (name === 'ENOSPC' || name === 'EDQUOT') {
+    return new RewindError('ERR_DISK_FULL', `The disk of the store has no room for changes (${name}): they fail with ENOSPC`, 'Make room on that disk: changes are taken again by themselves.');
+  }
+  return new RewindError('ERR_IO', `The disk of the store takes no changes (${name}): they fail with EIO`, 'Mend that disk: changes are taken again by themselves.');
+}
+
 /** An error of mounting. */
 export function mountError(error: unknown, plan: MountPlan): Error {
   const known = storeOpenError(error, plan.store.layout);

@@ -13,6 +13,9 @@ import type { Session } from './session.js';
 
 const S_IFDIR = 0o040000;
 
+/** Of a history that cannot be asked. */
+export const NO_SPACE: Readonly<SpaceRow> = { history_bytes: 0, content_written_bytes: 0, content_stored_bytes: 0, content_ratio: null, contents_packed: 0, contents_waiting: 0 };
+
 /** What all of history takes. */
 export async function spaceOf(session: Session): Promise<SpaceRow> {
   const { writtenBytes, storedBytes, packed, waiting } = await session.packing.packed();

@@ -1,4 +1,4 @@
-/** How the tree, its daemon and its history are. Never waits for the extractor: a tree in trouble must answer, too. */
+/** How the tree, its daemon and its history are. Never waits for the extractor, nor for a disk that works: a tree in trouble must answer, too. */
 import { RewindError } from '../errors.js';
 import type { JournalState } from '../native.js';
 import { formatTimeUtc } from '../time/format.js';
@@ -9,7 +9,7 @@ import { gapRow } from './gaps.js';
 import { operationRow, recoveryRow } from './rows.js';
 import { trashRow } from './prune.js';
 import type { Session } from './session.js';
-import { spaceOf } from './space.js';
+import { NO_SPACE, spaceOf } from './space.js';
 import { working } from './work.js';
 
 /** The operation that waits to be gone on with, or taken back. */
@@ -29,12 +29,21 @@ function cutRow({ cutBytes, stranded }: JournalState): CutRow | null {
 
 export async function* status(session: Session, _args: Methods['status']['args']): AsyncGenerator<StatusRow> {
   const { history, live, store } = session;
-  const range = await history.range();
-  const gaps = await history.gaps();
+  let unreadable: Error | null = null;
+  const known = <T>(answer: Promise<T>, otherwise: T): Promise<T> => answer.catch((error: Error) => {
+    if (live === null) throw error;
+    unreadable ??= error;
+    return otherwise;
+  });
+  const range = await known(history.range(), null);
+  const gaps = await known(history.gaps(), []);
   const lastGap = gaps.at(-1);
   const journal = live?.journal.stats();
   const engine = live?.engine.stats();
-  const failed = live?.failed();
+  const lastGapRow = lastGap ? await known(gapRow(history, lastGap), null) : null;
+  const space = await known(spaceOf(session), NO_SPACE);
+  const interrupted = await known(interruptedOf(session), null);
+  const failed = live?.failed() ?? unreadable;
   const { trash, merged, due } = session.keeper.history.retention();
   yield {
     mounted: live !== null,
@@ -58,13 +67,13 @@ export async function* status(session: Session, _args: Methods['status']['args']
     requests: engine?.requests ?? null,
     memory_bytes: live ? process.memoryUsage.rss() : null,
     gaps: gaps.length,
-    last_gap: lastGap ? await gapRow(history, lastGap) : null,
-    space: await spaceOf(session),
+    last_gap: lastGapRow,
+    space,
     failed: failed?.message ?? null,
     failed_hint: failed ? hintOf(failed) : null,
     cut: live && cutRow(live.opened),
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
-    interrupted: await interruptedOf(session),
+    interrupted,
     retention: { trash: trash.map(trashRow), merged: merged.length, due: due.length },
     scrub: session.scrub.row(session.policy.policy.scrub.everyMs, range && Number(range.first.timeNs / 1_000_000n)),
     blocked: await Promise.all((live?.blocks.list() ?? []).map(blockRow)),

@@ -84,6 +84,21 @@ async function checkUsers(tree: string, { force, launcher }: MountRequest): Prom
 }
 
 /**
+ * Unmounts a tree whose daemon runs and cannot be reached: the disk of its store went away with the socket, and another one is
+ * in its place. The daemon ends when it notices. @throws ERR_BUSY
+ */
+export async function leaveLost(mountpoint: string, lazy: boolean): Promise<void> {
+  const mounts = await readMounts();
+  const tree = treeMountAt(mounts, mountpoint);
+  const ours = mounts.filter(({ source }) => source === tree?.source).map(({ point }) => point);
+  for (const point of ours.sort((a, b) => b.length - a.length)) {
+    await native.unmount(point, lazy).catch((cause: unknown) => {
+      throw new RewindError('ERR_BUSY', `${point} is in use`, 'Close what is open there, or unmount it with --lazy.', { cause });
+    });
+  }
+}
+
+/**
  * Unmounts what a dead daemon left at a mount point. Detaching the tree takes its view along; by itself the view could
  * not be reached, for no path leads through a dead mount whose attributes the kernel has let go. A user's view lies in
  * the store, and is unmounted by itself.

@@ -218,6 +218,8 @@ export function asStoreError(error: unknown, path: string): Error {
       return new RewindError('ERR_NO_PERMISSION', `${path}: ${message}`, 'Run as the owner of the store, or name another with --store.', { cause: error });
     case 'ENOSPC': case 'EDQUOT':
       return new RewindError('ERR_DISK_FULL', `${path}: ${message}`, 'Free space on the disk of the store, or put the store on another with --store.', { cause: error });
+    case 'EIO':
+      return new RewindError('ERR_IO', `${path}: ${message}`, 'The disk that holds the store does not answer: bring it back, then `rewind unmount` and `rewind mount` the tree.', { cause: error });
     default:
       return new RewindError('ERR_IO', `${path}: ${message}`, 'See the cause, and try again.', { cause: error });
   }

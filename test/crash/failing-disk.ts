@@ -35,7 +35,7 @@ function fill(file: string): void {
   }
 }
 
-test('a journal that cannot be synced refuses every change and says so in the status; what was acknowledged is there after a mount', async (t) => {
+test('a journal that cannot be synced refuses every change and says so in the status and the log; what was acknowledged is there after a mount', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const { disk, holder } = await thinDisk(scope);
@@ -57,6 +57,7 @@ test('a journal that cannot be synced refuses every change and says so in the st
     t.regex(String(failed), /The journal cannot be written \(\w+\): every change of the tree fails with EIO/);
     t.regex(await mounted.rewind('status'), /^FAILED +The journal cannot be written/m);
     t.regex(String(failed_hint), /unmount and mount again/);
+    await until('the log says so', () => /Changes are refused: .*The journal cannot be written[^]*unmount and mount again/.test(fs.readFileSync(path.join(mounted.store, 'daemon.log'), 'utf8')));
     t.is(fs.readFileSync(file, 'utf8'), 'before', 'reading goes on');
     fs.rmSync(ballast);
     await mounted.unmount();
