@@ -1,7 +1,7 @@
 /** `rewind unmount`: ends the daemon of a tree, or a view. Returns when the daemon has ended. */
 import { readMounts, VIEW_MOUNT_TYPE } from '../../lib/store/mounts.js';
-import { isDeadMount, realPath } from '../../lib/store/checks.js';
-import { findTree, type FoundTree } from '../../lib/store/find.js';
+import { isDeadMount, realPath, treeMountAt } from '../../lib/store/checks.js';
+import { findTree, type TreeQuery } from '../../lib/store/find.js';
 import { lockStore } from '../../lib/store/store.js';
 import { answers } from '../../lib/daemon/client.js';
 import { cleanDead, leaveLost } from '../../lib/store/prepare.js';
@@ -25,7 +25,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     await tell(out, directory, null);
     return;
   }
-  const lost = await lostMount(await findTree({ path: text(args, 'DIR'), tree: text(args, 'tree'), store: text(args, 'store') }));
+  const lost = await lostMount({ path: text(args, 'DIR'), tree: text(args, 'tree'), store: text(args, 'store') }, directory);
   if (lost !== null) {
     await leaveLost(lost, flag(args, 'lazy'));
     await tell(out, lost, null);
@@ -50,10 +50,16 @@ export async function run(args: Arguments, out: Output): Promise<void> {
 }
 
 /**
- * Where a tree is mounted whose daemon runs, and has neither socket nor lock in the store that is there now: its disk was
- * away meanwhile. null: a daemon answers, is about to, or has died.
+ * Where a tree is mounted whose daemon runs, and has neither socket nor lock in the store that is there now: its disk is away, or
+ * was meanwhile. null: a daemon answers, is about to, or has died.
  */
-async function lostMount({ store, mountpoint }: FoundTree): Promise<string | null> {
+async function lostMount(query: TreeQuery, directory: string): Promise<string | null> {
+  const found = await findTree(query).catch((error: unknown) => error as Error);
+  if (found instanceof Error) {
+    if (treeMountAt(await readMounts(), directory)) return directory;
+    throw found;
+  }
+  const { store, mountpoint } = found;
   if (mountpoint === null || await answers(store.layout.socket) || await isDeadMount(mountpoint)) return null;
   const lock = await lockStore(store).catch(() => null);
   lock?.release();

@@ -219,7 +219,7 @@ export function asStoreError(error: unknown, path: string): Error {
     case 'ENOSPC': case 'EDQUOT':
       return new RewindError('ERR_DISK_FULL', `${path}: ${message}`, 'Free space on the disk of the store, or put the store on another with --store.', { cause: error });
     case 'EIO':
-      return new RewindError('ERR_IO', `${path}: ${message}`, 'The disk that holds the store does not answer: bring it back, then `rewind unmount` and `rewind mount` the tree.', { cause: error });
+      return new RewindError('ERR_IO', `${path}: ${message}`, 'The disk that holds the store does not answer: `rewind unmount` the tree, bring the disk back, and `rewind mount` it.', { cause: error });
     default:
       return new RewindError('ERR_IO', `${path}: ${message}`, 'See the cause, and try again.', { cause: error });
   }

@@ -52,9 +52,8 @@ async function checkWhole(t: ExecutionContext, mounted: MountedTree, { made }: C
   for (const [name, content] of made) t.true(fs.readFileSync(path.join(newest, name)).equals(content), name);
 }
 
-/** The daemon could not know of the disk that is there now: it ends, and a new one takes over what was on stable storage. */
+/** A new daemon takes over what was on stable storage. */
 async function checkAfterMount(t: ExecutionContext, mounted: MountedTree, changes: Changes, seq: number): Promise<void> {
-  await mounted.unmount();
   await mounted.mount();
   await baselineDone(mounted);
   const begun = await mounted.control('resolve', { time: 'last-mount', time_zone: 'UTC' });
@@ -86,7 +85,7 @@ async function treeWithDatabaseOn(scope: Scope, disk: string, args: string[] = [
   return mounted;
 }
 
-test('the store\'s disk is gone: changes are refused, and after an unmount and a mount history has the whole tree', async (t) => {
+test('the store\'s disk is gone: changes are refused; the tree can be unmounted, and once the disk is back a mount goes on', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const disk = await MortalDisk.make(scope, 700);
@@ -101,13 +100,14 @@ test('the store\'s disk is gone: changes are refused, and after an unmount and a
     const { failed, failed_hint, seq } = await mounted.status();
     t.regex(String(failed), /The journal cannot be written \(EIO\): every change of the tree fails with EIO/);
     t.regex(String(failed_hint), /unmount and mount again/);
-    t.regex((await rewind(['status', mounted.tree])).stderr, /store\.json.*\n.*bring it back, then `rewind unmount` and `rewind mount`/, 'and the command line, which finds no store');
+    t.regex((await rewind(['status', mounted.tree])).stderr, /store\.json.*\n.*`rewind unmount` the tree, bring the disk back, and `rewind mount`/, 'and the command line, which finds no store');
+    await mounted.unmount();
     await disk.comeBack();
     await checkAfterMount(t, mounted, changes, seq);
   });
 });
 
-test('the store\'s disk turns read-only', async (t) => {
+test('the store\'s disk turns read-only: the same, also when it is mounted anew under a daemon that still serves the tree', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const disk = await MortalDisk.make(scope, 700);
@@ -120,6 +120,7 @@ test('the store\'s disk turns read-only', async (t) => {
     const { seq } = await mounted.status();
     t.regex(await mounted.rewind('status'), /^FAILED +The journal cannot be written \(EROFS\).*\n +Look at the disk of the store, then unmount and mount again/m);
     await disk.comeBack();
+    await mounted.unmount();
     await checkAfterMount(t, mounted, changes, seq);
   });
 });
@@ -149,7 +150,7 @@ test('the database\'s disk is full: writers are refused at the backlog\'s limit 
   });
 });
 
-test('the database\'s disk dies and comes back', async (t) => {
+test('the database\'s disk dies, in the middle of compactions too, and comes back: history goes on by itself', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const disk = await MortalDisk.make(scope, 300);
@@ -161,10 +162,14 @@ test('the database\'s disk dies and comes back', async (t) => {
     for (let i = 0; i < 20; i++) t.is(changes.one(), null, 'the journal takes it');
     await until('history stands still', async () => (await mounted.status()).failed !== null);
     t.regex(log(mounted), /History waits for the disk of the store: .*Input\/output error[^]*Check the disk that holds the store/);
+    t.is((await rewind(['pack', '--tree', mounted.tree])).code, 1, 'which compacts');
+    t.is((await mounted.status()).pid, mounted.daemon, 'nothing of this ends the daemon');
     await disk.comeBack();
     await until('history goes on', async () => (await mounted.status()).failed === null);
     await checkWhole(t, mounted, changes);
     t.regex(log(mounted), /History goes on/);
+    await mounted.rewind('pack');
+    await checkWhole(t, mounted, changes);
     await mounted.unmount();
     await mounted.mount();
     await checkWhole(t, mounted, changes);
