@@ -75,17 +75,19 @@ interface Opened { db: RocksDB; sessions: Record<Family, RocksDB | null> }
 /** Families that databases of older formats do not have. */
 const YOUNGEST: readonly Family[] = ['chain'];
 
-async function open(directory: string, { readOnly, create }: { readOnly: boolean; create: boolean }): Promise<Opened> {
+interface How { readOnly: boolean; create: boolean }
+
+async function open(directory: string, how: How): Promise<Opened> {
   await expectCurrent(directory);
   try {
-    return await openFamilies(directory, readOnly, FAMILIES);
+    return await openFamilies(directory, how, FAMILIES);
   } catch (error) {
-    if (!readOnly || !/column family not found/i.test(String((error as Error).cause))) throw error;
-    return openFamilies(directory, readOnly, FAMILIES.filter((name) => !YOUNGEST.includes(name)));
+    if (!how.readOnly || !/column family not found/i.test(String((error as Error).cause))) throw error;
+    return openFamilies(directory, how, FAMILIES.filter((name) => !YOUNGEST.includes(name)));
   }
 }
 
-async function openFamilies(directory: string, readOnly: boolean, names: readonly Family[]): Promise<Opened> {
+async function openFamilies(directory: string, { readOnly, create }: How, names: readonly Family[]): Promise<Opened> {
   const families = names.map((name) => new RocksDB.ColumnFamily(name, familyOptions(name)));
   const db = new RocksDB(directory, {
     columnFamilies: families, readOnly, createIfMissing: create,
