@@ -1,6 +1,7 @@
 /**
- * How the suite runs. A file's tests run one after another, so that a file never mounts more than one tree at a time and no
- * time-out measures how busy the others are; some files run side by side, since many wait. What takes longest begins first.
+ * How the suite runs. A file's tests run one after another (`test.serial`; ava's own `serial` would run the files so, too), so that a
+ * file never mounts more than one tree at a time and no time-out measures how busy the others are; some files run side by
+ * side, since many wait. What takes longest begins first.
  */
 
 /** Files whose tests take minutes, the longest first. */
@@ -23,7 +24,6 @@ export default {
     '!dist/test/**/*-run.js',
   ],
   timeout: '10m',
-  serial: true,
   concurrency: 4,
   sortTestFiles: (a, b) => rank(a) - rank(b) || a.localeCompare(b),
   workerThreads: false,

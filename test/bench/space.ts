@@ -14,7 +14,7 @@ const figures: Figures = {
 const sample = (overrides: Partial<Result> = {}): Result => ({ dates: ['2026-11-29T10:00:00.000Z'], machine: { cpus: 2 }, versions: { restic: '0.14' }, workloads: { log: figures, saves: figures }, failures: [], ...overrides });
 const bar = (workload: string, against: string) => BARS.find((one) => one.workload === workload && one.against === against)!;
 
-test('a bar on what changed weighs the growth, one on a peer the whole store; what was not measured is no number', (t) => {
+test.serial('a bar on what changed weighs the growth, one on a peer the whole store; what was not measured is no number', (t) => {
   t.is(seen(bar('log', 'changed'), sample()), 0.4);
   t.is(seen(bar('saves', 'restic'), sample()), 0.1);
   t.is(seen(bar('saves', 'borg'), sample()), 0.25);
@@ -22,7 +22,7 @@ test('a bar on what changed weighs the growth, one on a peer the whole store; wh
   t.is(seen(bar('sqlite', 'changed'), sample({ workloads: { sqlite: { ...figures, ofDatabase: 2e6 } } })), 2, 'its journal does not count');
 });
 
-test('the report says what was asked, what was seen, and how much work it was', (t) => {
+test.serial('the report says what was asked, what was seen, and how much work it was', (t) => {
   const text = report(sample());
   t.regex(text, /\| saves \| all of it, by borg \| at most 0\.20 \| 0\.25 \| \*\*missed\*\* \|/);
   t.regex(text, /\| log \| growth, by the bytes that changed \| at most 1\.30 \| 0\.40 \| reached \|/);
@@ -30,7 +30,7 @@ test('the report says what was asked, what was seen, and how much work it was', 
   t.regex(report(sample({ workloads: { sqlite: { ...figures, ofDatabase: 2e6 } } })), /10\.00 MB changed: growth by these is 0\.40/);
 });
 
-test('runs are joined: a later work replaces an earlier one and keeps its scale; other machines are refused', (t) => {
+test.serial('runs are joined: a later work replaces an earlier one and keeps its scale; other machines are refused', (t) => {
   const joined = join([sample(), sample({ workloads: { log: { ...figures, scale: partOf(10), storedBytes: 2e6 } } })]);
   t.is(joined.workloads['log']!.storedBytes, 2e6);
   t.is(joined.workloads['log']!.scale.lines, 10_000);
@@ -38,16 +38,16 @@ test('runs are joined: a later work replaces an earlier one and keeps its scale;
   t.throws(() => join([sample(), sample({ machine: { cpus: 4 } })]), { message: /machine/ });
 });
 
-test('every bar is on a work that there is', (t) => {
+test.serial('every bar is on a work that there is', (t) => {
   for (const { workload } of BARS) t.true(WORKS.some(({ name }) => name === workload), workload);
 });
 
-test('docs/space.md is what bench/space.json says', (t) => {
+test.serial('docs/space.md is what bench/space.json says', (t) => {
   const result = JSON.parse(fs.readFileSync(path.join(projectRoot, 'bench/space.json'), 'utf8')) as Result;
   t.is(fs.readFileSync(path.join(projectRoot, 'docs/space.md'), 'utf8'), document(result));
 });
 
-test('the work is the same each time: what is weighed are the same bytes', async (t) => {
+test.serial('the work is the same each time: what is weighed are the same bytes', async (t) => {
   await scoped(async (scope) => {
     for (const work of WORKS.filter(({ name }) => ['saves', 'log'].includes(name))) {
       const trees = [scope.temporary('memory'), scope.temporary('memory')];

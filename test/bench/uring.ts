@@ -12,7 +12,7 @@ const parameter = (value: string, body: (file: string) => Promise<void>): Promis
     await body(file);
   });
 
-test('io_uring that is off is on for as long as the scope, and that is said', (t) =>
+test.serial('io_uring that is off is on for as long as the scope, and that is said', (t) =>
   parameter('N\n', async (file) => {
     await scoped(async (scope) => {
       t.regex(offerUring(scope, file).join(), /was switched on for the run/);
@@ -21,13 +21,13 @@ test('io_uring that is off is on for as long as the scope, and that is said', (t
     t.false(uringOffered(file));
   }));
 
-test('io_uring that is on is left on, and not spoken of', (t) =>
+test.serial('io_uring that is on is left on, and not spoken of', (t) =>
   parameter('Y\n', async (file) => {
     await scoped(async (scope) => t.deepEqual(offerUring(scope, file), []));
     t.true(uringOffered(file));
   }));
 
-test('io_uring that cannot be switched on leaves its rows out, and that is said', (t) =>
+test.serial('io_uring that cannot be switched on leaves its rows out, and that is said', (t) =>
   parameter('N\n', async (file) => {
     await scoped(async (scope) => t.regex(offerUring(scope, path.join(file, 'none')).join(), /ENOTDIR.*nothing was measured over it/));
   }));

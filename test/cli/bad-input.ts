@@ -34,7 +34,7 @@ async function refused(args: string[], code: number, error: string, message: Reg
   return found;
 }
 
-test('a command line that cannot be understood', async (t) => {
+test.serial('a command line that cannot be understood', async (t) => {
   await refused([], 2, 'ERR_USAGE', /Name a command/);
   await refused(['mnt'], 2, 'ERR_USAGE', /mount|mnt/);
   await refused(['mount'], 2, 'ERR_USAGE', /DIR|argument/i);
@@ -45,7 +45,7 @@ test('a command line that cannot be understood', async (t) => {
   t.regex(plain.stderr, /^rewind: .*\(ERR_USAGE\)\n {2}See rewind --help/);
 });
 
-test('a directory that is missing, is none, or cannot be protected', (t) => scoped(async (scope) => {
+test.serial('a directory that is missing, is none, or cannot be protected', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope);
   await refused(['mount', path.join(tree, 'none'), '--store', store], 1, 'ERR_NOT_FOUND', /none/);
   await refused(['mount', path.join(tree, 'kept'), '--store', store], 1, 'ERR_NOT_A_DIRECTORY', /kept/);
@@ -53,7 +53,7 @@ test('a directory that is missing, is none, or cannot be protected', (t) => scop
   t.false(fs.existsSync(store));
 }));
 
-test('a tree with a .snapshots of its own, until another name is given', (t) => scoped(async (scope) => {
+test.serial('a tree with a .snapshots of its own, until another name is given', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope);
   fs.mkdirSync(path.join(tree, '.snapshots'));
   const found = await refused(['mount', tree, '--store', store], 1, 'ERR_SNAPSHOTS_NAME_TAKEN', /\.snapshots/);
@@ -65,7 +65,7 @@ test('a tree with a .snapshots of its own, until another name is given', (t) => 
   t.deepEqual(fs.readdirSync(path.join(tree, '.past', '@now')), ['.snapshots', 'kept']);
 }));
 
-test('a store inside the tree, a tree inside the store, a mountpoint inside the tree', (t) => scoped(async (scope) => {
+test.serial('a store inside the tree, a tree inside the store, a mountpoint inside the tree', (t) => scoped(async (scope) => {
   const { place, tree, store } = fresh(scope);
   await refused(['mount', tree, '--store', path.join(tree, 'store')], 1, 'ERR_STORE_INSIDE_TREE', /store/);
   await refused(['mount', tree, '--store', place], 1, 'ERR_TREE_INSIDE_STORE', /tree/);
@@ -75,7 +75,7 @@ test('a store inside the tree, a tree inside the store, a mountpoint inside the 
   t.deepEqual(fs.readdirSync(place), ['tree']);
 }));
 
-test('something mounted inside the tree', (t) => scoped(async (scope) => {
+test.serial('something mounted inside the tree', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope);
   fs.mkdirSync(path.join(tree, 'cache'));
   await run('mount', ['-t', 'tmpfs', 'none', path.join(tree, 'cache')]);
@@ -84,7 +84,7 @@ test('something mounted inside the tree', (t) => scoped(async (scope) => {
   t.false(fs.existsSync(store));
 }));
 
-test('a store of another tree, of a newer format, or that is garbled, stays as it is', (t) => scoped(async (scope) => {
+test.serial('a store of another tree, of a newer format, or that is garbled, stays as it is', (t) => scoped(async (scope) => {
   const { place, tree, store } = fresh(scope);
   const other = path.join(place, 'other');
   fs.mkdirSync(other);
@@ -105,7 +105,7 @@ test('a store of another tree, of a newer format, or that is garbled, stays as i
   await mounted.dispose();
 }));
 
-test('a directory that is no store', (t) => scoped(async (scope) => {
+test.serial('a directory that is no store', (t) => scoped(async (scope) => {
   const { place, tree } = fresh(scope);
   await refused(['log', '--store', tree], 10, 'ERR_NO_STORE', /store\.json/);
   await refused(['log', tree], 10, 'ERR_NO_STORE', /no protected tree/);
@@ -113,7 +113,7 @@ test('a directory that is no store', (t) => scoped(async (scope) => {
   t.deepEqual(fs.readdirSync(place), ['tree']);
 }));
 
-test('a tree that is mounted already, a busy one, and one that is not mounted', (t) => scoped(async (scope) => {
+test.serial('a tree that is mounted already, a busy one, and one that is not mounted', (t) => scoped(async (scope) => {
   const { place, tree, store } = fresh(scope);
   const mounted = new MountedTree(scope, tree, store);
   scope.defer(() => mounted.dispose());
@@ -140,7 +140,7 @@ async function openFile(file: string, scope: Scope): Promise<number> {
   return pid;
 }
 
-test('times that cannot be read or lie outside history, and points that are none', (t) => scoped(async (scope) => {
+test.serial('times that cannot be read or lie outside history, and points that are none', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope);
   const mounted = new MountedTree(scope, tree, store);
   scope.defer(() => mounted.dispose());
@@ -155,7 +155,7 @@ test('times that cannot be read or lie outside history, and points that are none
   t.throws(() => fs.readdirSync(path.join(tree, '.snapshots', '@25:99')), { code: 'ENOENT' });
 }));
 
-test('a path that never existed, that did not exist then, that lies elsewhere', (t) => scoped(async (scope) => {
+test.serial('a path that never existed, that did not exist then, that lies elsewhere', (t) => scoped(async (scope) => {
   const { place, tree, store } = fresh(scope);
   const mounted = new MountedTree(scope, tree, store);
   scope.defer(() => mounted.dispose());
@@ -173,7 +173,7 @@ test('a path that never existed, that did not exist then, that lies elsewhere', 
   await refused(['rollback', '--to', 'now', '--tree', tree, path.join(tree, 'nothing-like-it')], 1, 'ERR_NEVER_EXISTED', /nothing-like-it/);
 }));
 
-test('a question with nobody to answer it changes nothing', (t) => scoped(async (scope) => {
+test.serial('a question with nobody to answer it changes nothing', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope);
   const mounted = new MountedTree(scope, tree, store);
   scope.defer(() => mounted.dispose());
@@ -186,7 +186,7 @@ test('a question with nobody to answer it changes nothing', (t) => scoped(async 
   t.is(fs.readFileSync(path.join(tree, 'kept'), 'utf8'), 'changed');
 }));
 
-test('a machine without /dev/fuse', (t) => scoped(async (scope) => {
+test.serial('a machine without /dev/fuse', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope, 'disk');
   const result = await run('unshare', ['--mount', 'sh', '-c', 'mount -t tmpfs none /dev && exec "$@"', 'sh', process.execPath, cli, 'mount', tree, '--store', store, '--json']);
   t.is(failure(result).error, 'ERR_NO_FUSE');
@@ -194,7 +194,7 @@ test('a machine without /dev/fuse', (t) => scoped(async (scope) => {
   t.false(fs.existsSync(store));
 }));
 
-test('a user who may not, and one without fusermount3', (t) => scoped(async (scope) => {
+test.serial('a user who may not, and one without fusermount3', (t) => scoped(async (scope) => {
   const { place, tree, store } = fresh(scope);
   const mine = userDirectory(place);
   const others = await asUser(place, ['mount', tree, '--json']);
@@ -208,7 +208,7 @@ test('a user who may not, and one without fusermount3', (t) => scoped(async (sco
   t.is(failure(stranger).error, 'ERR_NO_PERMISSION', stranger.stderr);
 }));
 
-test('a store that another process uses', (t) => scoped(async (scope) => {
+test.serial('a store that another process uses', (t) => scoped(async (scope) => {
   const { place, tree, store } = fresh(scope);
   const mounted = new MountedTree(scope, tree, store);
   await mounted.mount();
@@ -221,7 +221,7 @@ test('a store that another process uses', (t) => scoped(async (scope) => {
   t.is((await rewind(['log', '--store', store])).code, 0);
 }));
 
-test('a journal that is damaged in its middle, and a damaged RocksDB', (t) => scoped(async (scope) => {
+test.serial('a journal that is damaged in its middle, and a damaged RocksDB', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope);
   const mounted = new MountedTree(scope, tree, store);
   await mounted.mount();
@@ -248,7 +248,7 @@ test('a journal that is damaged in its middle, and a damaged RocksDB', (t) => sc
   await mounted.dispose();
 }));
 
-test('a daemon that was killed: reading goes on, and mount cleans up', (t) => scoped(async (scope) => {
+test.serial('a daemon that was killed: reading goes on, and mount cleans up', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope);
   const mounted = new MountedTree(scope, tree, store);
   scope.defer(() => mounted.dispose());

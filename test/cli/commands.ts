@@ -20,7 +20,7 @@ function mounted(scope: Scope): Promise<MountedTree> {
   return mountSettled(scope, { where: 'memory' });
 }
 
-test('status says who serves what, where, and how far', (t) => scoped(async (scope) => {
+test.serial('status says who serves what, where, and how far', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   fs.writeFileSync(path.join(tree.tree, 'f'), 'x');
   const [status] = await json(['status', tree.tree]);
@@ -35,7 +35,7 @@ test('status says who serves what, where, and how far', (t) => scoped(async (sco
   t.is(after!['seq'], after!['extracted_seq']);
 }));
 
-test('doctor tells what a mounted tree uses, and why; of a tree that is not mounted it tells of the machine only', (t) => scoped(async (scope) => {
+test.serial('doctor tells what a mounted tree uses, and why; of a tree that is not mounted it tells of the machine only', (t) => scoped(async (scope) => {
   const tree = await mountSettled(scope, { where: 'memory', transport: 'dev' });
   const ofTree = async () => (await json(['doctor', '--store', tree.store])).filter(({ name }) => name === 'this tree');
   t.deepEqual((await ofTree()).map(({ state, found }) => [state, found]), [['slower', `${tree.tree}, over /dev/fuse: asked for`]]);
@@ -44,7 +44,7 @@ test('doctor tells what a mounted tree uses, and why; of a tree that is not moun
   t.deepEqual(await ofTree(), []);
 }));
 
-test('log tells saves by writer, also of deleted paths, each once; --all-writes every record', (t) => scoped(async (scope) => {
+test.serial('log tells saves by writer, also of deleted paths, each once; --all-writes every record', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'notes.txt');
   await shell(`printf one > ${file}; printf two >> ${file}; printf three >> ${file}; rm ${file}`);
@@ -66,7 +66,7 @@ test('log tells saves by writer, also of deleted paths, each once; --all-writes 
   t.regex(shown, /^TIME +SEQ +MARKER +VER +SIZE +WRITER +PATH\n/);
 }));
 
-test('ls and cat show the past exactly, by seq, by time and by name', (t) => scoped(async (scope) => {
+test.serial('ls and cat show the past exactly, by seq, by time and by name', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const content = Buffer.from(Array.from({ length: 300_000 }, (_, i) => (i * 7919) >>> 3));
   fs.mkdirSync(path.join(tree.tree, 'd'), { mode: 0o750 });
@@ -90,7 +90,7 @@ test('ls and cat show the past exactly, by seq, by time and by name', (t) => sco
   t.true(fs.readFileSync(path.join(tree.store, '..', 'out')).equals(content));
 }));
 
-test('diff names what differs, line by line when asked', (t) => scoped(async (scope) => {
+test.serial('diff names what differs, line by line when asked', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const at = (name: string) => path.join(tree.tree, name);
   for (const name of ['text', 'mode', 'gone', 'old-name']) fs.writeFileSync(at(name), `${name}\nsecond\n`);
@@ -112,7 +112,7 @@ test('diff names what differs, line by line when asked', (t) => scoped(async (sc
   for (const line of ['c..... text', '.p.... mode', '-..... gone', 'R..... old-name -> new-name', '+..... fresh']) t.true(human.includes(line), `${line}\n${human}`);
 }));
 
-test('a rollback shows its plan, does it, and is undone by another', (t) => scoped(async (scope) => {
+test.serial('a rollback shows its plan, does it, and is undone by another', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const at = (name: string) => path.join(tree.tree, name);
   fs.mkdirSync(at('src'));
@@ -140,7 +140,7 @@ test('a rollback shows its plan, does it, and is undone by another', (t) => scop
   t.deepEqual(points.map(({ kind }) => kind), ['mount', 'mark', ...Array<string>(6).fill('rollback')]);
 }));
 
-test('a rollback to where the tree is changes nothing', (t) => scoped(async (scope) => {
+test.serial('a rollback to where the tree is changes nothing', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   fs.writeFileSync(path.join(tree.tree, 'f'), 'f');
   const { seq } = await tree.settled();
@@ -149,7 +149,7 @@ test('a rollback to where the tree is changes nothing', (t) => scoped(async (sco
   t.is((await tree.status()).seq, seq);
 }));
 
-test('restore copies elsewhere and never overwrites', (t) => scoped(async (scope) => {
+test.serial('restore copies elsewhere and never overwrites', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const dest = path.join(scope.temporary('memory'), 'dest');
   fs.mkdirSync(path.join(tree.tree, 'd'));
@@ -165,7 +165,7 @@ test('restore copies elsewhere and never overwrites', (t) => scoped(async (scope
   t.is(fs.readFileSync(path.join(dest, 'd/f'), 'utf8'), 'mine');
 }));
 
-test('watch prints each change as it happens, in order, until the tree is unmounted', (t) => scoped(async (scope) => {
+test.serial('watch prints each change as it happens, in order, until the tree is unmounted', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const child = spawn(process.execPath, [cli, 'watch', '--tree', tree.tree], { stdio: ['ignore', 'pipe', 'inherit'] });
   scope.defer(() => { child.kill('SIGKILL'); });
@@ -190,7 +190,7 @@ test('watch prints each change as it happens, in order, until the tree is unmoun
   t.is(await ended, 0);
 }));
 
-test('a store that is not mounted is read and viewed, with no engine', (t) => scoped(async (scope) => {
+test.serial('a store that is not mounted is read and viewed, with no engine', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   fs.writeFileSync(path.join(tree.tree, 'f'), 'before');
   await tree.rewind('mark', 'm');
@@ -212,7 +212,7 @@ test('a store that is not mounted is read and viewed, with no engine', (t) => sc
   t.is(fs.readFileSync(path.join(tree.tree, 'f'), 'utf8'), 'after');
 }));
 
-test('a mount elsewhere leaves the tree itself as it is', (t) => scoped(async (scope) => {
+test.serial('a mount elsewhere leaves the tree itself as it is', (t) => scoped(async (scope) => {
   const at = path.join(scope.temporary('memory'), 'at');
   fs.mkdirSync(at);
   const base = scope.temporary('memory');
@@ -228,7 +228,7 @@ test('a mount elsewhere leaves the tree itself as it is', (t) => scoped(async (s
   t.deepEqual(mountsUnder(at), []);
 }));
 
-test('--foreground serves until ^C, and ends clean', (t) => scoped(async (scope) => {
+test.serial('--foreground serves until ^C, and ends clean', (t) => scoped(async (scope) => {
   const base = scope.temporary('memory');
   const tree = path.join(base, 'tree');
   fs.mkdirSync(tree);
@@ -244,7 +244,7 @@ test('--foreground serves until ^C, and ends clean', (t) => scoped(async (scope)
   t.deepEqual(points.map(({ kind }) => kind), ['mount', 'unmount']);
 }));
 
-test('names that could steer a terminal, or are no text, are shown harmless and can be typed back', (t) => scoped(async (scope) => {
+test.serial('names that could steer a terminal, or are no text, are shown harmless and can be typed back', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const evil = 'a\u001b[2Jb\nc';
   fs.writeFileSync(path.join(tree.tree, evil), 'evil');
@@ -257,7 +257,7 @@ test('names that could steer a terminal, or are no text, are shown harmless and 
   t.is(await tree.rewind('cat', 'a\\x1b[2Jb\\x0ac', '--at', 'then'), 'evil');
 }));
 
-test('a shell gives names that are no text as they are, and may stand in a directory that has one', (t) => scoped(async (scope) => {
+test.serial('a shell gives names that are no text as they are, and may stand in a directory that has one', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const command = `'${process.execPath}' '${cli}'`;
   const said = await shell(`d=$(printf 'd\\377'); f=$(printf 'f\\376 \\\\x'); mkdir "$d"; cd "$d"; echo bytes > "$f"
@@ -267,7 +267,7 @@ test('a shell gives names that are no text as they are, and may stand in a direc
   t.like(JSON.parse(saves[0]!), { path: 'd\\xff/f\\xfe \\x' });
 }));
 
-test('help names examples, and loads nothing that it does not need', async (t) => {
+test.serial('help names examples, and loads nothing that it does not need', async (t) => {
   const help = await rewind(['--help'], { env: { ...process.env, REWIND_ADDON: '/nowhere' } });
   t.is(help.code, 0);
   t.regex(help.stdout, /rewind rollback/);
@@ -276,7 +276,7 @@ test('help names examples, and loads nothing that it does not need', async (t) =
   t.regex((await rewind(['--version'])).stdout, /^\d+\.\d+\.\d+\n$/);
 });
 
-test('rollback and policy take several paths; an option given twice counts as given last', (t) => scoped(async (scope) => {
+test.serial('rollback and policy take several paths; an option given twice counts as given last', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const inside = (name: string) => path.join(tree.tree, name);
   for (const name of ['a', 'b', 'c']) fs.writeFileSync(inside(name), 'one');

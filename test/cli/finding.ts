@@ -15,7 +15,7 @@ const plain = (text: string): string => text.replace(/\x1b(\[[0-9;?]*[A-Za-z]|[=
 
 const mounted = (scope: Scope): Promise<MountedTree> => mountSettled(scope, { where: 'memory' });
 
-test('find shows deleted names with the command that gets them back, and the command does', (t) => scoped(async (scope) => {
+test.serial('find shows deleted names with the command that gets them back, and the command does', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const name = `it's a b\n.txt`;
   fs.mkdirSync(path.join(tree.tree, 'd'));
@@ -38,7 +38,7 @@ test('find shows deleted names with the command that gets them back, and the com
   t.is(await shell(String(offline!['command']).replace(/^rewind/, `${process.execPath} ${cli}`), { cwd: '/' }), 'lost content');
 }));
 
-test('blame names who wrote each line, through saves by rename; bytes that are no text come through exactly', (t) => scoped(async (scope) => {
+test.serial('blame names who wrote each line, through saves by rename; bytes that are no text come through exactly', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'f');
   await shell(`printf 'a\\nb\\n' > ${file}; sed -i s/b/B/ ${file}; printf 'tab\\t\\377\\033[2J' >> ${file}; mv ${file} ${file}2; printf '\\0' > ${tree.tree}/bin`);
@@ -59,7 +59,7 @@ test('blame names who wrote each line, through saves by rename; bytes that are n
   }
 }));
 
-test('grep finds what was overwritten and deleted, tells where, and the seq gets it back', (t) => scoped(async (scope) => {
+test.serial('grep finds what was overwritten and deleted, tells where, and the seq gets it back', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const at = (name: string): string => path.join(tree.tree, name);
   await shell(`mkdir ${at('d')}; printf 'one\\nneedle 1\\n' > ${at('d/f')}; sed -i s/needle/other/ ${at('d/f')}; printf 'Needle\\0' > ${at('bin')}; cp ${at('d/f')} ${at('copy')}; printf 'needle\\t\\377' > ${at('g')}; rm ${at('g')}`);
@@ -84,7 +84,7 @@ test('grep finds what was overwritten and deleted, tells where, and the seq gets
   }
 }));
 
-test('grep ends when its reader is gone', (t) => scoped(async (scope) => {
+test.serial('grep ends when its reader is gone', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   fs.writeFileSync(path.join(tree.tree, 'slow'), `${'a'.repeat(40)}b\n`);
   fs.writeFileSync(path.join(tree.tree, 'many'), 'line\n'.repeat(3) + Array.from({ length: 200_000 }, (_, i) => `line ${i}\n`).join(''));
@@ -99,7 +99,7 @@ test('grep ends when its reader is gone', (t) => scoped(async (scope) => {
   t.true(ticks() - before < 50, `the search still runs: ${ticks() - before} ticks in a second`);
 }));
 
-test('log tells only what a writer, a program, a user did, or one kind of change; -p shows the lines', (t) => scoped(async (scope) => {
+test.serial('log tells only what a writer, a program, a user did, or one kind of change; -p shows the lines', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'f');
   await shell(`printf 'a\\nb\\n' > ${file}; sed -i s/b/B/ ${file}; cp ${file} ${file}2; rm ${file}2; mv ${file} ${file}3; true`);
@@ -126,7 +126,7 @@ test('log tells only what a writer, a program, a user did, or one kind of change
   }
 }));
 
-test('status --since sums up by path and by writer what differs', (t) => scoped(async (scope) => {
+test.serial('status --since sums up by path and by writer what differs', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const at = (name: string): string => path.join(tree.tree, name);
   await shell(`mkdir ${at('d')}; echo one > ${at('d/a')}; echo gone > ${at('gone')}`);
@@ -142,7 +142,7 @@ test('status --since sums up by path and by writer what differs', (t) => scoped(
   t.is((await rewind(['status', '--since', 'nonsense!', '--tree', tree.tree])).code, 2);
 }));
 
-test('a terminal gets colours and a pager; a pipe, NO_COLOR, --no-pager and --color are heeded', (t) => scoped(async (scope) => {
+test.serial('a terminal gets colours and a pager; a pipe, NO_COLOR, --no-pager and --color are heeded', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   await shell(`for i in $(seq 200); do : > ${tree.tree}/f$i; done`);
   const log = [process.execPath, cli, 'log', '--tree', tree.tree, tree.tree];
@@ -163,7 +163,7 @@ test('a terminal gets colours and a pager; a pipe, NO_COLOR, --no-pager and --co
   t.notRegex(await must(process.execPath, [...log.slice(1), '-n', '5', '--color', 'always', '--json']), /\x1b/);
 }));
 
-test('less shows what fits a screen at once, and q ends the program before the answer has ended', (t) => scoped(async (scope) => {
+test.serial('less shows what fits a screen at once, and q ends the program before the answer has ended', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   await shell(`for i in $(seq 3000); do : > ${tree.tree}/f$i; done`);
   const log = [process.execPath, cli, 'log', '--tree', tree.tree, tree.tree];

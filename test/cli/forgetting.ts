@@ -7,7 +7,7 @@ import { scoped } from '../helpers/scope.js';
 
 const seqOf = (stdout: string): number => Number(/"seq":(\d+)/.exec(stdout)?.[1]);
 
-test('a rollback forgets what came later, the trash gives it back, and a purged secret is in no file of the store', (t) => scoped(async (scope) => {
+test.serial('a rollback forgets what came later, the trash gives it back, and a purged secret is in no file of the store', (t) => scoped(async (scope) => {
   const tree = await mountSettled(scope, { where: 'memory' });
   const inTree = (...args: string[]) => rewind(args, { cwd: tree.tree, timeoutMs: 120_000 });
   const file = path.join(tree.tree, 'file');

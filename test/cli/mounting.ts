@@ -26,7 +26,7 @@ async function shellThat(scope: Scope, script: string): Promise<number> {
   return child.pid!;
 }
 
-test('programs with files open for writing are named and stop a mount, unless it is forced; those that only stand there are told', (t) => scoped(async (scope) => {
+test.serial('programs with files open for writing are named and stop a mount, unless it is forced; those that only stand there are told', (t) => scoped(async (scope) => {
   const place = scope.temporary();
   const tree = path.join(place, 'tree');
   fs.mkdirSync(tree);
@@ -52,7 +52,7 @@ test('programs with files open for writing are named and stop a mount, unless it
   t.true(told.stderr.includes(`bash (${stands})`) && told.stderr.includes(`bash (${writes})`), told.stderr);
 }));
 
-test('who waits for history after a crash is told how far it is', (t) => scoped(async (scope) => {
+test.serial('who waits for history after a crash is told how far it is', (t) => scoped(async (scope) => {
   const mounted = await mountTree(scope);
   await mounted.unmount();
   const { id } = JSON.parse(fs.readFileSync(path.join(mounted.store, 'store.json'), 'utf8')) as { id: string };
@@ -65,7 +65,7 @@ test('who waits for history after a crash is told how far it is', (t) => scoped(
   t.regex(stdout, /is protected/);
 }));
 
-test('a helper that refuses is quoted, and a directory that was made for the store beforehand stays', (t) => scoped(async (scope) => {
+test.serial('a helper that refuses is quoted, and a directory that was made for the store beforehand stays', (t) => scoped(async (scope) => {
   const place = scope.temporary();
   const tree = userDirectory(place, 'tree');
   const store = userDirectory(place, 'store');
@@ -81,7 +81,7 @@ test('a helper that refuses is quoted, and a directory that was made for the sto
   t.false(fs.existsSync(path.join(place, 'state', 'a')), 'what was made goes again');
 }));
 
-test('a daemon that ends without a word: what it printed is in the error, for its log goes with the new store', (t) => scoped(async (scope) => {
+test.serial('a daemon that ends without a word: what it printed is in the error, for its log goes with the new store', (t) => scoped(async (scope) => {
   const place = scope.temporary();
   const tree = path.join(place, 'tree');
   fs.mkdirSync(tree);
@@ -94,7 +94,7 @@ test('a daemon that ends without a word: what it printed is in the error, for it
   t.deepEqual(fs.readdirSync(place).sort(), ['preload.cjs', 'tree']);
 }));
 
-test('what another user\'s dead daemon left cannot be taken away, and is named', (t) => scoped(async (scope) => {
+test.serial('what another user\'s dead daemon left cannot be taken away, and is named', (t) => scoped(async (scope) => {
   const mounted = await mountTree(scope);
   const place = scope.temporary();
   await mounted.kill();

@@ -17,7 +17,7 @@ async function readOnly(scope: Scope, directory: string): Promise<string> {
   return place;
 }
 
-test('commands and views show what history has, say what only the journal has, and change nothing', (t) => scoped(async (scope) => {
+test.serial('commands and views show what history has, say what only the journal has, and change nothing', (t) => scoped(async (scope) => {
   const tree = await mountTree(scope);
   const file = path.join(tree.tree, 'file');
   fs.writeFileSync(file, 'one\n');

@@ -7,7 +7,7 @@ import { scoped } from '../helpers/scope.js';
 
 const rowsOf = (stdout: string): Record<string, unknown>[] => stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test('a store whose database lost files is repaired: what is in the tree comes back, the rest is named, and the tree can be mounted', (t) => scoped(async (scope) => {
+test.serial('a store whose database lost files is repaired: what is in the tree comes back, the rest is named, and the tree can be mounted', (t) => scoped(async (scope) => {
   const tree = await mountTree(scope, { where: 'memory' });
   const at = (name: string): string => path.join(tree.tree, name);
   fs.writeFileSync(at('kept'), 'kept '.repeat(1000));

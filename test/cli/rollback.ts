@@ -33,7 +33,7 @@ async function project(scope: Scope, script = 'mkdir -p docs/deep src; echo one 
 
 const rows = (text: string): Record<string, unknown>[] => text.trim().split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test('each path goes to a time of its own, by arguments, by a TOML file and by the plan that was printed', (t) => scoped(async (scope) => {
+test.serial('each path goes to a time of its own, by arguments, by a TOML file and by the plan that was printed', (t) => scoped(async (scope) => {
   const { tree, inTree, read, write, state } = await project(scope);
   await tree.rewind('mark', 'five');
   write('docs/a', 'two');
@@ -60,7 +60,7 @@ test('each path goes to a time of its own, by arguments, by a TOML file and by t
   t.deepEqual(['docs/a', 'docs/added', 'src/x', 'top', 'new'].map(read), ['two', 'bad', 'one\n', 'bad', 'bad']);
 }));
 
-test('a name that holds an @ is that name when it exists, or when the @ is escaped', (t) => scoped(async (scope) => {
+test.serial('a name that holds an @ is that name when it exists, or when the @ is escaped', (t) => scoped(async (scope) => {
   const { tree, inTree, read, write } = await project(scope, 'mkdir -p @scope; echo one > a@good; echo one > @scope/pkg; echo one > a');
   await tree.rewind('mark', 'good');
   for (const name of ['a@good', '@scope/pkg', 'a']) write(name, 'bad');
@@ -75,7 +75,7 @@ test('a name that holds an @ is that name when it exists, or when the @ is escap
   t.false(fs.existsSync(path.join(tree.tree, 'a@good')));
 }));
 
-test('what others changed since the plan was made stops it; --force goes over it', (t) => scoped(async (scope) => {
+test.serial('what others changed since the plan was made stops it; --force goes over it', (t) => scoped(async (scope) => {
   const { tree, inTree, read, write } = await project(scope);
   await tree.rewind('mark', 'good');
   write('docs/a', 'bad');
@@ -94,7 +94,7 @@ test('what others changed since the plan was made stops it; --force goes over it
   t.deepEqual(['docs/a', 'src/x'].map(read), ['one\n', 'elsewhere']);
 }));
 
-test('with --yes, what others change in its scope while it runs stops it: nobody was shown that it would go', (t) => scoped(async (scope) => {
+test.serial('with --yes, what others change in its scope while it runs stops it: nobody was shown that it would go', (t) => scoped(async (scope) => {
   const { tree, inTree, read, write } = await project(scope);
   await tree.rewind('mark', 'good');
   for (const name of ['docs/a', 'src/x']) write(name, 'bad');
@@ -115,7 +115,7 @@ test('with --yes, what others change in its scope while it runs stops it: nobody
   t.deepEqual(['docs/a', 'src/x'].map(read), ['one\n', 'one\n']);
 }));
 
-test('a plan that is shown names those whose changes would go, of its paths and since their times', (t) => scoped(async (scope) => {
+test.serial('a plan that is shown names those whose changes would go, of its paths and since their times', (t) => scoped(async (scope) => {
   const { tree, inTree } = await project(scope);
   await tree.rewind('mark', 'five');
   await shell('sed -i s/one/two/ docs/a; true', { cwd: tree.tree });
@@ -130,7 +130,7 @@ test('a plan that is shown names those whose changes would go, of its paths and 
   t.deepEqual((row!['writers'] as { argv: string[] }[]).map(({ argv }) => argv.join(' ')), ['sed -i s/one/two/ docs/a']);
 }));
 
-test('a file that a program has open for writing stops it; one that is read, or elsewhere, does not', (t) => scoped(async (scope) => {
+test.serial('a file that a program has open for writing stops it; one that is read, or elsewhere, does not', (t) => scoped(async (scope) => {
   const { tree, inTree, read, write } = await project(scope);
   await tree.rewind('mark', 'good');
   write('docs/a', 'bad');
@@ -153,7 +153,7 @@ test('a file that a program has open for writing stops it; one that is read, or 
   }
 }));
 
-test('a plan file is taken whole or refused, saying where', (t) => scoped(async (scope) => {
+test.serial('a plan file is taken whole or refused, saying where', (t) => scoped(async (scope) => {
   const { tree, inTree, state } = await project(scope);
   await tree.rewind('mark', 'good');
   const before = await state();
@@ -181,7 +181,7 @@ test('a plan file is taken whole or refused, saying where', (t) => scoped(async 
   t.deepEqual(differences(before, await state(), EXACT), []);
 }));
 
-test('points are pinned and unpinned; what an operation began from is pinned by itself; a remount keeps it', (t) => scoped(async (scope) => {
+test.serial('points are pinned and unpinned; what an operation began from is pinned by itself; a remount keeps it', (t) => scoped(async (scope) => {
   const { tree, inTree, write } = await project(scope);
   await tree.rewind('mark', 'release');
   await tree.rewind('mark', 'other');
@@ -201,7 +201,7 @@ test('points are pinned and unpinned; what an operation began from is pinned by 
   t.regex(none.stderr, /ERR_POINT_UNKNOWN/);
 }));
 
-test('a restore into the tree is an operation: undone and done again; one elsewhere is none', (t) => scoped(async (scope) => {
+test.serial('a restore into the tree is an operation: undone and done again; one elsewhere is none', (t) => scoped(async (scope) => {
   const { tree, inTree, read, write, state } = await project(scope);
   await tree.rewind('mark', 'good');
   write('docs/a', 'two');
@@ -225,7 +225,7 @@ test('a restore into the tree is an operation: undone and done again; one elsewh
   t.is(read('docs/a'), 'two');
 }));
 
-test('a replay without a writer is what undo of that writer since then gives', (t) => scoped(async (scope) => {
+test.serial('a replay without a writer is what undo of that writer since then gives', (t) => scoped(async (scope) => {
   const { tree, inTree, state } = await project(scope, 'seq 100 > lines; printf %0200d 0 > bytes; echo old > early');
   await tree.rewind('mark', 'start');
   const drivers = [await tree.driver(), await tree.driver()] as const;

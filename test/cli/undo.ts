@@ -22,7 +22,7 @@ async function project(scope: Scope): Promise<{ tree: MountedTree; state: () => 
   return { tree, state: () => snapshot(driver, tree.tree) };
 }
 
-test('a run that fails leaves the tree exactly as before: contents, modes, times, attributes', (t) => scoped(async (scope) => {
+test.serial('a run that fails leaves the tree exactly as before: contents, modes, times, attributes', (t) => scoped(async (scope) => {
   const { tree, state } = await project(scope);
   const before = await state();
   for (const script of ['rm -rf * .[!.]*; exit 1', 'find . -type f -exec sed -i s/1/2/ {} +; chmod -R 777 .; mkdir new; mv src new; exit 7', '(sh -c "sleep 0.3; echo late > late" &) ; echo now > now; until [ -e late ]; do sleep 0.05; done; exit 2']) {
@@ -32,7 +32,7 @@ test('a run that fails leaves the tree exactly as before: contents, modes, times
   }
 }));
 
-test('a killed command, a failing make and a git rebase that stops leave nothing', (t) => scoped(async (scope) => {
+test.serial('a killed command, a failing make and a git rebase that stops leave nothing', (t) => scoped(async (scope) => {
   const { tree, state } = await project(scope);
   await shell(`git init -q -b main .; git config user.email a@b; git config user.name n; git config commit.gpgsign false
     git add -A; git commit -qm one; git checkout -qb side; echo side > src/a; git commit -qam side; git checkout -q main; echo main > src/a; git commit -qam main; git checkout -q side
@@ -45,7 +45,7 @@ test('a killed command, a failing make and a git rebase that stops leave nothing
   }
 }));
 
-test('npm ci that is killed half-way leaves the tree exactly as before', (t) => scoped(async (scope) => {
+test.serial('npm ci that is killed half-way leaves the tree exactly as before', (t) => scoped(async (scope) => {
   t.timeout(300_000);
   const { tree, state } = await project(scope);
   const app = path.join(tree.tree, 'app');
@@ -65,7 +65,7 @@ test('npm ci that is killed half-way leaves the tree exactly as before', (t) => 
   t.deepEqual(differences(before, await state(), EXACT), []);
 }));
 
-test('what outlives a command is named, and taken back when that is asked for; --wait waits for it', (t) => scoped(async (scope) => {
+test.serial('what outlives a command is named, and taken back when that is asked for; --wait waits for it', (t) => scoped(async (scope) => {
   const { tree, state } = await project(scope);
   const before = await state();
   const aside = scope.temporary('memory');
@@ -88,7 +88,7 @@ test('what outlives a command is named, and taken back when that is asked for; -
   t.deepEqual(differences(before, await state(), EXACT), [], 'also what it did later');
 }));
 
-test('a file that is open for writing stops undo, redo and replay; --force goes on', (t) => scoped(async (scope) => {
+test.serial('a file that is open for writing stops undo, redo and replay; --force goes on', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   const file = path.join(tree.tree, 'src/a');
   await tree.rewind('mark', 'start');
@@ -112,7 +112,7 @@ test('a file that is open for writing stops undo, redo and replay; --force goes 
   }
 }));
 
-test('a run passes on streams, exit code and signals, and tells what changed', (t) => scoped(async (scope) => {
+test.serial('a run passes on streams, exit code and signals, and tells what changed', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   const piped = await run(process.execPath, [cli, 'run', '--', 'sh', '-c', 'cat; echo err >&2; echo n > new; rm link; exit 5'], { cwd: tree.tree, input: 'through' });
   t.deepEqual([piped.code, piped.stdout], [5, 'through']);
@@ -127,7 +127,7 @@ test('a run passes on streams, exit code and signals, and tells what changed', (
   t.is(await ended, 42);
 }));
 
-test('two runs at once stay apart, also in one file', (t) => scoped(async (scope) => {
+test.serial('two runs at once stay apart, also in one file', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   const script = (n: number): string => `for i in $(seq 20); do printf ${n} | dd of=src/a bs=1 seek=$((${n} * 100 + i)) conv=notrunc status=none; echo $i > own${n}; sleep 0.01; done`;
   const untouched = fs.readFileSync(path.join(tree.tree, 'src/a'));
@@ -142,7 +142,7 @@ test('two runs at once stay apart, also in one file', (t) => scoped(async (scope
   t.true(fs.existsSync(path.join(tree.tree, 'own2')));
 }));
 
-test('operations are taken back one after the other, and done again', (t) => scoped(async (scope) => {
+test.serial('operations are taken back one after the other, and done again', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   const file = path.join(tree.tree, 'src/a');
   await tree.rewind('mark', 'start');
@@ -163,7 +163,7 @@ test('operations are taken back one after the other, and done again', (t) => sco
   t.regex(none.stderr, /ERR_NOTHING_TO_UNDO/);
 }));
 
-test('a later change of somebody else is kept, what depends on the undone is a conflict, --require-complete refuses', (t) => scoped(async (scope) => {
+test.serial('a later change of somebody else is kept, what depends on the undone is a conflict, --require-complete refuses', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   const place = (name: string): string => path.join(tree.tree, name);
   await shell('echo bad > mine; echo bad > shared; sed -i s/^500$/bad/ src/a; rm link', { cwd: tree.tree });
@@ -184,7 +184,7 @@ test('a later change of somebody else is kept, what depends on the undone is a c
   t.is(fs.readlinkSync(place('link')), 'src/a');
 }));
 
-test('a file that is saved as a new one stays one file: what others saved before and after is kept, line by line', (t) => scoped(async (scope) => {
+test.serial('a file that is saved as a new one stays one file: what others saved before and after is kept, line by line', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   const file = path.join(tree.tree, 'src/a');
   const lines = (): string[] => fs.readFileSync(file, 'utf8').split('\n');
@@ -221,7 +221,7 @@ test('a file that is saved as a new one stays one file: what others saved before
   t.deepEqual(lines().slice(499, 501), ['bad indeed', 'worse']);
 }));
 
-test('bad input is said exactly', (t) => scoped(async (scope) => {
+test.serial('bad input is said exactly', (t) => scoped(async (scope) => {
   const { tree } = await project(scope);
   for (const [args, code, words] of [
     [['undo', '--writer', '4194305', '--yes'], 1, /ERR_WRITER_UNKNOWN/], [['undo', '--writer', 'x', '--yes'], 2, /ERR_USAGE/], [['undo', '--exe', 'nosuch*', '--yes'], 1, /ERR_WRITER_UNKNOWN/],

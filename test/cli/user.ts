@@ -4,7 +4,7 @@ import path from 'node:path';
 import { scoped } from '../helpers/scope.js';
 import { shellAsUser, userDirectory } from '../helpers/user.js';
 
-test('an ordinary user mounts, looks back, rolls back and unmounts', (t) => scoped(async (scope) => {
+test.serial('an ordinary user mounts, looks back, rolls back and unmounts', (t) => scoped(async (scope) => {
   const place = scope.temporary();
   const tree = userDirectory(place, 'tree');
   const result = await shellAsUser(place, `cd ${tree}
@@ -24,7 +24,7 @@ test('an ordinary user mounts, looks back, rolls back and unmounts', (t) => scop
   t.is(fs.statSync(path.join(place, 'state', 'rewindfs')).mode & 0o777, 0o700);
 }));
 
-test('without root the kernel passes nothing on, and policies mean the same', (t) => scoped(async (scope) => {
+test.serial('without root the kernel passes nothing on, and policies mean the same', (t) => scoped(async (scope) => {
   const place = scope.temporary();
   const tree = userDirectory(place, 'tree');
   const result = await shellAsUser(place, `cd ${tree}
@@ -42,7 +42,7 @@ test('without root the kernel passes nothing on, and policies mean the same', (t
   t.deepEqual(result.stdout.trim().split('\n'), ['23893', '1', '2', '1', '1']);
 }));
 
-test('what the user who mounts may not read is not captured, is told, and is never made up', (t) => scoped(async (scope) => {
+test.serial('what the user who mounts may not read is not captured, is told, and is never made up', (t) => scoped(async (scope) => {
   const place = scope.temporary();
   const tree = userDirectory(place, 'tree');
   const result = await shellAsUser(place, `cd ${tree}

@@ -9,7 +9,7 @@ import { scoped } from '../helpers/scope.js';
 
 const rowsOf = (stdout: string): Record<string, unknown>[] => stdout.trim().split('\n').map((line) => JSON.parse(line) as Record<string, unknown>);
 
-test('a tree is verified while it is mounted, its store later, and damage is named with its file and exit code 14', (t) => scoped(async (scope) => {
+test.serial('a tree is verified while it is mounted, its store later, and damage is named with its file and exit code 14', (t) => scoped(async (scope) => {
   const tree = await mountTree(scope, { where: 'memory' });
   for (let i = 0; i < 20; i++) fs.writeFileSync(path.join(tree.tree, `file-${i}`), `${i} `.repeat(3000));
   fs.renameSync(path.join(tree.tree, 'file-3'), path.join(tree.tree, 'renamed'));
@@ -37,7 +37,7 @@ test('a tree is verified while it is mounted, its store later, and damage is nam
   t.regex((await rewind(['verify', '--deep', '--store', tree.store])).stdout, /^lost +block-damaged +renamed: block 0 .*\n +`rewind repair`/m);
 }));
 
-test('an anchor that was printed shows later whether the past was changed', (t) => scoped(async (scope) => {
+test.serial('an anchor that was printed shows later whether the past was changed', (t) => scoped(async (scope) => {
   const tree = await mountTree(scope, { where: 'memory' });
   fs.writeFileSync(path.join(tree.tree, 'contract'), 'ten thousand\n');
   const anchor = (await rewindMust(['anchor', '--tree', tree.tree])).trim();
@@ -59,7 +59,7 @@ test('an anchor that was printed shows later whether the past was changed', (t) 
   t.is((await rewind([...verify, anchor.replace(/.$/, (last) => (last === '0' ? '1' : '0'))])).code, 14);
 }));
 
-test('the store of a mounted tree is read in the background, and what is wrong with it is in its status and its log', (t) => scoped(async (scope) => {
+test.serial('the store of a mounted tree is read in the background, and what is wrong with it is in its status and its log', (t) => scoped(async (scope) => {
   const tree = await mountTree(scope, { where: 'memory' });
   fs.writeFileSync(path.join(tree.tree, 'file'), 'some content '.repeat(500));
   await tree.unmount();

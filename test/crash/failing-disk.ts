@@ -35,7 +35,7 @@ function fill(file: string): void {
   }
 }
 
-test('a journal that cannot be synced refuses every change and says so in the status and the log; what was acknowledged is there after a mount', async (t) => {
+test.serial('a journal that cannot be synced refuses every change and says so in the status and the log; what was acknowledged is there after a mount', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const { disk, holder } = await thinDisk(scope);

@@ -52,7 +52,7 @@ async function onSmallDisk(scope: Scope): Promise<{ disk: string; ballast: strin
   return { disk, ballast, mounted: await mountSettled(scope, { where: 'memory', store: path.join(disk, 'store') }) };
 }
 
-test('a full store answers ENOSPC, loses nothing, and goes on when space is freed', async (t) => {
+test.serial('a full store answers ENOSPC, loses nothing, and goes on when space is freed', async (t) => {
   t.timeout(300_000);
   await scoped(async (scope) => {
     const { ballast, mounted } = await onSmallDisk(scope);
@@ -88,7 +88,7 @@ test('a full store answers ENOSPC, loses nothing, and goes on when space is free
   });
 });
 
-test('another program takes the last byte of the store\'s disk: history waits, says so, and goes on when there is room', async (t) => {
+test.serial('another program takes the last byte of the store\'s disk: history waits, says so, and goes on when there is room', async (t) => {
   t.timeout(300_000);
   await scoped(async (scope) => {
     const { disk, ballast, mounted } = await onSmallDisk(scope);

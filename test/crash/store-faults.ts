@@ -85,7 +85,7 @@ async function treeWithDatabaseOn(scope: Scope, disk: string, args: string[] = [
   return mounted;
 }
 
-test('the store\'s disk is gone: changes are refused; the tree can be unmounted, and once the disk is back a mount goes on', async (t) => {
+test.serial('the store\'s disk is gone: changes are refused; the tree can be unmounted, and once the disk is back a mount goes on', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const disk = await MortalDisk.make(scope, 700);
@@ -107,7 +107,7 @@ test('the store\'s disk is gone: changes are refused; the tree can be unmounted,
   });
 });
 
-test('the store\'s disk turns read-only: the same, also when it is mounted anew under a daemon that still serves the tree', async (t) => {
+test.serial('the store\'s disk turns read-only: the same, also when it is mounted anew under a daemon that still serves the tree', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const disk = await MortalDisk.make(scope, 700);
@@ -125,7 +125,7 @@ test('the store\'s disk turns read-only: the same, also when it is mounted anew 
   });
 });
 
-test('the database\'s disk is full: writers are refused at the backlog\'s limit instead of waiting for ever', async (t) => {
+test.serial('the database\'s disk is full: writers are refused at the backlog\'s limit instead of waiting for ever', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const small = path.join(scope.temporary('memory'), 'small');
@@ -150,7 +150,7 @@ test('the database\'s disk is full: writers are refused at the backlog\'s limit 
   });
 });
 
-test('the database\'s disk dies, in the middle of compactions too, and comes back: history goes on by itself', async (t) => {
+test.serial('the database\'s disk dies, in the middle of compactions too, and comes back: history goes on by itself', async (t) => {
   t.timeout(240_000);
   await scoped(async (scope) => {
     const disk = await MortalDisk.make(scope, 300);

@@ -22,7 +22,7 @@ async function checkWhole(t: ExecutionContext, mounted: MountedTree): Promise<vo
   t.deepEqual(await liveAgainstNewest(mounted), []);
 }
 
-test('the tree\'s disk is full: ENOSPC as without us, what was taken of a write is in history, and removing makes room', async (t) => {
+test.serial('the tree\'s disk is full: ENOSPC as without us, what was taken of a write is in history, and removing makes room', async (t) => {
   t.timeout(120_000);
   await scoped(async (scope) => {
     const mounted = await treeOn(scope, await smallDisk(scope, 24, ['-O', '^has_journal']));

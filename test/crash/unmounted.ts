@@ -28,7 +28,7 @@ const script = `
   touch -d 2001-01-01 touched
 `;
 
-test('changes made while unmounted are in history after the next mount, and can be rolled back', async (t) => {
+test.serial('changes made while unmounted are in history after the next mount, and can be rolled back', async (t) => {
   t.timeout(300_000);
   await scoped(async (scope) => {
     const mounted = await mountSettled(scope);
@@ -55,7 +55,7 @@ test('changes made while unmounted are in history after the next mount, and can 
   });
 });
 
-test('a dead daemon: the tree says so, mount cleans up and goes on', async (t) => {
+test.serial('a dead daemon: the tree says so, mount cleans up and goes on', async (t) => {
   t.timeout(120_000);
   await scoped(async (scope) => {
     const mounted = await mountSettled(scope);

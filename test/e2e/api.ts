@@ -33,7 +33,7 @@ const listing = (tree: string): string => execFileSync('sh', ['-c', 'find . -nam
 /** Everything that may lie in a file. */
 const CONTENT = Buffer.from(Array.from({ length: 200_000 }, (_, i) => (i * 7919) >>> 3));
 
-test('curl is answered: items, bytes, the table itself; a mistake has a status and says what was expected', (t) => scoped(async (scope) => {
+test.serial('curl is answered: items, bytes, the table itself; a mistake has a status and says what was expected', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   fs.writeFileSync(path.join(tree.tree, 'f'), CONTENT);
   t.like(await ask(t, tree, 'status', {}), { mounted: true, tree: tree.tree });
@@ -59,14 +59,14 @@ test('curl is answered: items, bytes, the table itself; a mistake has a status a
   t.is((await curl(tree, 'status')).status, 400, 'GET');
 }));
 
-test('every method that is described can be asked, and its arguments are known by their types', (t) => {
+test.serial('every method that is described can be asked, and its arguments are known by their types', (t) => {
   t.notThrows(() => checkArguments('ls', { path: '', at: 'now', time_zone: undefined }));
   t.throws(() => checkArguments('undo', { uid: '0' }), { code: 'ERR_USAGE', message: /uid is "0": number/ });
   t.throws(() => checkArguments('policy', { paths: ['a'] }), { code: 'ERR_USAGE', message: /object\[\]/ });
   t.throws(() => checkArguments('log', { path: '', constructor: 1 }), { code: 'ERR_USAGE', message: /no argument "constructor"/ });
 });
 
-test('somebody else is not answered, also where the file\'s mode would let them', (t) => scoped(async (scope) => {
+test.serial('somebody else is not answered, also where the file\'s mode would let them', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const socket = path.join(tree.store, 'control.sock');
   for (let directory = tree.store; directory !== '/'; directory = path.dirname(directory)) if ((fs.statSync(directory).mode & 1) === 0) fs.chmodSync(directory, 0o711);
@@ -75,7 +75,7 @@ test('somebody else is not answered, also where the file\'s mode would let them'
   t.like(JSON.parse(asked.stdout), { error: { code: 'ERR_NO_PERMISSION' } });
 }));
 
-test('a notice is a point of its files, found by points, usable as a time, there after a kill', (t) => scoped(async (scope) => {
+test.serial('a notice is a point of its files, found by points, usable as a time, there after a kill', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'app.db');
   fs.writeFileSync(file, 'consistent');
@@ -104,7 +104,7 @@ function fill(tree: MountedTree): void {
 
 const CHANGE = 'printf xx | dd of=a bs=1 seek=70000 conv=notrunc status=none; chmod 600 a; rm conf/b; mkdir conf/new; echo n > conf/new/n; mv conf/sub/c conf/c; ln -sf x conf/link; echo made > fresh';
 
-test('a transaction that is cancelled leaves its files exactly as they were, and nothing else; a commit leaves them as they are', (t) => scoped(async (scope) => {
+test.serial('a transaction that is cancelled leaves its files exactly as they were, and nothing else; a commit leaves them as they are', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   fill(tree);
   const before = listing(tree.tree);
@@ -144,7 +144,7 @@ function patched(): Buffer {
   return content;
 }
 
-test('a cancel for a family takes back what it did to the files, and keeps what others did', (t) => scoped(async (scope) => {
+test.serial('a cancel for a family takes back what it did to the files, and keeps what others did', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const at = (name: string): string => path.join(tree.tree, name);
   for (const name of ['a', 'b', 'c']) fs.writeFileSync(at(name), `${'one\n'.repeat(30)}`);
@@ -169,7 +169,7 @@ test('a cancel for a family takes back what it did to the files, and keeps what 
   t.is(fs.readFileSync(at('d'), 'utf8'), 'theirs');
 }));
 
-test('a cancel stops at a file that somebody else has open for writing, not at one that who asks has', (t) => scoped(async (scope) => {
+test.serial('a cancel stops at a file that somebody else has open for writing, not at one that who asks has', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'a');
   fs.writeFileSync(file, 'one');
@@ -189,7 +189,7 @@ test('a cancel stops at a file that somebody else has open for writing, not at o
   t.is(fs.readFileSync(file, 'utf8'), 'one');
 }));
 
-test('in TypeScript a transaction is a function: committed when it resolves, cancelled when it throws', (t) => scoped(async (scope) => {
+test.serial('in TypeScript a transaction is a function: committed when it resolves, cancelled when it throws', (t) => scoped(async (scope) => {
   const mountedTree = await mounted(scope);
   const tree = await openTree({ path: mountedTree.tree });
   scope.defer(() => tree.close());
@@ -211,7 +211,7 @@ test('in TypeScript a transaction is a function: committed when it resolves, can
   t.is((await tree.readFile('f', 'last-notify')).toString(), 'kept');
 }));
 
-test('rewind notify refuses what does not go together', (t) => scoped(async (scope) => {
+test.serial('rewind notify refuses what does not go together', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   for (const [args, message] of [
     [[], /name the files/], [['--begin'], /name the files/], [['--begin', '--commit', 'x'], /exclude each other/], [['f', '--commit', 'x'], /takes no file/], [['f', '--family', '1'], /--family does not go with a notice/],

@@ -31,7 +31,7 @@ const changes = `
   mv --exchange d3 d4 2>/dev/null || { mv d3 x; mv d4 d3; mv x d4; }
 `;
 
-test('the view of the mount shows the tree as it was found, although it was changed at once', async (t) => {
+test.serial('the view of the mount shows the tree as it was found, although it was changed at once', async (t) => {
   t.timeout(300_000);
   await scoped(async (scope) => {
     const tree = path.join(scope.temporary('disk'), 'tree');

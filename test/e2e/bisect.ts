@@ -28,7 +28,7 @@ interface Found { type: string; first_bad: { seq: number; path: string; writer: 
 const last = (result: RunResult): Found => JSON.parse(result.stdout.trim().split('\n').at(-1)!) as Found;
 
 for (const readOnly of [false, true]) {
-  test(`the save that brought the bug is named in at most 8 runs, ${readOnly ? 'in views' : 'in forks'}`, (t) => scoped(async (scope) => {
+  test.serial(`the save that brought the bug is named in at most 8 runs, ${readOnly ? 'in views' : 'in forks'}`, (t) => scoped(async (scope) => {
     const mounted = await buggy(scope);
     const calls = path.join(scope.temporary(), 'calls');
     const program = ['sh', '-c', `echo >> ${calls}; ${readOnly ? '' : 'echo mine > src/file.new; '}! grep -q BUG src/file`];
@@ -50,7 +50,7 @@ for (const readOnly of [false, true]) {
   }));
 }
 
-test('within one save the single write is named', (t) => scoped(async (scope) => {
+test.serial('within one save the single write is named', (t) => scoped(async (scope) => {
   const mounted = await mountSettled(scope);
   await mounted.rewind('mark', 'begin');
   const file = fs.openSync(path.join(mounted.tree, 'log'), 'w');
@@ -61,7 +61,7 @@ test('within one save the single write is named', (t) => scoped(async (scope) =>
   t.is((await mounted.rewind('cat', path.join(mounted.tree, 'log'), '--at', `#${first_bad!.seq}`)).split('\n').at(-2), 'BUG', result.stderr);
 }));
 
-test('a skipped stretch is told as such', (t) => scoped(async (scope) => {
+test.serial('a skipped stretch is told as such', (t) => scoped(async (scope) => {
   const mounted = await buggy(scope, 12, 6);
   const script = 'case "$(head -n 1 src/file)" in "save 5"|"save 6") exit 125;; esac; ! grep -q BUG src/file';
   const result = await bisect(mounted, ['--good', 'begin', '--path', path.join(mounted.tree, 'src/file')], ['sh', '-c', `[ -e src/file ] || exit 0; ${script}`]);
@@ -70,7 +70,7 @@ test('a skipped stretch is told as such', (t) => scoped(async (scope) => {
   t.regex(result.stderr, /^skip /m);
 }));
 
-test('by hand: each answer leads on, to the same save', (t) => scoped(async (scope) => {
+test.serial('by hand: each answer leads on, to the same save', (t) => scoped(async (scope) => {
   const mounted = await buggy(scope, 20, 14);
   let step = await bisect(mounted, ['start', '--good', 'begin', '--path', path.join(mounted.tree, 'src'), '--json']);
   t.regex((await bisect(mounted, ['start', '--good', 'begin'])).stderr, /begun already \(ERR_BISECT_STATE\)/);
@@ -99,7 +99,7 @@ test('by hand: each answer leads on, to the same save', (t) => scoped(async (sco
   t.is(await mounted.rewind('fork', 'list'), '');
 }));
 
-test('a fork of the name that no search has made is left alone', (t) => scoped(async (scope) => {
+test.serial('a fork of the name that no search has made is left alone', (t) => scoped(async (scope) => {
   const mounted = await buggy(scope, 8, 5);
   const step = await bisect(mounted, ['start', '--good', 'begin', '--json']);
   const { path: place } = last(step) as unknown as { path: string };
@@ -110,7 +110,7 @@ test('a fork of the name that no search has made is left alone', (t) => scoped(a
   t.is(fs.readFileSync(path.join(place, 'mine'), 'utf8'), 'mine');
 }));
 
-test('what cannot be: equal ends, turned ends, nothing between, a good that is bad, a bad that is good, no test', (t) => scoped(async (scope) => {
+test.serial('what cannot be: equal ends, turned ends, nothing between, a good that is bad, a bad that is good, no test', (t) => scoped(async (scope) => {
   const mounted = await buggy(scope, 8, 5);
   await mounted.rewind('mark', 'end');
   const bugs = ['sh', '-c', '! grep -q BUG src/file'];

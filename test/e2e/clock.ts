@@ -10,7 +10,7 @@ import { scoped } from '../helpers/scope.js';
 const HOUR_MS = 3_600_000;
 const utc = (ms: number): string => formatTimeUtc(BigInt(ms) * 1_000_000n);
 
-test('an hour back: what the clock shows goes on being a time of history', (t) => scoped(async (scope) => {
+test.serial('an hour back: what the clock shows goes on being a time of history', (t) => scoped(async (scope) => {
   const clock = path.join(scope.temporary('memory'), 'clock');
   fs.writeFileSync(clock, '+0\n');
   const library = (await must('faketime', ['-m', '1s', 'printenv', 'LD_PRELOAD'])).trim();

@@ -8,7 +8,7 @@ import { must } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 import { differences, metadata } from '../helpers/snapshot.js';
 
-test('an attribute change that is refused makes no record', async (t) => {
+test.serial('an attribute change that is refused makes no record', async (t) => {
   await scoped(async (scope) => {
     const tree = path.join(scope.temporary('disk'), 'tree');
     fs.mkdirSync(tree);
@@ -28,7 +28,7 @@ test('an attribute change that is refused makes no record', async (t) => {
   });
 });
 
-test('setuid that goes with a write, a truncate or an allocation that fails is gone in history too', async (t) => {
+test.serial('setuid that goes with a write, a truncate or an allocation that fails is gone in history too', async (t) => {
   await scoped(async (scope) => {
     const mounted = await mountSettled(scope);
     const [root, user] = [await mounted.driver(), await mounted.driver()];

@@ -33,7 +33,7 @@ async function driverOf(scope: Scope): Promise<Driver> {
   return driver;
 }
 
-test('a build in a fork of an old instant leaves the live tree as it is, and its exit code is passed on', (t) => scoped(async (scope) => {
+test.serial('a build in a fork of an old instant leaves the live tree as it is, and its exit code is passed on', (t) => scoped(async (scope) => {
   const mounted = await project(scope);
   await shell('echo broken > src/main.c; rm -r src/deep', { cwd: mounted.tree });
   const driver = await driverOf(scope);
@@ -48,7 +48,7 @@ test('a build in a fork of an old instant leaves the live tree as it is, and its
   t.deepEqual(rows, ['-..... build', '+..... out', '+..... out/prog', 'R..... src/deep -> moved'].sort((a, b) => (a.slice(7) < b.slice(7) ? -1 : 1)).sort((a, b) => (a.split(' ').at(-1)! < b.split(' ').at(-1)! ? -1 : 1)));
 }));
 
-test('a fork begins as the tree was then: contents, owners, modes, links, attributes', (t) => scoped(async (scope) => {
+test.serial('a fork begins as the tree was then: contents, owners, modes, links, attributes', (t) => scoped(async (scope) => {
   const mounted = await project(scope);
   const driver = await driverOf(scope);
   const then = await snapshot(driver, mounted.tree);
@@ -87,7 +87,7 @@ function change(random: Random, root: string): void {
 
 for (let round = 0; round < 6; round++) {
   const seed = freshSeed() + round;
-  test(`keep makes the live tree the fork, and its rollback takes it back; round ${round}`, (t) => scoped(async (scope) => {
+  test.serial(`keep makes the live tree the fork, and its rollback takes it back; round ${round}`, (t) => scoped(async (scope) => {
     t.log(`seed ${seed}`);
     const random = new Random(seed);
     const mounted = await mountSettled(scope);
@@ -112,7 +112,7 @@ for (let round = 0; round < 6; round++) {
   }));
 }
 
-test('directories made anew, swapped, moved out of what is removed, and types changed come back exactly', (t) => scoped(async (scope) => {
+test.serial('directories made anew, swapped, moved out of what is removed, and types changed come back exactly', (t) => scoped(async (scope) => {
   const mounted = await mountSettled(scope);
   const driver = await driverOf(scope);
   await shell('mkdir -p anew/deep a b/inner gone/kept gone/lost c/was; for d in anew anew/deep a b b/inner gone gone/kept gone/lost c/was; do echo $d > $d/file; done; echo f > file; ln -s file link', { cwd: mounted.tree });
@@ -128,7 +128,7 @@ test('directories made anew, swapped, moved out of what is removed, and types ch
   }
 }));
 
-test('keep refuses what the tree has changed itself, brings the rest, and all with --force', (t) => scoped(async (scope) => {
+test.serial('keep refuses what the tree has changed itself, brings the rest, and all with --force', (t) => scoped(async (scope) => {
   const mounted = await project(scope);
   const place = await fork(mounted, 'begin', '--name', 'f');
   await shell('echo fork > src/main.c; echo fork > big; rm -r src/deep', { cwd: place });
@@ -150,7 +150,7 @@ test('keep refuses what the tree has changed itself, brings the rest, and all wi
   t.false(fs.existsSync(path.join(mounted.tree, 'src/deep')));
 }));
 
-test('a hard link of then is broken by a write in the fork, and keep leaves the other name alone', (t) => scoped(async (scope) => {
+test.serial('a hard link of then is broken by a write in the fork, and keep leaves the other name alone', (t) => scoped(async (scope) => {
   const mounted = await mountSettled(scope);
   await shell('echo one > a; ln a b', { cwd: mounted.tree });
   const place = await fork(mounted, 'now', '--name', 'f');
@@ -160,7 +160,7 @@ test('a hard link of then is broken by a write in the fork, and keep leaves the 
   t.deepEqual(['a', 'b'].map((name) => fs.readFileSync(path.join(mounted.tree, name), 'utf8')), ['two\n', 'one\n']);
 }));
 
-test('forks survive the daemon: its end, and its death', (t) => scoped(async (scope) => {
+test.serial('forks survive the daemon: its end, and its death', (t) => scoped(async (scope) => {
   const mounted = await project(scope);
   const place = await fork(mounted, 'begin', '--name', 'f');
   fs.writeFileSync(path.join(place, 'mine'), 'mine');
@@ -180,7 +180,7 @@ test('forks survive the daemon: its end, and its death', (t) => scoped(async (sc
   t.deepEqual(fs.readdirSync(path.join(mounted.store, 'forks')), []);
 }));
 
-test('what a kill left half of a fork is taken away: made, dropped, or of a process that is gone', (t) => scoped(async (scope) => {
+test.serial('what a kill left half of a fork is taken away: made, dropped, or of a process that is gone', (t) => scoped(async (scope) => {
   const mounted = await project(scope);
   await fork(mounted, 'begin', '--name', 'whole');
   const forks = path.join(mounted.store, 'forks');
@@ -197,7 +197,7 @@ test('what a kill left half of a fork is taken away: made, dropped, or of a proc
   fs.writeFileSync(path.join(forks, 'whole/fork.json'), JSON.stringify(state));
 }));
 
-test('what cannot be: a name taken or wrong, an unknown fork, a time before history, options out of place', (t) => scoped(async (scope) => {
+test.serial('what cannot be: a name taken or wrong, an unknown fork, a time before history, options out of place', (t) => scoped(async (scope) => {
   const mounted = await project(scope);
   await fork(mounted, 'begin', '--name', 'f');
   const cases: [args: string[], code: number, error: RegExp][] = [
@@ -215,7 +215,7 @@ test('what cannot be: a name taken or wrong, an unknown fork, a time before hist
   }
 }));
 
-test('where an overlay cannot be: its layers on an unfit file system, or a user who may not mount', (t) => scoped(async (scope) => {
+test.serial('where an overlay cannot be: its layers on an unfit file system, or a user who may not mount', (t) => scoped(async (scope) => {
   const mounted = await project(scope);
   const unfit = path.join(mounted.tree, 'layers');
   fs.mkdirSync(unfit);

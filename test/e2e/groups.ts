@@ -39,7 +39,7 @@ async function grouped(scope: Scope): Promise<{ tree: MountedTree; write: (name:
 /** Paths of an output of JSON lines. */
 const paths = (output: string): string[] => [...new Set(output.split('\n').filter(Boolean).map((line) => JSON.parse(line) as { path?: string }).flatMap(({ path: one }) => (one === undefined ? [] : [one])))].sort();
 
-test('log, diff and restore of a group are about its members only, wherever they were', async (t) => {
+test.serial('log, diff and restore of a group are about its members only, wherever they were', async (t) => {
   await scoped(async (scope) => {
     const { tree, write } = await grouped(scope);
     await tree.rewind('mark', 'then');
@@ -62,7 +62,7 @@ test('log, diff and restore of a group are about its members only, wherever they
   });
 });
 
-test('a rollback of a group puts its members back, wherever they were, and nothing else; it is undone like any other', async (t) => {
+test.serial('a rollback of a group puts its members back, wherever they were, and nothing else; it is undone like any other', async (t) => {
   await scoped(async (scope) => {
     const { tree, write } = await grouped(scope);
     const at = (name: string): string => path.join(tree.tree, name);
@@ -88,7 +88,7 @@ test('a rollback of a group puts its members back, wherever they were, and nothi
   });
 });
 
-test('a group has points of its own, when a member changed', async (t) => {
+test.serial('a group has points of its own, when a member changed', async (t) => {
   await scoped(async (scope) => {
     const { tree, write } = await grouped(scope);
     const points = async (): Promise<PointRow[]> => (await tree.rewind('points', '--json', '--group', 'sql')).split('\n').filter(Boolean).map((line) => JSON.parse(line) as PointRow);
@@ -106,7 +106,7 @@ test('a group has points of its own, when a member changed', async (t) => {
   });
 });
 
-test('a view of a group shows its members, or all names and no content of others; a new definition counts at once', async (t) => {
+test.serial('a view of a group shows its members, or all names and no content of others; a new definition counts at once', async (t) => {
   await scoped(async (scope) => {
     const { tree, write } = await grouped(scope);
     const { seq } = await tree.settled();

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { must, projectRoot } from '../helpers/run.js';
 import { mountsUnder, scoped } from '../helpers/scope.js';
 
-test('the packed package installs without a question, by itself, and protects a directory', async (t) => {
+test.serial('the packed package installs without a question, by itself, and protects a directory', async (t) => {
   t.timeout(300_000);
   await scoped(async (scope) => {
     const place = scope.temporary();
@@ -27,7 +27,7 @@ test('the packed package installs without a question, by itself, and protects a 
   });
 });
 
-test('every claim of the demo holds', async (t) => {
+test.serial('every claim of the demo holds', async (t) => {
   t.timeout(300_000);
   const shown = await must(process.execPath, [path.join(projectRoot, 'scripts/demo.mjs')], { env: { ...process.env, REWIND_DEMO_PAUSE_MS: '0' }, timeoutMs: 240_000 });
   t.true(shown.split('[checked]').length > 5, shown);

@@ -152,7 +152,7 @@ END`);
   t.is(fs.statSync(moved).mode & 0o777, 0o600);
 }));
 
-test('times of a file that a mapping writes past the daemon are those of now, also after its close', (t) => scoped(async (scope) => {
+test.serial('times of a file that a mapping writes past the daemon are those of now, also after its close', (t) => scoped(async (scope) => {
   const tree = await mounted(scope, { where: 'disk' }); // tmpfs moves no times for a mapping
   const script = `
 import mmap, os, sys, time
@@ -178,7 +178,7 @@ for name in sys.argv[1:]:
   t.true((await status(tree)).policy.passthrough);
 }));
 
-test('a capture does not move the access time', (t) => scoped(async (scope) => {
+test.serial('a capture does not move the access time', (t) => scoped(async (scope) => {
   const tree = await mounted(scope, { where: 'disk' });
   const file = path.join(tree.tree, 'a.db');
   const fd = fs.openSync(file, 'w');
@@ -189,7 +189,7 @@ test('a capture does not move the access time', (t) => scoped(async (scope) => {
   t.is(fs.statSync(file, { bigint: true }).atimeNs, before);
 }));
 
-test('a file unlinked while it is open under on-close can be had back', (t) => scoped(async (scope) => {
+test.serial('a file unlinked while it is open under on-close can be had back', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.tree, 'gone.db');
   const fd = fs.openSync(file, 'w');
@@ -201,7 +201,7 @@ test('a file unlinked while it is open under on-close can be had back', (t) => s
   t.is(await cat(tree, 'gone.db', `before:#${gone!.seq}`), 'do not lose me');
 }));
 
-test('what moves to where it is wanted is captured: by rename, by a link, by a directory\'s rename, by new rules', (t) => scoped(async (scope) => {
+test.serial('what moves to where it is wanted is captured: by rename, by a link, by a directory\'s rename, by new rules', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const inside = (name: string) => path.join(tree.tree, name);
   fs.mkdirSync(inside('out/sub'), { recursive: true });
@@ -220,7 +220,7 @@ test('what moves to where it is wanted is captured: by rename, by a link, by a d
   t.is(await cat(tree, 'out/stay'), 'now recorded');
 }));
 
-test('what was excluded at one mount and is not at the next is captured by its walk, and is no change', (t) => scoped(async (scope) => {
+test.serial('what was excluded at one mount and is not at the next is captured by its walk, and is no change', (t) => scoped(async (scope) => {
   const tree = await mounted(scope, { prepare: (root) => {
     fs.mkdirSync(path.join(root, 'out'));
     fs.writeFileSync(path.join(root, 'out/old'), 'old');
@@ -240,7 +240,7 @@ test('what was excluded at one mount and is not at the next is captured by its w
   t.is((await log(tree, 'out/new')).length, 1);
 }));
 
-test('a wrong file is refused with line and reason, and changes nothing, also across a restart', (t) => scoped(async (scope) => {
+test.serial('a wrong file is refused with line and reason, and changes nothing, also across a restart', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const file = path.join(tree.store, 'policy.toml');
   fs.writeFileSync(file, '[[rule]]\nmatch = "src/"\ncapture = "nothing"\n');
@@ -259,7 +259,7 @@ test('a wrong file is refused with line and reason, and changes nothing, also ac
   t.regex(await tree.rewind('policy', 'check', 'out/x', 'a.db', 'src/x'), /^none +out\/x +\(out\/, .*\)\non-close +a\.db .*\neach-write +src\/x +\(no rule matches\)\n$/);
 }));
 
-test('policy edit never saves a wrong file', (t) => scoped(async (scope) => {
+test.serial('policy edit never saves a wrong file', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const editing = (editor: string) => rewind(['policy', 'edit', '--tree', tree.tree], { env: { ...process.env, VISUAL: '', EDITOR: editor } });
   const wrong = await editing('printf "rule = 1" >');
@@ -271,7 +271,7 @@ test('policy edit never saves a wrong file', (t) => scoped(async (scope) => {
   await until('it is in force', async () => (await tree.control('policy', { paths: [{ path: 'dist/x', directory: false }] }))['capture'] === 'none');
 }));
 
-test('a rollback leaves alone what it could not bring back, says so, and is exact in the rest', (t) => scoped(async (scope) => {
+test.serial('a rollback leaves alone what it could not bring back, says so, and is exact in the rest', (t) => scoped(async (scope) => {
   const tree = await mounted(scope);
   const inside = (name: string) => path.join(tree.tree, name);
   fs.mkdirSync(inside('out'));

@@ -147,7 +147,7 @@ function write(t: ExecutionContext, tree: MountedTree, name: string): void {
   fs.closeSync(fd);
 }
 
-test('a read of a file that the disk has lost succeeds, and the file is put back', (t) => scoped(async (scope) => {
+test.serial('a read of a file that the disk has lost succeeds, and the file is put back', (t) => scoped(async (scope) => {
   const broken = await disk(scope, RULES);
   const { tree, below } = broken;
   write(t, tree, 'app.db');
@@ -167,7 +167,7 @@ test('a read of a file that the disk has lost succeeds, and the file is put back
   t.deepEqual((await tree.status())['recovery'], { running: 0, failed: [] } satisfies StatusRow['recovery']);
 }));
 
-test('a file under no such rule, or under a paused one, fails as it does on the disk itself', (t) => scoped(async (scope) => {
+test.serial('a file under no such rule, or under a paused one, fails as it does on the disk itself', (t) => scoped(async (scope) => {
   const broken = await disk(scope, RULES);
   const { tree } = broken;
   write(t, tree, 'app.dat');
@@ -192,7 +192,7 @@ test('a file under no such rule, or under a paused one, fails as it does on the 
   t.is(await onDisk(broken, 'app.dat'), hashOf(CONTENT));
 }));
 
-test('where the disk takes no writes any more reads still succeed; the tries run out, which is said and kept over a restart', (t) => scoped(async (scope) => {
+test.serial('where the disk takes no writes any more reads still succeed; the tries run out, which is said and kept over a restart', (t) => scoped(async (scope) => {
   const broken = await disk(scope, RULES, { room: 40 << 20 });
   const { tree, image } = broken;
   write(t, tree, 'app.db');
@@ -219,7 +219,7 @@ test('where the disk takes no writes any more reads still succeed; the tries run
   t.is(await onDisk(broken, 'app.db'), hashOf(CONTENT));
 }));
 
-test('a write that the disk fails is told to the program, and the file is put back', (t) => scoped(async (scope) => {
+test.serial('a write that the disk fails is told to the program, and the file is put back', (t) => scoped(async (scope) => {
   const broken = await disk(scope, RULES);
   const { tree } = broken;
   write(t, tree, 'app.db');
@@ -231,7 +231,7 @@ test('a write that the disk fails is told to the program, and the file is put ba
   t.is(await onDisk(broken, 'app.db'), hashOf(CONTENT));
 }));
 
-test('content that is no longer what was written is found on schedule, kept in history and put back', (t) => scoped(async (scope) => {
+test.serial('content that is no longer what was written is found on schedule, kept in history and put back', (t) => scoped(async (scope) => {
   const whole = await disk(scope, RULES.replace('never', '1s'));
   const { tree, below } = whole;
   for (const name of ['app.db', 'short.db', 'long.db', 'free.dat']) write(t, tree, name);
@@ -252,7 +252,7 @@ test('content that is no longer what was written is found on schedule, kept in h
   t.is((await jobs(tree)).length, 3);
 }));
 
-test('a job that a dead daemon left goes on at the next mount, with the tries that are left', (t) => scoped(async (scope) => {
+test.serial('a job that a dead daemon left goes on at the next mount, with the tries that are left', (t) => scoped(async (scope) => {
   const broken = await disk(scope, RULES.replace('retries = 2', 'retries = 50'), { room: 40 << 20 });
   const { tree, image } = broken;
   write(t, tree, 'app.db');
@@ -269,7 +269,7 @@ test('a job that a dead daemon left goes on at the next mount, with the tries th
   t.is(await onDisk(broken, 'app.db'), hashOf(CONTENT));
 }));
 
-test('what a mount could not read is not made up: neither a program nor the disk gets anything else in its place', (t) => scoped(async (scope) => {
+test.serial('what a mount could not read is not made up: neither a program nor the disk gets anything else in its place', (t) => scoped(async (scope) => {
   const { tree, image } = await disk(scope, RULES.replace('never', '1s'), {
     async prepare(early) {
       fs.writeFileSync(path.join(early.below, 'old.db'), CONTENT);
@@ -297,7 +297,7 @@ test('what a mount could not read is not made up: neither a program nor the disk
   t.is((await programReads(tree, 'old.db')).hash, hashOf(CONTENT));
 }));
 
-test('a program that asks gets the last version that was said to be good, then older ones; manual refuses', (t) => scoped(async (scope) => {
+test.serial('a program that asks gets the last version that was said to be good, then older ones; manual refuses', (t) => scoped(async (scope) => {
   const { tree } = await disk(scope, '[[rule]]\nmatch = "mine"\nrecover = "manual"\n');
   const file = path.join(tree.tree, 'f');
   fs.writeFileSync(file, 'one');

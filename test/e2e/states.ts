@@ -27,7 +27,7 @@ async function setPolicy(tree: MountedTree, text: string): Promise<void> {
 /** Names, modes and content. */
 const listing = (tree: string): string => execFileSync('sh', ['-c', 'find . -name .snapshots -prune -o -printf "%P %m %s %l\\n" | sort; find . -name .snapshots -prune -o -type f -print | sort | xargs -d "\\n" -r sha256sum'], { cwd: tree, encoding: 'utf8' });
 
-test('an installation and a removal are taken back by their names', async (t) => {
+test.serial('an installation and a removal are taken back by their names', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory' });
     const inside = (name: string, text: string): void => {
@@ -62,7 +62,7 @@ test('an installation and a removal are taken back by their names', async (t) =>
   });
 });
 
-test('writes that a rule names, and intervals, have points; a change of the rules counts at once', async (t) => {
+test.serial('writes that a rule names, and intervals, have points; a change of the rules counts at once', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory' });
     await setPolicy(tree, '[points]\nevery = "1s"\n\n[[point]]\nname = "schema"\nmatch = "*.sql"\nquiet = "1s"\nnote = "the tables"\n');
@@ -91,7 +91,7 @@ test('writes that a rule names, and intervals, have points; a change of the rule
   });
 });
 
-test('a start of the machine since the last mount is two points, a daemon that was found dead is one', async (t) => {
+test.serial('a start of the machine since the last mount is two points, a daemon that was found dead is one', async (t) => {
   const appended: { kind: string; note: string; at: number; at_time: string }[] = [];
   const journal = { append: async (_: number, payload: Buffer) => { appended.push(JSON.parse(payload.toString()) as never); return { seq: 0, timeNs: 0n }; } };
   const mount = (seq: number, boot: string) => ({ id: seq, seq, timeNs: 0n, kind: 'mount' as const, name: '', note: '', boot });
@@ -108,7 +108,7 @@ test('a start of the machine since the last mount is two points, a daemon that w
   t.deepEqual(appended.map(({ kind, note }) => [kind, note]), [['killed', 'the daemon ended with the machine'], ['shutdown', ''], ['boot', '']]);
 });
 
-test('a daemon that was killed is found again as such, and the state at its end', async (t) => {
+test.serial('a daemon that was killed is found again as such, and the state at its end', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory' });
     const file = path.join(tree.tree, 'plan');
@@ -128,7 +128,7 @@ test('a daemon that was killed is found again as such, and the state at its end'
   });
 });
 
-test('what a mount is for is the name of its point, and its words are kept with both ends', async (t) => {
+test.serial('what a mount is for is the name of its point, and its words are kept with both ends', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory', args: ['--purpose', 'cad  plans', '--tag', 'fast', '--tag', 'ann'] });
     const file = path.join(tree.tree, 'plan');
@@ -149,7 +149,7 @@ test('what a mount is for is the name of its point, and its words are kept with 
   });
 });
 
-test('what cannot be asked for again is no purpose', async (t) => {
+test.serial('what cannot be asked for again is no purpose', async (t) => {
   for (const purpose of ['', '   ', 'now', 'yesterday 17:00', '#12', 'a/b', 'before:x', 'last-mount', 'a\u0007', 'x'.repeat(129)]) await t.throwsAsync(startOptions(purpose, []), { code: 'ERR_POINT_NAME' }, purpose);
   for (const tag of ['', 'a b', '-x', 'a/b']) await t.throwsAsync(startOptions(undefined, [tag]), { code: 'ERR_USAGE' }, tag);
   t.deepEqual(await startOptions(' nightly\tbuild 7 ', ['a:b']), { purpose: 'nightly build 7', tags: ['a:b'] });
@@ -159,7 +159,7 @@ for (const [how, stop] of [['unmount', (tree: MountedTree) => tree.unmount()], [
   process.kill(tree.daemon, 'SIGTERM');
   await until('the daemon has ended', () => !fs.existsSync(`/proc/${tree.daemon}`));
 }]] as const) {
-  test(`a stop by ${how} is a complete point: history has all of it, and the state that it names is the directory`, async (t) => {
+  test.serial(`a stop by ${how} is a complete point: history has all of it, and the state that it names is the directory`, async (t) => {
     await scoped(async (scope) => {
       const tree = await mountSettled(scope, { where: 'memory' });
       const writing = shell('i=0; while printf %08d $i >> log && cp log copy-$((i % 50)); do i=$((i + 1)); done', { cwd: tree.tree }).catch(() => null);
@@ -181,7 +181,7 @@ for (const [how, stop] of [['unmount', (tree: MountedTree) => tree.unmount()], [
   });
 }
 
-test('changes by a process that is connected with whom a rule names have a point before them', async (t) => {
+test.serial('changes by a process that is connected with whom a rule names have a point before them', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory' });
     const server = createServer((socket) => socket.end('update')).listen(0, '127.0.0.1');

@@ -25,7 +25,7 @@ const contents = (directory: string): string[] => fs.readdirSync(directory).sort
 
 const encrypt = (step: string) => `for f in *.txt; do ${step}; done`;
 
-test('files that are encrypted one by one trip a wire, and are had back as they were before the first of them', async (t) => {
+test.serial('files that are encrypted one by one trip a wire, and are had back as they were before the first of them', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory' });
     const told = path.join(scope.temporary('memory'), 'told');
@@ -47,7 +47,7 @@ test('files that are encrypted one by one trip a wire, and are had back as they 
   });
 });
 
-test('content overwritten in place, and files deleted in bulk', async (t) => {
+test.serial('content overwritten in place, and files deleted in bulk', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory' });
     fs.writeFileSync(path.join(tree.store, 'policy.toml'), '[trip]\ndeletion = 100\n');
@@ -76,7 +76,7 @@ for f in sorted(glob.glob('*.txt')):
 
 const GIT = { ...process.env, GIT_CONFIG_GLOBAL: '/dev/null', GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@b', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@b' };
 
-test('git, a build and an installation, however busy, trip nothing', async (t) => {
+test.serial('git, a build and an installation, however busy, trip nothing', async (t) => {
   await scoped(async (scope) => {
     const tree = await mountSettled(scope, { where: 'memory' });
     documents(path.join(tree.tree, 'letters'));
@@ -126,7 +126,7 @@ async function protectedProject(scope: Scope): Promise<MountedTree> {
   return tree;
 }
 
-test('over a thousand files that were there before: an installation, a checkout, a build and a formatter trip nothing; vandals do', async (t) => {
+test.serial('over a thousand files that were there before: an installation, a checkout, a build and a formatter trip nothing; vandals do', async (t) => {
   await scoped(async (scope) => {
     const tree = await protectedProject(scope);
     const innocent = async (what: string, command: string): Promise<void> => {
@@ -158,7 +158,7 @@ test('over a thousand files that were there before: an installation, a checkout,
   });
 });
 
-test('files that get another ending in bulk', async (t) => {
+test.serial('files that get another ending in bulk', async (t) => {
   await scoped(async (scope) => {
     const directory = scope.temporary('memory');
     documents(directory);

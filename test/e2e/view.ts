@@ -22,24 +22,24 @@ test.before(async () => {
 });
 test.after.always(() => scope.close());
 
-test('.snapshots is found by name and not listed', (t) => {
+test.serial('.snapshots is found by name and not listed', (t) => {
   t.false(fs.readdirSync(mounted.tree).includes('.snapshots'));
   t.true(fs.statSync(at('.snapshots')).isDirectory());
 });
 
-test('a view is another device: walks that stay on one stop at it', async (t) => {
+test.serial('a view is another device: walks that stay on one stop at it', async (t) => {
   t.not(fs.statSync(then()).dev, fs.statSync(mounted.tree).dev);
   t.false((await must('find', [mounted.tree, '-xdev'])).includes('.snapshots/'));
 });
 
-test('content of then is whole, also in pieces and from its middle', async (t) => {
+test.serial('content of then is whole, also in pieces and from its middle', async (t) => {
   t.is(fs.readFileSync(then('public'), 'utf8'), 'public\n');
   await shell('sha256sum -c sum', { cwd: then() });
   await shell('cmp <(dd if=random bs=777 skip=100 count=50 status=none) <(tail -c +77701 random | head -c 38850)', { cwd: then() });
   t.is(fs.readdirSync(then('many')).length, 500);
 });
 
-test('every change is refused with EROFS', async (t) => {
+test.serial('every change is refused with EROFS', async (t) => {
   const driver = await mounted.driver(path.relative(mounted.tree, then()));
   const calls: [string, ...(string | number)[]][] = [
     ['open', 1, 'public', O.RDWR, 0], ['open', 1, 'new', O.WRONLY | O.CREAT, 0o644], ['mkdir', 'd', 0o755], ['unlink', 'public'], ['rmdir', 'many'],
@@ -50,7 +50,7 @@ test('every change is refused with EROFS', async (t) => {
   await driver.close();
 });
 
-test('who could not read then cannot read now, whatever the mode is today', async (t) => {
+test.serial('who could not read then cannot read now, whatever the mode is today', async (t) => {
   const driver = await mounted.driver(path.relative(mounted.tree, then()));
   await driver.ok('as', 1000, 1000);
   t.is((await driver.call('open', 1, 'public', O.RDONLY, 0)).error, '');
@@ -60,7 +60,7 @@ test('who could not read then cannot read now, whatever the mode is today', asyn
   await driver.close();
 });
 
-test('nothing in a view gains rights: nosuid, nodev', (t) => {
+test.serial('nothing in a view gains rights: nosuid, nodev', (t) => {
   const points = mountsUnder(mounted.tree).filter((point) => point.includes('.snapshots'));
   t.true(points.length > 0);
   for (const line of fs.readFileSync('/proc/self/mountinfo', 'utf8').split('\n').filter((one) => points.includes(one.split(' ')[4]!))) {
@@ -69,14 +69,14 @@ test('nothing in a view gains rights: nosuid, nodev', (t) => {
   }
 });
 
-test('@now waits until what was acknowledged is in it', (t) => {
+test.serial('@now waits until what was acknowledged is in it', (t) => {
   for (let i = 0; i < 20; i++) {
     fs.writeFileSync(at('now'), `version ${i}`);
     t.is(fs.readFileSync(path.join(mounted.tree, '.snapshots/@now/now'), 'utf8'), `version ${i}`);
   }
 });
 
-test('a view is found by age, by clock and by a point\'s name', async (t) => {
+test.serial('a view is found by age, by clock and by a point\'s name', async (t) => {
   fs.writeFileSync(at('aged'), 'old');
   await mounted.rewind('mark', 'before-change');
   await sleep(1100);
@@ -90,13 +90,13 @@ test('a view is found by age, by clock and by a point\'s name', async (t) => {
   for (const wrong of ['@nonsense-that-is-no-time', '@#999999999', 'plain']) t.throws(() => fs.statSync(path.join(mounted.tree, '.snapshots', wrong)), { code: 'ENOENT' }, wrong);
 });
 
-test('the versions of one path are listed, also of a deleted one', (t) => {
+test.serial('the versions of one path are listed, also of a deleted one', (t) => {
   const versions = path.join(mounted.tree, '.snapshots/~/random');
   const names = fs.readdirSync(versions);
   t.true(names.some((name) => fs.statSync(path.join(versions, name)).size === 300_000), names.join(' '));
 });
 
-test('rewind view shows a store without an engine, at any place', async (t) => {
+test.serial('rewind view shows a store without an engine, at any place', async (t) => {
   await mounted.settled();
   const copy = path.join(scope.temporary('disk'), 'store');
   const tree = path.join(scope.temporary('disk'), 'tree');

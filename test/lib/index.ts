@@ -11,7 +11,7 @@ async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
   return all;
 }
 
-test('a program opens a tree, looks at its past, plans and rolls back, and watches, mounted or not', (t) => scoped(async (scope) => {
+test.serial('a program opens a tree, looks at its past, plans and rolls back, and watches, mounted or not', (t) => scoped(async (scope) => {
   const mounted = await mountSettled(scope, { where: 'memory' });
   const file = path.join(mounted.tree, 'dir', 'f');
   fs.mkdirSync(path.dirname(file));

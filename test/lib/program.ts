@@ -23,11 +23,11 @@ const CASES: [pattern: string, exe: string, argv: string, fits: boolean][] = [
 ];
 
 for (const [pattern, exe, argv, fits] of CASES) {
-  test(`${pattern} ${fits ? 'means' : 'does not mean'} ${exe} (${argv})`, (t) => {
+  test.serial(`${pattern} ${fits ? 'means' : 'does not mean'} ${exe} (${argv})`, (t) => {
     t.is(compileProgramGlob(pattern)({ exe, argv: argv.split(' ') }), fits);
   });
 }
 
-test('a pattern that cannot be read is refused', (t) => {
+test.serial('a pattern that cannot be read is refused', (t) => {
   for (const wrong of ['', '[a', 'a\\']) t.throws(() => compileProgramGlob(wrong), { code: 'ERR_USAGE' }, wrong);
 });

@@ -31,7 +31,7 @@ async function applied(
   });
 }
 
-test('every kind of operation takes effect, in order', async (t) => {
+test.serial('every kind of operation takes effect, in order', async (t) => {
   const ns = 1_234_567_890_123_456_789n;
   const ops: TreeOp[] = [
     { op: 'mkdir', path: b('d'), mode: 0o2775 },
@@ -81,7 +81,7 @@ test('every kind of operation takes effect, in order', async (t) => {
   });
 });
 
-test('a failed operation answers its errno and the rest is done', async (t) => {
+test.serial('a failed operation answers its errno and the rest is done', async (t) => {
   const ops: TreeOp[] = [
     { op: 'unlink', path: b('missing') },
     { op: 'mkdir', path: b('d'), mode: 0o755 },
@@ -98,7 +98,7 @@ test('a failed operation answers its errno and the rest is done', async (t) => {
   });
 });
 
-test('paths that are not plain names are refused', async (t) => {
+test.serial('paths that are not plain names are refused', async (t) => {
   const bad = ['..', '../outside/f', 'a/../../outside/f', '/etc', 'a//b', './a', 'a/.', 'a/', 'nul\0x'];
   await applied(
     bad.map((text): TreeOp => ({ op: 'mkdir', path: b(text), mode: 0o755 })),
@@ -109,7 +109,7 @@ test('paths that are not plain names are refused', async (t) => {
   );
 });
 
-test('no symlink is followed, neither on the way nor at the end', async (t) => {
+test.serial('no symlink is followed, neither on the way nor at the end', async (t) => {
   const ops: TreeOp[] = [
     { op: 'create', path: b('out/new'), mode: 0o644 },
     { op: 'unlink', path: b('out/victim') },
@@ -141,7 +141,7 @@ test('no symlink is followed, neither on the way nor at the end', async (t) => {
   );
 });
 
-test('a directory that moves within a batch takes its paths with it', async (t) => {
+test.serial('a directory that moves within a batch takes its paths with it', async (t) => {
   const ops: TreeOp[] = [
     { op: 'mkdir', path: b('a'), mode: 0o755 },
     { op: 'create', path: b('a/one'), mode: 0o644 },
@@ -160,7 +160,7 @@ test('a directory that moves within a batch takes its paths with it', async (t) 
   });
 });
 
-test('another mount inside the tree is not entered', async (t) => {
+test.serial('another mount inside the tree is not entered', async (t) => {
   await scoped(async (scope) => {
     const tree = scope.temporary();
     const inner = path.join(tree, 'inner');
@@ -178,7 +178,7 @@ test('another mount inside the tree is not entered', async (t) => {
   });
 });
 
-test('a closed tree refuses, and opening what is no directory fails', async (t) => {
+test.serial('a closed tree refuses, and opening what is no directory fails', async (t) => {
   await scoped(async (scope) => {
     const tree = scope.temporary();
     const writer = await native.openTree(tree);

@@ -149,7 +149,7 @@ async function alike(t: ExecutionContext, one: Case, [plain, mounted]: readonly 
   t.deepEqual(seen[1], seen[0], one.name);
 }
 
-test('extended attributes and modes of fallocate have the limits of the file system below', async (t) => {
+test.serial('extended attributes and modes of fallocate have the limits of the file system below', async (t) => {
   const scope = new Scope();
   try {
     const plain = scope.temporary('memory');
@@ -167,7 +167,7 @@ test('extended attributes and modes of fallocate have the limits of the file sys
   }
 });
 
-test('a small disk and a mount of one refuse the same', async (t) => {
+test.serial('a small disk and a mount of one refuse the same', async (t) => {
   t.timeout(300_000);
   const scope = new Scope();
   try {

@@ -40,7 +40,7 @@ function importsOf(path: string): string[] {
 
 const within = (path: string, folder: string) => path === folder || path.startsWith(`${folder}/`);
 
-test('TypeScript layers point downwards only', (t) => {
+test.serial('TypeScript layers point downwards only', (t) => {
   const wrong: string[] = [];
   for (const path of projectFiles(/^(lib|cli)\/.*\.ts$/)) {
     const folder = Object.keys(MAY_IMPORT).filter((candidate) => within(path, candidate)).sort((a, b) => b.length - a.length)[0]!;
@@ -52,7 +52,7 @@ test('TypeScript layers point downwards only', (t) => {
   t.deepEqual(wrong, []);
 });
 
-test('C++ layers point downwards only', (t) => {
+test.serial('C++ layers point downwards only', (t) => {
   const wrong: string[] = [];
   for (const path of projectFiles(/^native\/.*\.(cc|h)$/)) {
     const rule = Object.entries(MAY_INCLUDE).find(([folder]) => within(path, folder))?.[1];
@@ -66,19 +66,19 @@ test('C++ layers point downwards only', (t) => {
   t.deepEqual(wrong, []);
 });
 
-test('only lib/native.ts loads the addon', (t) => {
+test.serial('only lib/native.ts loads the addon', (t) => {
   // Of what can load one, yargs needs a part: a package of JavaScript, named.
   const loads = (path: string) => (path === 'cli/yargs.ts' ? read(path).replace("createRequire(import.meta.url)('yargs/yargs')", '').replace('import { createRequire }', '') : read(path));
   const others = projectFiles(/^(lib|cli)\/.*\.ts$/).filter((path) => path !== 'lib/native.ts' && /\.node['"]|process\.dlopen|createRequire/.test(loads(path)));
   t.deepEqual(others, [], 'types and failures of the native side are looked after in one place');
 });
 
-test('lib neither prints nor ends the process', (t) => {
+test.serial('lib neither prints nor ends the process', (t) => {
   const wrong = projectFiles(/^lib\/.*\.ts$/).filter((path) => /\bconsole\.|process\.exit\b|process\.(stdout|stderr)\b/.test(read(path)));
   t.deepEqual(wrong, [], 'a library answers its caller; the command line speaks');
 });
 
-test('every source begins with what it guarantees', (t) => {
+test.serial('every source begins with what it guarantees', (t) => {
   // What a .cc guarantees stands in the header that it is the other half of.
   const speaks = (path: string) => /^(#!.*\n)?(\/\*\*?|\/\/)/.test(read(path)) ||
     (path.endsWith('.cc') && read(path).startsWith(`#include "${path.replace('native/', '').replace('.cc', '.h')}"`));
@@ -86,12 +86,16 @@ test('every source begins with what it guarantees', (t) => {
   t.deepEqual(wrong, []);
 });
 
-test('no file has become a cellar into which all sinks', (t) => {
+test.serial('no file has become a cellar into which all sinks', (t) => {
   const long = projectFiles(SOURCES).map((path) => ({ path, lines: read(path).split('\n').length - 1 })).filter(({ lines }) => lines > 400);
   t.deepEqual(long, [], 'at most 400 lines: divide by family');
 });
 
-test('nothing is left for later, and no test is skipped', (t) => {
+test.serial('tests of a file run one after another', (t) => {
+  t.deepEqual(projectFiles(/^test\/.*\.ts$/).filter((path) => /^\s*test\(/m.test(read(path))), []);
+});
+
+test.serial('nothing is left for later, and no test is skipped', (t) => {
   const wrong: string[] = [];
   const words = new RegExp(['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX', 'HA' + 'CK'].map((word) => `\\b${word}\\b`).join('|'));
   const skips = new RegExp(`\\btest(\\.serial)?\\.(${['sk' + 'ip', 'on' + 'ly', 'fail' + 'ing', 'to' + 'do'].join('|')})\\b`);

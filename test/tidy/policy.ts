@@ -37,16 +37,16 @@ function says(table: string, keys: Record<string, string>): string {
   return JSON.stringify(parsePolicy(text, 'p'), (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)).replace(/"line":\d+|p:\d+/g, '');
 }
 
-test('every key has its row, and every row is a key', (t) => {
+test.serial('every key has its row, and every row is a key', (t) => {
   const known = Object.entries(TABLES).flatMap(([table, { keys }]) => keys.map((key) => `${table} ${key}`));
   t.deepEqual(rows.map(({ table, key }) => `${table} ${key}`).sort(), known.sort());
 });
 
-test('every example is right', (t) => {
+test.serial('every example is right', (t) => {
   for (const { table, key, example } of rows) t.notThrows(() => says(table, { ...TABLES[table]!.least, [key]: literal(example)! }), `${table} ${key} = ${example}`);
 });
 
-test('every default is what is without the key', (t) => {
+test.serial('every default is what is without the key', (t) => {
   for (const { table, key, default: value } of rows) {
     if (value === '' || value === 'needed') continue;
     const { [key]: _, ...least } = TABLES[table]!.least;
@@ -55,14 +55,14 @@ test('every default is what is without the key', (t) => {
   }
 });
 
-test('what is needed is needed', (t) => {
+test.serial('what is needed is needed', (t) => {
   for (const { table, key } of rows.filter((row) => row.default === 'needed')) {
     const { [key]: _, ...others } = TABLES[table]!.least;
     t.throws(() => says(table, others), { code: 'ERR_POLICY' }, `${table} ${key}`);
   }
 });
 
-test('docs/points.md names what is spared and trusted, and the built-in installers', (t) => {
+test.serial('docs/points.md names what is spared and trusted, and the built-in installers', (t) => {
   const points = read('docs/points.md').replace(/\s+/g, ' ');
   for (const one of [...SPARED, ...TRUSTED, ...BUILT_IN.map(({ exe }) => exe[0])]) t.true(points.includes(`\`${one}\``), one);
 });

@@ -30,7 +30,7 @@ async function shownBy(files: string[], seq: Seq): Promise<string[]> {
   }
 }
 
-test('a random tree is read back exactly; so are the instants of archives that go on from it', async (t) => {
+test.serial('a random tree is read back exactly; so are the instants of archives that go on from it', async (t) => {
   const seed = freshSeed();
   const random = new Random(seed);
   await scoped(async (scope) => {
@@ -54,7 +54,7 @@ test('a random tree is read back exactly; so are the instants of archives that g
   });
 });
 
-test('so is what the extractor made of the same changes, as history holds it', async (t) => {
+test.serial('so is what the extractor made of the same changes, as history holds it', async (t) => {
   const seed = freshSeed();
   const random = new Random(seed);
   await scoped(async (scope) => {
@@ -78,7 +78,7 @@ test('so is what the extractor made of the same changes, as history holds it', a
   });
 });
 
-test('of a group its members are read back, and what came into it by a rename alone', async (t) => {
+test.serial('of a group its members are read back, and what came into it by a rename alone', async (t) => {
   const seed = freshSeed();
   const random = new Random(seed);
   await scoped(async (scope) => {
@@ -103,7 +103,7 @@ test('of a group its members are read back, and what came into it by a rename al
   });
 });
 
-test('an increment holds what changed: of a large file only the blocks that did', async (t) => {
+test.serial('an increment holds what changed: of a large file only the blocks that did', async (t) => {
   await scoped(async (scope) => {
     const tree = new ModelTree();
     const random = new Random(7);
@@ -125,7 +125,7 @@ test('an increment holds what changed: of a large file only the blocks that did'
   });
 });
 
-test('reading one file of a large archive loads its blocks and no other', async (t) => {
+test.serial('reading one file of a large archive loads its blocks and no other', async (t) => {
   await scoped(async (scope) => {
     const tree = new ModelTree();
     const random = new Random(11);
@@ -171,7 +171,7 @@ function small(): ModelTree {
   return tree;
 }
 
-test('cut short anywhere, an archive is refused, and what of it is whole is named', async (t) => {
+test.serial('cut short anywhere, an archive is refused, and what of it is whole is named', async (t) => {
   await scoped(async (scope) => {
     const tree = small();
     const whole = await archiveOf(tree.history, headAt(tree.seq));
@@ -186,7 +186,7 @@ test('cut short anywhere, an archive is refused, and what of it is whole is name
   });
 });
 
-test('with a byte changed anywhere, an archive is refused, or shows what it showed', async (t) => {
+test.serial('with a byte changed anywhere, an archive is refused, or shows what it showed', async (t) => {
   const seed = freshSeed();
   const random = new Random(seed);
   await scoped(async (scope) => {
@@ -206,7 +206,7 @@ test('with a byte changed anywhere, an archive is refused, or shows what it show
   });
 });
 
-test('more than an archive behind its end is refused', async (t) => {
+test.serial('more than an archive behind its end is refused', async (t) => {
   await scoped(async (scope) => {
     const tree = small();
     const whole = await archiveOf(tree.history, headAt(tree.seq));
@@ -215,7 +215,7 @@ test('more than an archive behind its end is refused', async (t) => {
   });
 });
 
-test('archives that do not go on from each other are refused, saying what is wrong', async (t) => {
+test.serial('archives that do not go on from each other are refused, saying what is wrong', async (t) => {
   await scoped(async (scope) => {
     const tree = small();
     const directory = scope.temporary();

@@ -46,7 +46,7 @@ function mangled(bytes: Buffer, random: Random): Buffer {
   return out;
 }
 
-test('whatever a frame holds, an import ends: refused, or with files in its directory and nowhere else', async (t) => {
+test.serial('whatever a frame holds, an import ends: refused, or with files in its directory and nowhere else', async (t) => {
   const seed = freshSeed();
   const random = new Random(seed);
   let frames = 0;

@@ -10,7 +10,7 @@ import { scoped } from '../../helpers/scope.js';
 interface Golden { archives: string[]; shows: Record<string, string[]>; heads: unknown[] }
 
 for (const version of [1]) {
-  test(`archives of format ${version} show what they did`, async (t) => {
+  test.serial(`archives of format ${version} show what they did`, async (t) => {
     const golden = JSON.parse(readFileSync(new URL(`../../../../fixtures/archive-format-${version}.json`, import.meta.url), 'utf8')) as Golden;
     await scoped(async (scope) => {
       const directory = scope.temporary();

@@ -85,7 +85,7 @@ const HOSTILE: Record<string, Buffer> = {
 };
 
 for (const [what, bytes] of Object.entries(HOSTILE)) {
-  test(`${what}: refused, and nothing is left`, async (t) => {
+  test.serial(`${what}: refused, and nothing is left`, async (t) => {
     await scoped(async (scope) => {
       const archive = fileOf(scope.temporary(), 'a', bytes);
       const place = path.join(scope.temporary(), 'place');

@@ -14,7 +14,7 @@ function search(count: number, first: number, skips: ReadonlySet<number>): { run
   }
 }
 
-test('the first bad one is found, wherever it is, in the logarithm of their number', (t) => {
+test.serial('the first bad one is found, wherever it is, in the logarithm of their number', (t) => {
   for (const count of [1, 2, 3, 7, 8, 9, 200]) {
     for (let first = 0; first < count; first++) {
       const { runs, from, to, good } = search(count, first, new Set());
@@ -24,7 +24,7 @@ test('the first bad one is found, wherever it is, in the logarithm of their numb
   }
 });
 
-test('with skips the first bad one is found, or lies between the last good and the first that is known as bad', (t) => {
+test.serial('with skips the first bad one is found, or lies between the last good and the first that is known as bad', (t) => {
   const seed = freshSeed();
   t.log(`seed ${seed}`);
   const random = new Random(seed);

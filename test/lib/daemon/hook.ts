@@ -6,7 +6,7 @@ import { runHook } from '../../../lib/daemon/hook.js';
 import { until } from '../../helpers/run.js';
 import { scoped } from '../../helpers/scope.js';
 
-test('a hook is told what happened; one that fails is reported with what it said', (t) => scoped(async (scope) => {
+test.serial('a hook is told what happened; one that fails is reported with what it said', (t) => scoped(async (scope) => {
   const told = path.join(scope.temporary(), 'told');
   const failures: string[] = [];
   const failed = ({ message }: Error): void => { failures.push(message); };
@@ -19,7 +19,7 @@ test('a hook is told what happened; one that fails is reported with what it said
   t.true(failures.some((message) => /exit code 127.*nosuchcommand/.test(message)));
 }));
 
-test('a hook that hangs ends with all that it started, and is reported', (t) => scoped(async (scope) => {
+test.serial('a hook that hangs ends with all that it started, and is reported', (t) => scoped(async (scope) => {
   const pids = path.join(scope.temporary(), 'pids');
   const failures: string[] = [];
   runHook(`sleep 1000 & echo $! >> ${pids}; sleep 1000 & echo $! >> ${pids}; wait`, {}, ({ message }) => { failures.push(message); }, 500);
@@ -30,7 +30,7 @@ test('a hook that hangs ends with all that it started, and is reported', (t) => 
   await until('what it started has ended', () => started.every((pid) => !fs.existsSync(`/proc/${pid}`) || /^State:\s+Z/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))));
 }));
 
-test('what a hook leaves behind has its time, too', (t) => scoped(async (scope) => {
+test.serial('what a hook leaves behind has its time, too', (t) => scoped(async (scope) => {
   const pid = path.join(scope.temporary(), 'pid');
   runHook(`sleep 1000 & echo $! > ${pid}`, {}, () => t.fail('it ended well'), 500);
   await until('it has started', () => fs.existsSync(pid) && fs.readFileSync(pid, 'utf8') !== '');

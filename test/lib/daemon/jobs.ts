@@ -6,7 +6,7 @@ import { scoped } from '../../helpers/scope.js';
 
 const job = (name: string): Omit<Job, 'id'> => ({ path: name, cause: 'read', writer: { pid: 7, exe: '/bin/cat' }, started: '2026-11-21T10:05:00.000Z', ended: null, tries_left: 2, result: 'running', to: null, note: '' });
 
-test('what was begun, ended and failed is there after a restart, the newest first', (t) => scoped(async (scope) => {
+test.serial('what was begun, ended and failed is there after a restart, the newest first', (t) => scoped(async (scope) => {
   const file = path.join(scope.temporary(), 'recoveries.json');
   const table = await JobTable.load(file);
   const [a, b, c] = [await table.begin(job('a')), await table.begin(job('b')), await table.begin(job('a'))];
@@ -26,7 +26,7 @@ test('what was begun, ended and failed is there after a restart, the newest firs
   t.is((await later.begin(job('d'))).id, 4);
 }));
 
-test('the table is bounded: what was recovered goes before what failed', (t) => scoped(async (scope) => {
+test.serial('the table is bounded: what was recovered goes before what failed', (t) => scoped(async (scope) => {
   const file = path.join(scope.temporary(), 'recoveries.json');
   fs.writeFileSync(file, JSON.stringify({ next: 1100, checked: {}, jobs: Array.from({ length: 1099 }, (_, i) => ({ id: i + 1, ...job(`f${i}`), result: i < 50 ? 'failed' : 'recovered' })) }));
   const table = await JobTable.load(file);
@@ -38,7 +38,7 @@ test('the table is bounded: what was recovered goes before what failed', (t) => 
   t.is(kept.checkedAt('other'), null);
 }));
 
-test('a table that cannot be read begins anew', (t) => scoped(async (scope) => {
+test.serial('a table that cannot be read begins anew', (t) => scoped(async (scope) => {
   const file = path.join(scope.temporary(), 'recoveries.json');
   for (const text of ['{', 'null', '{"next":1}', '']) {
     fs.writeFileSync(file, text);

@@ -18,7 +18,7 @@ const fileOf = (content: string, ino = 5, ctimeNs = 1000n) => async (_: Buffer, 
 const FILE = { node: 7, ino: 5n, ctimeNs: 1000n };
 const MOUNTED = 10_000_000_000n;
 
-test('what the same boot wrote is in the page cache at least; of another one the time counts, of an unknown one nothing is sure', async (t) => {
+test.serial('what the same boot wrote is in the page cache at least; of another one the time counts, of an unknown one nothing is sure', async (t) => {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'on-disk-')), 'on-disk.json');
   t.is(await doubtfulSince(file, 'a'), 0n);
   fs.writeFileSync(file, JSON.stringify({ boot: 'a', time_ns: '5000000000' }));
@@ -29,7 +29,7 @@ test('what the same boot wrote is in the page cache at least; of another one the
   fs.rmSync(path.dirname(file), { recursive: true });
 });
 
-test('a file that holds what was written has lost nothing; other bytes, another size and another file are found', async (t) => {
+test.serial('a file that holds what was written has lost nothing; other bytes, another size and another file are found', async (t) => {
   const found = async (live: string, ino = 5, sinceNs: bigint | null = 0n, ctimeNs = 1000n) => {
     const lost = new LostFiles(historyOf('content'), 9, sinceNs, MOUNTED, fileOf(live, ino, ctimeNs));
     return { lost: await lost.isLost(FILE), nodes: lost.nodes };
@@ -43,13 +43,13 @@ test('a file that holds what was written has lost nothing; other bytes, another 
   t.deepEqual(await found('changed', 5, 0n, MOUNTED + 1n), { lost: false, nodes: [] }, 'a program changed it while it was waited for, which is on record');
 });
 
-test('what cannot be read is left to the walk', async (t) => {
+test.serial('what cannot be read is left to the walk', async (t) => {
   const lost = new LostFiles(historyOf('content'), 9, 0n, MOUNTED, async () => { throw new Error('EIO'); });
   t.true(await lost.isLost(FILE));
   t.deepEqual(lost.nodes, []);
 });
 
-test('lost content is a gap that names the files, and where it can be had', async (t) => {
+test.serial('lost content is a gap that names the files, and where it can be had', async (t) => {
   const lost = new LostFiles(historyOf('content'), 9, 0n, MOUNTED, fileOf(''));
   await lost.isLost(FILE);
   const appended: unknown[] = [];

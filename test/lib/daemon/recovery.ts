@@ -43,7 +43,7 @@ async function recovering(scope: Scope): Promise<{ recoverer: Recoverer; walk: (
 
 const left = (promise: Promise<unknown>): Promise<boolean> => Promise.race([promise.then(() => false), new Promise<boolean>((resolve) => { setTimeout(resolve, 100, true); })]);
 
-test('who asks for a version while the file is being recovered gets that version, once the other job has ended', (t) => scoped(async (scope) => {
+test.serial('who asks for a version while the file is being recovered gets that version, once the other job has ended', (t) => scoped(async (scope) => {
   const { recoverer, walk } = await recovering(scope);
   const check = recoverer.recover({ path: ['f'], cause: 'check', by: null });
   const wanted = asked('the version that was asked for');
@@ -58,7 +58,7 @@ test('who asks for a version while the file is being recovered gets that version
   t.like(await job, { cause: 'asked', result: 'failed', note: 'the version that was asked for' });
 }));
 
-test('a try that does not end in its time fails; no other writes the file until it has ended', (t) => scoped(async (scope) => {
+test.serial('a try that does not end in its time fails; no other writes the file until it has ended', (t) => scoped(async (scope) => {
   const { recoverer, walk, reports } = await recovering(scope);
   walk();
   const [hanging, second, third] = [asked('first'), asked('second'), asked('third')];

@@ -30,7 +30,7 @@ async function until(condition: () => boolean): Promise<void> {
   if (!condition()) throw new Error('it did not come');
 }
 
-test('all is read, what is wrong is told once, and stays told until a later round does not find it', (t) => scoped(async (scope) => {
+test.serial('all is read, what is wrong is told once, and stays told until a later round does not find it', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const file = path.join(scope.temporary(), 'scrub.json');
   let whole = Buffer.alloc(0);
@@ -62,7 +62,7 @@ test('all is read, what is wrong is told once, and stays told until a later roun
   t.true(later.row(1, 1).last!.bytes > 10_000);
 }));
 
-test('a round goes on after a restart where it was', (t) => scoped(async (scope) => {
+test.serial('a round goes on after a restart where it was', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const file = path.join(scope.temporary(), 'scrub.json');
   const part = 1 + ['meta', 'content', 'hashes', 'blocks'].indexOf('blocks');
@@ -86,7 +86,7 @@ test('a round goes on after a restart where it was', (t) => scoped(async (scope)
   t.true(book.row(1, 1).last!.bytes > 77);
 }));
 
-test('it keeps to the rate, and stops in the middle of a rest', (t) => scoped(async (scope) => {
+test.serial('it keeps to the rate, and stops in the middle of a rest', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const file = path.join(scope.temporary(), 'scrub.json');
   const book = await ScrubBook.load(file);
@@ -100,7 +100,7 @@ test('it keeps to the rate, and stops in the middle of a rest', (t) => scoped(as
   t.not((await ScrubBook.load(file)).place, null);
 }));
 
-test('nothing is read before it is time, while it may not, or ever when the policy says so', (t) => {
+test.serial('nothing is read before it is time, while it may not, or ever when the policy says so', (t) => {
   const day = 86_400_000;
   return scoped(async (scope) => {
     const file = path.join(scope.temporary(), 'scrub.json');
@@ -122,7 +122,7 @@ test('nothing is read before it is time, while it may not, or ever when the poli
   });
 });
 
-test('what is kept of findings is bounded, and counted', async (t) => {
+test.serial('what is kept of findings is bounded, and counted', async (t) => {
   await scoped(async (scope) => {
     const book = await ScrubBook.load(path.join(scope.temporary(), 'scrub.json'));
     await book.begin();
@@ -134,6 +134,6 @@ test('what is kept of findings is bounded, and counted', async (t) => {
   });
 });
 
-test('every family has its part', (t) => {
+test.serial('every family has its part', (t) => {
   t.is(FAMILIES.length, 19, 'scrubbook.ts counts on so many parts, the chain and the journal');
 });

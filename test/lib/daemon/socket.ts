@@ -34,18 +34,18 @@ async function answersStatus(t: ExecutionContext, store: Store): Promise<void> {
   t.like(status, { mounted: false, tree: '/some/tree', store: store.layout.root, seq: 0, extracted_seq: 0, gaps: 0, failed: null });
 }
 
-test('a question is answered over the socket, which only its owner reaches', (t) => scoped(async (scope) => {
+test.serial('a question is answered over the socket, which only its owner reaches', (t) => scoped(async (scope) => {
   const { store } = await served(scope);
   await answersStatus(t, store);
   t.is((await stat(store.layout.socket)).mode & 0o777, 0o600);
 }));
 
-test('a store so deep that its socket path is longer than the system takes is reached all the same', (t) => scoped(async (scope) => {
+test.serial('a store so deep that its socket path is longer than the system takes is reached all the same', (t) => scoped(async (scope) => {
   const { store } = await served(scope, join('d'.repeat(200), 'store'));
   await answersStatus(t, store);
 }));
 
-test('an error crosses the socket whole: code, message, hint, whatever characters they hold', (t) => scoped(async (scope) => {
+test.serial('an error crosses the socket whole: code, message, hint, whatever characters they hold', (t) => scoped(async (scope) => {
   const { store } = await served(scope);
   const client = await connect(store);
   const error = await t.throwsAsync(collect(client.call('resolve', { time: 'yesterday' })), { instanceOf: RewindError, code: 'ERR_TIME_RANGE' }) as RewindError;
@@ -56,7 +56,7 @@ test('an error crosses the socket whole: code, message, hint, whatever character
   t.like(fromWire(JSON.parse(encoded)), { code: odd.code, message: odd.message, hint: odd.hint });
 }));
 
-test('what needs a mounted tree says so', (t) => scoped(async (scope) => {
+test.serial('what needs a mounted tree says so', (t) => scoped(async (scope) => {
   const { store } = await served(scope);
   const client = await connect(store);
   for (const call of [client.call('mark', { name: 'x' }), client.call('watch', {}), client.call('unmount', {}), client.call('rollback', { paths: [], to: 'now' })]) {
@@ -64,7 +64,7 @@ test('what needs a mounted tree says so', (t) => scoped(async (scope) => {
   }
 }));
 
-test('a method that is none, arguments that are no JSON or too long, are refused', (t) => scoped(async (scope) => {
+test.serial('a method that is none, arguments that are no JSON or too long, are refused', (t) => scoped(async (scope) => {
   const { store } = await served(scope);
   const post = (path: string, body: string) => withSocketPath(store.layout.socket, (socketPath) => new Promise<string>((resolve, reject) => {
     const call = request({ socketPath, path, method: 'POST' }, (response) => response.resume().on('end', () => resolve(String(response.trailers['rewind-end']))));
@@ -78,7 +78,7 @@ test('a method that is none, arguments that are no JSON or too long, are refused
   t.is(await post('/v1/status', '{}'), 'ok');
 }));
 
-test('an answer that was cut off is never taken for a whole one', (t) => scoped(async (scope) => {
+test.serial('an answer that was cut off is never taken for a whole one', (t) => scoped(async (scope) => {
   const store = await createStore(join(scope.temporary(), 'store'), '/some/tree', '.snapshots');
   const broken = createServer((_, response) => {
     response.writeHead(200, { 'transfer-encoding': 'chunked' });
@@ -90,7 +90,7 @@ test('an answer that was cut off is never taken for a whole one', (t) => scoped(
   await t.throwsAsync(collect(client.call('status', {})), { code: 'ERR_DAEMON_TALK', message: /cut off/ });
 }));
 
-test('without a daemon the store answers itself, and is free again afterwards', (t) => scoped(async (scope) => {
+test.serial('without a daemon the store answers itself, and is free again afterwards', (t) => scoped(async (scope) => {
   const store = await createStore(join(scope.temporary(), 'store'), '/some/tree', '.snapshots');
   for (let i = 0; i < 2; i++) {
     const client = await connect(store);

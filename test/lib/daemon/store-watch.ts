@@ -6,7 +6,7 @@ import { until } from '../../helpers/run.js';
 
 const { EIO, ENOSPC, EROFS } = constants.errno;
 
-test('what the journal refuses is told once, with what to do, and that it is over', async (t) => {
+test.serial('what the journal refuses is told once, with what to do, and that it is over', async (t) => {
   const journal = new MemoryJournal([]);
   const told: string[] = [];
   const end = watchStore({ stats: () => ({ ...journal.stats(), ...now }) }, (what, error) => told.push(error ? `${what}: ${error.message}` : what));

@@ -8,13 +8,13 @@ const journal = () => {
   return { appended, append: async (kind: number, payload: Buffer) => { appended.push([kind, JSON.parse(payload.toString())]); return { seq: 1, timeNs: 0n }; } };
 };
 
-test('a journal that ended whole is not worth a word', async (t) => {
+test.serial('a journal that ended whole is not worth a word', async (t) => {
   const { appended, append } = journal();
   await noteCut({ firstSeq: 1, lastSeq: 5, cutBytes: 0, stranded: null }, { append }, () => t.fail());
   t.deepEqual(appended, []);
 });
 
-test('a torn record is told, and is no gap: nobody was told that it was done', async (t) => {
+test.serial('a torn record is told, and is no gap: nobody was told that it was done', async (t) => {
   const { appended, append } = journal();
   const told: string[] = [];
   await noteCut({ firstSeq: 1, lastSeq: 5, cutBytes: 80, stranded: null }, { append }, (what, error) => told.push(`${what}: ${(error as Error).message}`));
@@ -22,7 +22,7 @@ test('a torn record is told, and is no gap: nobody was told that it was done', a
   t.deepEqual(appended, []);
 });
 
-test('records that cannot be reached are a gap with their place', async (t) => {
+test.serial('records that cannot be reached are a gap with their place', async (t) => {
   const { appended, append } = journal();
   const told: string[] = [];
   await noteCut({ firstSeq: 1, lastSeq: 5, cutBytes: 800, stranded: { firstSeq: 8, lastSeq: 12, kept: '/s/journal/6.cut' } }, { append }, (what) => told.push(what));
@@ -30,7 +30,7 @@ test('records that cannot be reached are a gap with their place', async (t) => {
   t.deepEqual(appended, [[4, { reason: 'crash', note: 'changes that the disk has only in part', first: 6, last: 12, kept: '/s/journal/6.cut' }]]);
 });
 
-test('programs that write past the mount are a gap by name; those that only stand there are none', async (t) => {
+test.serial('programs that write past the mount are a gap by name; those that only stand there are none', async (t) => {
   const { appended, append } = journal();
   await noteUsers([{ pid: 7, command: 'bash', writing: false }], { append });
   t.deepEqual(appended, []);
@@ -38,7 +38,7 @@ test('programs that write past the mount are a gap by name; those that only stan
   t.like(appended[0]![1], { reason: 'past-the-mount', programs: [{ pid: 8, command: 'dd' }] });
 });
 
-test('a journal that cannot be written says with which error, and what to do', (t) => {
+test.serial('a journal that cannot be written says with which error, and what to do', (t) => {
   t.is(journalFailure({ failedErrno: 0 }), null);
   const failure = journalFailure({ failedErrno: constants.errno.EIO });
   t.regex(failure?.message ?? '', /\(EIO\).*fails with EIO/);

@@ -16,7 +16,7 @@ async function finding(name: string, of: Machine): Promise<Finding> {
   return found;
 }
 
-test('a machine that has everything: nothing to do', async (t) => {
+test.serial('a machine that has everything: nothing to do', async (t) => {
   const findings = await examine(machine({}));
   t.deepEqual(findings.filter((one) => one.state !== 'ok' || one.remedy !== null), []);
 });
@@ -27,18 +27,18 @@ for (const [title, files, more, words] of [
   ['forbidden to all', { [FORBIDDEN]: '2' }, {}, /io_uring_disabled=0/],
   ['forbidden to all but a group, for a user', { [FORBIDDEN]: '1' }, { root: false }, /io_uring_disabled=0/],
 ] as const) {
-  test(`io_uring ${title}: /dev/fuse, why, and how to switch it on`, async (t) => {
+  test.serial(`io_uring ${title}: /dev/fuse, why, and how to switch it on`, async (t) => {
     const { state, found, remedy } = await finding('transport', machine(files, more));
     t.is(state, 'slower');
     t.regex(`${found} ${remedy}`, words);
   });
 }
 
-test('io_uring forbidden to all but a group: root may', async (t) => {
+test.serial('io_uring forbidden to all but a group: root may', async (t) => {
   t.is((await finding('transport', machine({ [FORBIDDEN]: '1' }))).state, 'ok');
 });
 
-test('what keeps a mount from working is missing, with what to do', async (t) => {
+test.serial('what keeps a mount from working is missing, with what to do', async (t) => {
   t.is((await finding('kernel', machine({}, { release: '5.10.0-30-amd64' }))).state, 'missing');
   t.is((await finding('kernel', machine({}, { release: '5.17.0' }))).state, 'ok');
   t.regex((await finding('/dev/fuse', machine({}, { usable: async () => false }))).remedy ?? '', /modprobe fuse/);
@@ -46,12 +46,12 @@ test('what keeps a mount from working is missing, with what to do', async (t) =>
   t.is((await finding('mounting', machine({ '/bin/fusermount3': '' }, { root: false }))).state, 'ok');
 });
 
-test('few descriptors are named', async (t) => {
+test.serial('few descriptors are named', async (t) => {
   const { state, found } = await finding('open files', machine({ '/proc/self/limits': LIMITS.replace('1048576', '4096') }));
   t.is(state, 'slower');
   t.regex(found, /4096/);
 });
 
-test('this machine can be examined', async (t) => {
+test.serial('this machine can be examined', async (t) => {
   for (const one of await examine(thisMachine())) t.not(one.found, '');
 });

@@ -29,7 +29,7 @@ const text = async (history: History, name: string, seq: number): Promise<string
   return entry === null ? null : (await history.read(entry.node, 0, 1 << 20, seq)).toString();
 };
 
-test('a file saved at t3 and t5, deleted at t9 and created again at t14 answers each instant with its own content', async (t) => {
+test.serial('a file saved at t3 and t5, deleted at t9 and created again at t14 answers each instant with its own content', async (t) => {
   const at = (seq: number, draft: Omit<RecordDraft, 'seq'>): RecordDraft => ({ ...draft, seq });
   const other = (seq: number) => at(seq, { kind: Kind.Open, ino: 999 });
   await withRecords([
@@ -50,7 +50,7 @@ test('a file saved at t3 and t5, deleted at t9 and created again at t14 answers 
   });
 });
 
-test('of several before-images of one area the oldest wins; areas do not disturb each other', async (t) => {
+test.serial('of several before-images of one area the oldest wins; areas do not disturb each other', async (t) => {
   const area = (char: string) => Buffer.alloc(BLOCK, char);
   const base = (block: number, char: string, flags = 0) => ({ kind: Kind.BaseData, ino: 101, offset: block * BLOCK, length: BLOCK, payload: area(char), flags });
   const size = 2 * BLOCK;
@@ -74,7 +74,7 @@ test('of several before-images of one area the oldest wins; areas do not disturb
   }
 });
 
-test('what changed since an instant is the areas changed and the areas added, and the instant can be chosen', async (t) => {
+test.serial('what changed since an instant is the areas changed and the areas added, and the instant can be chosen', async (t) => {
   const area = (char: string) => Buffer.alloc(BLOCK, char);
   await withRecords([
     MOUNT, create(101, 'f'), write(101, 0, Buffer.alloc(3 * BLOCK, '.'), 3 * BLOCK),   // 3: x y z
@@ -90,7 +90,7 @@ test('what changed since an instant is the areas changed and the areas added, an
   });
 });
 
-test('what a truncation took away reads as zero when the file grows again', async (t) => {
+test.serial('what a truncation took away reads as zero when the file grows again', async (t) => {
   await withRecords([
     MOUNT, create(101, 'f'), write(101, 0, Buffer.alloc(3 * BLOCK, 'a'), 3 * BLOCK), truncate(101, 10), truncate(101, 3 * BLOCK),
     write(101, 2 * BLOCK, Buffer.from('end'), 3 * BLOCK),
@@ -105,7 +105,7 @@ test('what a truncation took away reads as zero when the file grows again', asyn
   });
 });
 
-test('a block whose newest patch is cut away still holds the data below it', async (t) => {
+test.serial('a block whose newest patch is cut away still holds the data below it', async (t) => {
   await withRecords([
     MOUNT, create(101, 'f'), write(101, 0, Buffer.alloc(BLOCK, 'a'), BLOCK), write(101, 5000, Buffer.alloc(1000, 'b'), BLOCK), truncate(101, 4000), truncate(101, 2 * BLOCK),
   ], async (history) => {
@@ -114,7 +114,7 @@ test('a block whose newest patch is cut away still holds the data below it', asy
   });
 });
 
-test('truncating a file of 10 GiB costs a handful of entries', async (t) => {
+test.serial('truncating a file of 10 GiB costs a handful of entries', async (t) => {
   const size = 10 * 2 ** 30;
   await withRecords([
     MOUNT, create(101, 'f'), write(101, size - 5, Buffer.from('after'), size), truncate(101, 0), truncate(101, size), fallocate(101, 3, 0, size, size),
@@ -129,7 +129,7 @@ test('truncating a file of 10 GiB costs a handful of entries', async (t) => {
   });
 });
 
-test('punched and zeroed ranges read as zero, what lies around them stays', async (t) => {
+test.serial('punched and zeroed ranges read as zero, what lies around them stays', async (t) => {
   const size = 4 * BLOCK;
   await withRecords([
     MOUNT, create(101, 'f'), write(101, 0, Buffer.alloc(size, 'a'), size), fallocate(101, 3, 100, 2 * BLOCK, size), fallocate(101, 16, size - 10, 5, size),
@@ -141,7 +141,7 @@ test('punched and zeroed ranges read as zero, what lies around them stays', asyn
   });
 });
 
-test('equal content is kept once, a different one with the same hash on its own', async (t) => {
+test.serial('equal content is kept once, a different one with the same hash on its own', async (t) => {
   const block = Buffer.from(Array.from({ length: BLOCK }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
   await withRecords([
     MOUNT, create(101, 'a'), write(101, 0, block, BLOCK), create(102, 'b'), write(102, 0, block, BLOCK), write(101, 0, Buffer.from('!'), BLOCK), write(101, 0, block, BLOCK),
@@ -174,7 +174,7 @@ for (const batchSize of [1, 30, 1000]) test(`a block that is patched for ever is
   }, batchSize);
 });
 
-test('small writes one after another cost a few entries, not some each', async (t) => {
+test.serial('small writes one after another cost a few entries, not some each', async (t) => {
   const drafts: Omit<RecordDraft, 'seq'>[] = [MOUNT, create(101, 'log')];
   for (let i = 0; i < 1000; i++) drafts.push(write(101, i * 7, Buffer.from(`line${String(i).padStart(3, '0')}`), i * 7 + 7));
   await withRecords(drafts, async (history) => {
@@ -183,7 +183,7 @@ test('small writes one after another cost a few entries, not some each', async (
   });
 });
 
-test('an inode number that comes back after a remount with another birth is another node', async (t) => {
+test.serial('an inode number that comes back after a remount with another birth is another node', async (t) => {
   const base = (ino: number, born: number, name: string, flags: number) => [
     { kind: Kind.BaseNode, ino, attr: fileAttr(3, born), flags }, { kind: Kind.BaseName, ino, parent: 100, name, flags },
     { kind: Kind.BaseData, ino, length: 3, payload: Buffer.from(name.repeat(3)), flags: flags | Flag.Captured },
@@ -207,7 +207,7 @@ test('an inode number that comes back after a remount with another birth is anot
   });
 });
 
-test('an object made anew while unmounted under the same name and inode number is another node, and names left alone follow it', async (t) => {
+test.serial('an object made anew while unmounted under the same name and inode number is another node, and names left alone follow it', async (t) => {
   const named = (name: string) => ({ kind: Kind.BaseName, ino: 101, parent: 100, name });
   await withRecords([
     MOUNT, { kind: Kind.BaseNode, ino: 100, attr: directoryAttr }, { kind: Kind.BaseNode, ino: 101, attr: fileAttr(3, 5) }, named('a'), named('b'),
@@ -224,7 +224,7 @@ test('an object made anew while unmounted under the same name and inode number i
   }, 1);
 });
 
-test('a mount that finds all as history has it changes nothing and leaves no gap', async (t) => {
+test.serial('a mount that finds all as history has it changes nothing and leaves no gap', async (t) => {
   await withRecords([
     MOUNT, { kind: Kind.BaseNode, ino: 100, attr: directoryAttr }, { kind: Kind.BaseEnd }, { kind: Kind.Unmount, payload: {} },
     MOUNT, { kind: Kind.BaseNode, ino: 100, attr: { ...directoryAttr, atime: 77n }, flags: Flag.Unmounted }, { kind: Kind.BaseEnd },
@@ -234,14 +234,14 @@ test('a mount that finds all as history has it changes nothing and leaves no gap
   });
 });
 
-test('a first walk that was not complete leaves a gap at the next mount', async (t) => {
+test.serial('a first walk that was not complete leaves a gap at the next mount', async (t) => {
   await withRecords([MOUNT, create(101, 'a'), MOUNT], async (history) => {
     t.deepEqual((await history.gaps()).map((gap) => [gap.seq, gap.reason, gap.detail]), [[3, 'baseline-incomplete', { since: 1 }]]);
     t.deepEqual(history.baselineSince(), { seq: 1, timeNs: 1000n });
   });
 });
 
-test('extended attributes are as they were', async (t) => {
+test.serial('extended attributes are as they were', async (t) => {
   const set = (name: string, value: string) => ({ kind: Kind.Setxattr, ino: 101, name, payload: Buffer.from(value), attr: fileAttr(0, 101) });
   await withRecords([MOUNT, create(101, 'a'), set('user.a', '1'), set('user.b', ''), set('user.a', '2'), { kind: Kind.Removexattr, ino: 101, name: 'user.b', attr: fileAttr(0, 101) }], async (history) => {
     const node = (await history.lookup(ROOT, 'a', 6))!.node;

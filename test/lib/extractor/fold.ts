@@ -96,7 +96,7 @@ async function checkWays(t: ExecutionContext, history: History, scenario: Scenar
 
 const seeds = [1, 2, 3, 4, 5, 6, 7, 8, 9, freshSeed()];
 for (const seed of seeds) {
-  test(`at every seq history answers the tree as it was (seed ${seed})`, async (t) => {
+  test.serial(`at every seq history answers the tree as it was (seed ${seed})`, async (t) => {
     await scoped(async (scope) => {
       const random = new Random(seed);
       const scenario = new Scenario(random);
@@ -128,7 +128,7 @@ async function checkLinks(t: ExecutionContext, history: History, seq: number, no
 
 // Seeds that once failed: inode numbers reused while unmounted, in directories that went.
 for (const seed of [104, 105, 121, 135, 144, freshSeed()]) {
-  test(`whatever changed between mounts, trees and links are as they were (seed ${seed})`, async (t) => {
+  test.serial(`whatever changed between mounts, trees and links are as they were (seed ${seed})`, async (t) => {
     await scoped(async (scope) => {
       const random = new Random(seed);
       const scenario = new Scenario(random);

@@ -43,7 +43,7 @@ const dashed = (name: string): string => name.replace(/(?!^)([A-Z])/g, '-$1').to
 const lowered = (record: Record<string, number>): Record<string, number> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key.toLowerCase(), value]));
 
-test('kinds, flags and sections are the same in the header and in the decoder', (t) => {
+test.serial('kinds, flags and sections are the same in the header and in the decoder', (t) => {
   t.deepEqual({ ...Kind }, enumOf('Kind') as typeof Kind);
   t.deepEqual({ ...Flag }, enumOf('Flags') as typeof Flag);
   const sections = Object.fromEntries(Object.entries(enumOf('Sections')).map(([key, value]) => [key.replace(/^Has/, ''), value]));
@@ -51,12 +51,12 @@ test('kinds, flags and sections are the same in the header and in the decoder', 
   t.true(Object.keys(Kind).length > 25);
 });
 
-test('the page lists every kind with its number', (t) => {
+test.serial('the page lists every kind with its number', (t) => {
   const listed = Object.fromEntries(tableOf('Kinds').map(([kind, number]) => [kind, Number(number)]));
   t.deepEqual(listed, Object.fromEntries(Object.entries(enumOf('Kind')).map(([key, value]) => [dashed(key), value])));
 });
 
-test('the page lists flags, sections and setattr masks as the header has them', (t) => {
+test.serial('the page lists flags, sections and setattr masks as the header has them', (t) => {
   const pairs = (text: string) => Object.fromEntries([...text.matchAll(/(\d+) (\w+)/g)].map(([, value, key]) => [key, Number(value)]));
   const meaning = (field: string) => tableOf('Record').find((row) => row[2] === field)![3]!;
   t.deepEqual(pairs(meaning('flags')), lowered(enumOf('Flags')));
@@ -65,7 +65,7 @@ test('the page lists flags, sections and setattr masks as the header has them', 
   t.deepEqual(pairs(setattr), lowered(Object.fromEntries(Object.entries(enumOf('SetattrMask')).map(([key, value]) => [key.slice(3), value]))));
 });
 
-test('sizes and offsets are the same in the header, on the page and in the decoder', (t) => {
+test.serial('sizes and offsets are the same in the header, on the page and in the decoder', (t) => {
   t.is(sizeOf('RecordHead'), RECORD_HEAD_BYTES);
   t.is(sizeOf('Attr'), ATTR_BYTES);
   for (const [heading, name] of [['Record', 'RecordHead'], ['Segment head', 'SegmentHead'], ['Sync mark', 'SyncMarkBytes']] as const) {
@@ -74,7 +74,7 @@ test('sizes and offsets are the same in the header, on the page and in the decod
   }
 });
 
-test('the worked bytes of the page are a record with both checksums right', (t) => {
+test.serial('the worked bytes of the page are a record with both checksums right', (t) => {
   const dump = /^## Worked bytes[\s\S]*?```\n([^`]*)```/m.exec(page)![1]!;
   const raw = Buffer.from(dump.replace(/^[0-9a-f]{4} /gm, '').replace(/\s/g, ''), 'hex');
   const { record, end } = decodeRecord(raw, 0);

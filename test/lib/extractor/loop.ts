@@ -25,7 +25,7 @@ async function opened(scope: Scope): Promise<History> {
   return history;
 }
 
-test('what is in the journal is in history once caughtUp resolves, and stop takes in what came last', async (t) => {
+test.serial('what is in the journal is in history once caughtUp resolves, and stop takes in what came last', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const journal = new MemoryJournal(numbered([MOUNT, create(101, 'a')]));
@@ -47,7 +47,7 @@ test('what is in the journal is in history once caughtUp resolves, and stop take
   });
 });
 
-test('nothing is released before history holds it', async (t) => {
+test.serial('nothing is released before history holds it', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const scenario = new Scenario(new Random(77));
@@ -65,7 +65,7 @@ test('nothing is released before history holds it', async (t) => {
   });
 });
 
-test('a record that cannot be read stops the loop: nothing behind it is taken, who waits is told', async (t) => {
+test.serial('a record that cannot be read stops the loop: nothing behind it is taken, who waits is told', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const records = numbered([MOUNT, create(101, 'a'), write(101, 'x'), create(102, 'b')]);
@@ -86,7 +86,7 @@ test('a record that cannot be read stops the loop: nothing behind it is taken, w
   });
 });
 
-test('a record missing in the middle is refused', async (t) => {
+test.serial('a record missing in the middle is refused', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const journal = new MemoryJournal([...numbered([MOUNT]), ...numbered([create(101, 'a')], 3)]);
@@ -97,14 +97,14 @@ test('a record missing in the middle is refused', async (t) => {
   });
 });
 
-test('a journal that begins behind what history needs next is refused', async (t) => {
+test.serial('a journal that begins behind what history needs next is refused', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     t.throws(() => new Extractor(new MemoryJournal([], 5), history).start(), { code: 'ERR_HISTORY_BEHIND' });
   });
 });
 
-test('an error of the journal surfaces', async (t) => {
+test.serial('an error of the journal surfaces', async (t) => {
   await scoped(async (scope) => {
     const journal = new MemoryJournal([]);
     journal.failRead = new Error('no such device');
@@ -147,7 +147,7 @@ for (const code of ['ERR_DISK_FULL', 'ERR_IO'] as const) test(`while the disk an
   });
 });
 
-test('an end while there is no room is an error, not a wait', async (t) => {
+test.serial('an end while there is no room is an error, not a wait', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const extractor = new Extractor(new MemoryJournal(numbered([MOUNT])), history);
@@ -159,7 +159,7 @@ test('an end while there is no room is an error, not a wait', async (t) => {
   });
 });
 
-test('where room is short, segments are released in small steps', async (t) => {
+test.serial('where room is short, segments are released in small steps', async (t) => {
   await scoped(async (scope) => {
     const random = new Random(5);
     const block = () => Buffer.from(Uint32Array.from({ length: 1 << 18 }, () => random.next()).buffer);
@@ -174,7 +174,7 @@ test('where room is short, segments are released in small steps', async (t) => {
   });
 });
 
-test('the same batch after a crash gives the same database, byte for byte', async (t) => {
+test.serial('the same batch after a crash gives the same database, byte for byte', async (t) => {
   await scoped(async (scope) => {
     const directory = scope.temporary('memory');
     const scenario = new Scenario(new Random(4242));
@@ -197,7 +197,7 @@ test('the same batch after a crash gives the same database, byte for byte', asyn
   });
 });
 
-test('the size of batches changes no state, no change and no link', async (t) => {
+test.serial('the size of batches changes no state, no change and no link', async (t) => {
   await scoped(async (scope) => {
     const scenario = new Scenario(new Random(99));
     scenario.changeUnmounted(40);
@@ -216,7 +216,7 @@ test('the size of batches changes no state, no change and no link', async (t) =>
   });
 });
 
-test('folding a batch while the one before is committed changes nothing', async (t) => {
+test.serial('folding a batch while the one before is committed changes nothing', async (t) => {
   await scoped(async (scope) => {
     for (const seed of [5, 6, 7]) {
       const scenario = new Scenario(new Random(seed));
@@ -248,7 +248,7 @@ test('folding a batch while the one before is committed changes nothing', async 
   });
 });
 
-test('a block that becomes hot while its last patches are being committed is made whole with them', async (t) => {
+test.serial('a block that becomes hot while its last patches are being committed is made whole with them', async (t) => {
   await scoped(async (scope) => {
     const random = new Random(11);
     const model = Buffer.alloc(60_000, 1);
@@ -281,7 +281,7 @@ test('a block that becomes hot while its last patches are being committed is mad
   });
 });
 
-test('the native journal wakes the loop; marks become points', async (t) => {
+test.serial('the native journal wakes the loop; marks become points', async (t) => {
   await scoped(async (scope) => {
     const directory = scope.temporary('memory');
     const history = await History.open(`${directory}/history`);
@@ -300,7 +300,7 @@ test('the native journal wakes the loop; marks become points', async (t) => {
   });
 });
 
-test('a fold state is what history says it is', async (t) => {
+test.serial('a fold state is what history says it is', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     await extractRaw(history, numbered([MOUNT, create(101, 'a')]));

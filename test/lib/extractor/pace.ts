@@ -35,13 +35,13 @@ class Watched extends MemoryJournal {
   }
 }
 
-test('records are taken as soon as none comes any more', async (t) => {
+test.serial('records are taken as soon as none comes any more', async (t) => {
   const journal = new Watched();
   journal.push(RECORD);
   t.true((await journal.rest()) < 500);
 });
 
-test('while records come they stay in the journal, but not for ever', async (t) => {
+test.serial('while records come they stay in the journal, but not for ever', async (t) => {
   const journal = new Watched();
   const stop = journal.busy();
   const took = await journal.rest();
@@ -51,7 +51,7 @@ test('while records come they stay in the journal, but not for ever', async (t) 
   t.true(journal.calls <= 1, 'the journal calls nobody while records come');
 });
 
-test('who waits for history is not kept waiting, who follows it hardly', async (t) => {
+test.serial('who waits for history is not kept waiting, who follows it hardly', async (t) => {
   // Nobody's records would wait for two seconds.
   for (const [name, most] of [['awaited', 1000], ['followed', 1500]] as const) {
     const journal = new Watched();
@@ -64,7 +64,7 @@ test('who waits for history is not kept waiting, who follows it hardly', async (
   }
 });
 
-test('the first record after a silence ends it', async (t) => {
+test.serial('the first record after a silence ends it', async (t) => {
   const journal = new Watched();
   const resting = journal.rest();
   await sleep(50);
@@ -72,7 +72,7 @@ test('the first record after a silence ends it', async (t) => {
   t.true((await resting) < 900, 'it did not sleep to the end');
 });
 
-test('a record that comes just before the journal is asked to call is not overlooked', async (t) => {
+test.serial('a record that comes just before the journal is asked to call is not overlooked', async (t) => {
   class Racing extends Watched {
     override arm(afterSeq: number): void {
       if (this.records.length === 0) this.push(RECORD);
@@ -82,7 +82,7 @@ test('a record that comes just before the journal is asked to call is not overlo
   t.true((await new Racing().rest()) < 900);
 });
 
-test('a hurry ends a rest with nothing to do, also one that has not begun', async (t) => {
+test.serial('a hurry ends a rest with nothing to do, also one that has not begun', async (t) => {
   const journal = new Watched();
   const resting = journal.rest();
   await sleep(20);
@@ -92,7 +92,7 @@ test('a hurry ends a rest with nothing to do, also one that has not begun', asyn
   t.true((await journal.rest()) < 500, 'a rest would last a second');
 });
 
-test('what is due by time is done also in a silence', async (t) => {
+test.serial('what is due by time is done also in a silence', async (t) => {
   const journal = new Watched();
   let idle = 0;
   const resting = journal.pace.rest(() => { idle++; });

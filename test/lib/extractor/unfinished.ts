@@ -50,7 +50,7 @@ async function changesOf(history: History): Promise<unknown[]> {
   return changes;
 }
 
-test('what was so at the first mount is there from the first mount on, whenever it is found', async (t) => {
+test.serial('what was so at the first mount is there from the first mount on, whenever it is found', async (t) => {
   await withRecords([
     MOUNT, root(),
     MOUNT, node(4, Flag.Initial), named(Flag.Initial), data(0, Buffer.from('aaaa'), Flag.Captured), END,
@@ -62,7 +62,7 @@ test('what was so at the first mount is there from the first mount on, whenever 
   });
 });
 
-test('what may have been made since the first mount is first seen at the mount that finds it', async (t) => {
+test.serial('what may have been made since the first mount is first seen at the mount that finds it', async (t) => {
   await withRecords([
     MOUNT, root(),
     MOUNT, node(4, Flag.Unmounted), named(Flag.Unmounted), data(0, Buffer.from('aaaa'), Flag.Captured | Flag.Unmounted), END,
@@ -73,7 +73,7 @@ test('what may have been made since the first mount is first seen at the mount t
   });
 });
 
-test('a name of which history knows more than the walk is not taken for one of the first mount', async (t) => {
+test.serial('a name of which history knows more than the walk is not taken for one of the first mount', async (t) => {
   await withRecords([
     MOUNT, root(), node(1), named(), data(0, Buffer.from('a'), Flag.Captured), { kind: Kind.Unlink, ino: 101, parent: 100, name: 'f', attr: { ...fileAttr(1, 5), nlink: 0 }, parentAttr: directoryAttr },
     MOUNT, { ...node(1, Flag.Initial), ino: 102 }, { ...named(Flag.Initial), ino: 102 }, { ...data(0, Buffer.from('b'), Flag.Captured), ino: 102 }, END,
@@ -82,7 +82,7 @@ test('a name of which history knows more than the walk is not taken for one of t
   });
 });
 
-test('a file counts as captured from its mount on once all of its content is there, however often the walk is cut short', async (t) => {
+test.serial('a file counts as captured from its mount on once all of its content is there, however often the walk is cut short', async (t) => {
   const drafts: Omit<RecordDraft, 'seq'>[] = [
     MOUNT, root(), node(3 * BLOCK), named(), data(BLOCK, area('b')), write(BLOCK, 'x', 3 * BLOCK),   // 6
     MOUNT, MOUNT, { ...node(3 * BLOCK), attr: { ...fileAttr(3 * BLOCK, 5), ctime: 9n } }, data(0, area('a')),
@@ -97,7 +97,7 @@ test('a file counts as captured from its mount on once all of its content is the
   });
 });
 
-test('what was written beyond the end that a file had at the first mount is not taken for its content then', async (t) => {
+test.serial('what was written beyond the end that a file had at the first mount is not taken for its content then', async (t) => {
   const grown = { ...fileAttr(2 * BLOCK, 5), ctime: 9n };
   await withRecords([
     MOUNT, root(), node(100), named(), write(200, 'x', 201), { kind: Kind.Truncate, ino: 101, length: 2 * BLOCK, attr: grown }, write(BLOCK, 'y', 2 * BLOCK),   // 7
@@ -110,7 +110,7 @@ test('what was written beyond the end that a file had at the first mount is not 
   });
 });
 
-test('content that was changed before all of it was there stays unknown for the time before', async (t) => {
+test.serial('content that was changed before all of it was there stays unknown for the time before', async (t) => {
   const changed = { ...fileAttr(2 * BLOCK, 5), ctime: 77n };
   await withRecords([
     MOUNT, root(), node(2 * BLOCK), named(), data(0, area('a')), write(0, 'x', 2 * BLOCK),   // 6
@@ -121,7 +121,7 @@ test('content that was changed before all of it was there stays unknown for the 
   });
 });
 
-test('content that could not be read is not captured, until it is written anew or a later mount reads all of it', async (t) => {
+test.serial('content that could not be read is not captured, until it is written anew or a later mount reads all of it', async (t) => {
   const unreadable = { kind: Kind.Gap, ino: 101, payload: { reason: 'baseline', what: 'content', ino: 101, error: 'EIO' } };
   const before = [MOUNT, root(), node(2 * BLOCK), named(), data(0, area('a')), unreadable, END, write(BLOCK, 'x', 2 * BLOCK)];   // 8
   await withRecords([...before, MOUNT, { ...node(0), attr: { ...fileAttr(2 * BLOCK, 5), ctime: 9n } }, data(0, area('a')), data(BLOCK, area('x'), Flag.Captured), END], async (history) => {
@@ -135,7 +135,7 @@ test('content that could not be read is not captured, until it is written anew o
   });
 });
 
-test('a gap names what it concerns', async (t) => {
+test.serial('a gap names what it concerns', async (t) => {
   const gap = (more: object) => ({ kind: Kind.Gap, payload: { reason: 'baseline', what: 'object', error: 'EACCES' }, ...more });
   await withRecords([MOUNT, root(), node(4), named(), gap({ ino: 101 }), gap({ ino: 999, parent: 100, name: 'f' }), gap({})], async (history) => {
     const file = (await history.lookup(ROOT, 'f', 4))!.node;
@@ -144,7 +144,7 @@ test('a gap names what it concerns', async (t) => {
   });
 });
 
-test('what differed at a mount that was killed before it was captured is not shown with the content of before', async (t) => {
+test.serial('what differed at a mount that was killed before it was captured is not shown with the content of before', async (t) => {
   const touched = { ...fileAttr(4, 5), ctime: 50n };
   const first = [MOUNT, root(), node(4), named(), data(0, Buffer.from('oldd'), Flag.Captured), END];   // 6
   const cut = [...first, MOUNT, { ...node(0, Flag.Unmounted), attr: touched }];   // 8
@@ -158,7 +158,7 @@ test('what differed at a mount that was killed before it was captured is not sho
   });
 });
 
-test('what a directory without a name holds is told to the engine, as is a file without one', async (t) => {
+test.serial('what a directory without a name holds is told to the engine, as is a file without one', async (t) => {
   await withRecords([
     MOUNT, root(), { kind: Kind.BaseNode, ino: 102, attr: directoryAttr }, node(3),
     { kind: Kind.Create, ino: 103, parent: 102, name: 'in', attr: fileAttr(0, 6), parentAttr: directoryAttr },

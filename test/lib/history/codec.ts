@@ -19,7 +19,7 @@ const plain = (bytes: Buffer): Buffer => {
 };
 const corrupt = { instanceOf: RewindError, code: 'ERR_HISTORY_CORRUPT' };
 
-test('content is read back whole in every codec, of every length', (t) => {
+test.serial('content is read back whole in every codec, of every length', (t) => {
   const base = lines(900, 'a text');
   for (const length of [0, 1, 20, 255, 256, 257, 5000, BLOCK_BYTES]) {
     const bytes = Buffer.concat([base, base, base, base, base]).subarray(0, length);
@@ -33,7 +33,7 @@ test('content is read back whole in every codec, of every length', (t) => {
   t.is(dictionaryOf(encodePacked(base, 1)), 0);
 });
 
-test('a flipped bit anywhere is damage, or changes nothing', (t) => {
+test.serial('a flipped bit anywhere is damage, or changes nothing', (t) => {
   const base = lines(100, 'one');
   const bytes = Buffer.concat([base.subarray(0, 900), Buffer.from('inserted'), base.subarray(950)]);
   const random = new Random(5);
@@ -53,7 +53,7 @@ test('a flipped bit anywhere is damage, or changes nothing', (t) => {
   t.throws(() => decodeContent(encodePacked(bytes, 3, { id: 7, depth: 1, bytes: base }), lines(100, 'two')), corrupt, 'another dictionary');
 });
 
-test('a frame that says it holds more than it may is refused before memory is taken', (t) => {
+test.serial('a frame that says it holds more than it may is refused before memory is taken', (t) => {
   const frame = compress(Buffer.alloc(1 << 20, 'x'), 1);
   t.is(decompress(frame, 1 << 20).length, 1 << 20);
   t.throws(() => decompress(frame, BLOCK_BYTES), corrupt);
@@ -74,7 +74,7 @@ async function withContents(values: [number, Buffer][], body: (contents: Content
   });
 }
 
-test('a chain is read from its first content on; contents that are not there are left out', async (t) => {
+test.serial('a chain is read from its first content on; contents that are not there are left out', async (t) => {
   const versions = Array.from({ length: 8 }, (_, i) => lines(50, `version ${i}`));
   const values = versions.map((bytes, i): [number, Buffer] => [i + 1, i === 0 ? plain(bytes) : encodePacked(bytes, 3, { id: i, depth: i, bytes: versions[i - 1]! })]);
   await withContents(values, async (contents) => {
@@ -86,7 +86,7 @@ test('a chain is read from its first content on; contents that are not there are
   });
 });
 
-test('a chain that is none ends with an error: a missing link, a circle, no end', async (t) => {
+test.serial('a chain that is none ends with an error: a missing link, a circle, no end', async (t) => {
   const bytes = lines(50, 'a text');
   const on = (id: number): Buffer => encodePacked(bytes, 3, { id, depth: 1, bytes });
   const endless = Array.from({ length: MOST_DEPTH + 2 }, (_, i): [number, Buffer] => [101 + i, i === 0 ? plain(bytes) : on(100 + i)]);

@@ -18,17 +18,17 @@ import { EXAMPLES, exampleLine } from '../../helpers/history-examples.js';
 const page = readFileSync(new URL('../../../../docs/history.md', import.meta.url), 'utf8');
 
 for (const example of EXAMPLES) {
-  test(`docs/history.md shows the bytes of ${example.family}: ${example.note}`, (t) => {
+  test.serial(`docs/history.md shows the bytes of ${example.family}: ${example.note}`, (t) => {
     t.true(page.includes(`\n${exampleLine(example)}\n`));
   });
 }
 
-test('docs/history.md names every family, and no other', (t) => {
+test.serial('docs/history.md names every family, and no other', (t) => {
   const named = [...page.matchAll(/^\| `(\w+)` \|/gm)].map((match) => match[1]);
   t.deepEqual(named.sort(), [...FAMILIES].sort());
 });
 
-test('numbers up to 2^53 - 1 are written and read exactly, plain and complemented', (t) => {
+test.serial('numbers up to 2^53 - 1 are written and read exactly, plain and complemented', (t) => {
   for (const value of [0, 1, 2 ** 32 - 1, 2 ** 32, 2 ** 40 + 5, Number.MAX_SAFE_INTEGER]) {
     const key = Buffer.alloc(16);
     putU64(key, value, 0);
@@ -40,7 +40,7 @@ test('numbers up to 2^53 - 1 are written and read exactly, plain and complemente
   }
 });
 
-test('newer entries sort before older ones, and nothing of another prefix lies between', (t) => {
+test.serial('newer entries sort before older ones, and nothing of another prefix lies between', (t) => {
   const ordered = [nameKey(1, 'a', 9), nameKey(1, 'a', 2 ** 33), nameKey(1, 'a\x01', 5), nameKey(1, 'b', 7), nameKey(2, 'a', 5)];
   const sorted = [ordered[1]!, ordered[0]!, ...ordered.slice(2)];
   t.deepEqual([...ordered].sort(Buffer.compare), sorted);
@@ -51,7 +51,7 @@ test('newer entries sort before older ones, and nothing of another prefix lies b
   t.true(Buffer.compare(lt, nameKey(1, 'a\x01', Number.MAX_SAFE_INTEGER)) < 0);
 });
 
-test('a name of any bytes but 0 comes back from its key', (t) => {
+test.serial('a name of any bytes but 0 comes back from its key', (t) => {
   const name = Buffer.from(Array.from({ length: 255 }, (_, i) => i + 1)).toString('latin1');
   t.is(nameInKey(nameKey(5, name, 77), 8), name);
   t.is(nameInKey(linkKey(5, 6, name, 77), 16), name);
@@ -71,7 +71,7 @@ function blockAgain(value: Buffer, seq: number): Buffer {
   return full ? encodeFull(patches[0]!) : packed((packer) => packPatches(packer, depth, chainBytes, patches));
 }
 
-test('a run of states answers each instant with its own', (t) => {
+test.serial('a run of states answers each instant with its own', (t) => {
   const { key, value } = EXAMPLES.find(({ note }) => note.includes('of 9 bytes'))!;
   const first = seqInKey(key);
   t.like(decodeAttr(stateAt(value, first, 1003)), { size: 5, ctime: 12_000_000_007n });
@@ -80,7 +80,7 @@ test('a run of states answers each instant with its own', (t) => {
   t.deepEqual(lastState(value, first), stateAt(value, first, 1005));
 });
 
-test('changes of a run, and the places where they are found, are read one by one', (t) => {
+test.serial('changes of a run, and the places where they are found, are read one by one', (t) => {
   const { key, value } = EXAMPLES.find(({ note }) => note.includes('4 bytes more'))!;
   t.like(decodeChanges(key, value), [{ seq: 1003, record: 1003, offset: 0, length: 5, size: 5 }, { seq: 1005, record: 1005, node: 7, offset: 5, length: 4, size: 9, save: 1002 }]);
   t.is(decodeChanges(key, value, 1004).length, 1);
@@ -89,7 +89,7 @@ test('changes of a run, and the places where they are found, are read one by one
   t.deepEqual(decodeRefs(found!.key, found!.value), [{ seq: 1000, record: 1020, run: 1000 }]);
 });
 
-test('packed numbers come back exactly up to 2^53 - 1', (t) => {
+test.serial('packed numbers come back exactly up to 2^53 - 1', (t) => {
   const numbers = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 42 + 5, Number.MAX_SAFE_INTEGER];
   const value = packed((packer) => numbers.forEach((number) => packer.varint(number)));
   const from = new Unpacker(value);
@@ -99,7 +99,7 @@ test('packed numbers come back exactly up to 2^53 - 1', (t) => {
 
 const CONTENTS = new Map([[43, 'data'], [44, 'data '.repeat(6) + 'data'], [45, 'more data']]);
 
-test('values are read as they were written', (t) => {
+test.serial('values are read as they were written', (t) => {
   for (const { family, key, value } of EXAMPLES) {
     if (family === 'blocks') t.deepEqual(blockAgain(value, seqInKey(key)), value);
     if (family === 'changes') t.deepEqual(changesAgain(decodeChanges(key, value)), value);
@@ -115,7 +115,7 @@ test('values are read as they were written', (t) => {
   t.deepEqual(decodeMeta(encodeMeta(meta)), meta);
 });
 
-test('times before 1970 and birth times keep their sign', (t) => {
+test.serial('times before 1970 and birth times keep their sign', (t) => {
   t.is(decodeBinding(encodeBinding({ node: 2, type: 0, btime: -1n })).btime, -1n);
 });
 
@@ -138,7 +138,7 @@ for (const [what, read] of [
   ['a watermark that is no JSON', () => decodeMeta(Buffer.from('{'))],
   ['a watermark without numbers', () => decodeMeta(Buffer.from('{"timeNs":"1","mountTimeNs":"1","firstTimeNs":"1","watermark":"x"}'))],
 ] as const) {
-  test(`${what} is refused as damage`, (t) => {
+  test.serial(`${what} is refused as damage`, (t) => {
     t.is(t.throws(read, { instanceOf: RewindError })?.code, 'ERR_HISTORY_CORRUPT');
   });
 }

@@ -20,7 +20,7 @@ async function recorded(scope: Scope, random: Random, steps: number): Promise<Hi
   return history;
 }
 
-test('what is asked while others are answered is answered together; one alone at once', async (t) => {
+test.serial('what is asked while others are answered is answered together; one alone at once', async (t) => {
   const batches: number[][] = [];
   const gather = new Gather<number, number>(async (questions) => {
     batches.push(questions);
@@ -32,7 +32,7 @@ test('what is asked while others are answered is answered together; one alone at
   t.deepEqual(batches, [[1], [2, 3, 4, 5], [6]]);
 });
 
-test('a question that fails fails alone', async (t) => {
+test.serial('a question that fails fails alone', async (t) => {
   const gather = new Gather<number, number>(async (questions) => {
     if (questions.includes(3)) throw new Error('three');
     return questions;
@@ -42,7 +42,7 @@ test('a question that fails fails alone', async (t) => {
 });
 
 for (const seed of [1, 2, 3, freshSeed()]) {
-  test(`blocks asked for together are those asked for alone (seed ${seed})`, async (t) => {
+  test.serial(`blocks asked for together are those asked for alone (seed ${seed})`, async (t) => {
     await scoped(async (scope) => {
       const random = new Random(seed);
       const history = await recorded(scope, random, 300);
@@ -57,7 +57,7 @@ for (const seed of [1, 2, 3, freshSeed()]) {
   });
 }
 
-test('content that is broken is told to those who ask for it, not to their neighbours', async (t) => {
+test.serial('content that is broken is told to those who ask for it, not to their neighbours', async (t) => {
   await scoped(async (scope) => {
     const history = await recorded(scope, new Random(5), 200);
     const batch = history.rocks.batch();

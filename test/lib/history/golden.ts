@@ -45,7 +45,7 @@ for (const version of [2, 4]) {
   const golden = JSON.parse(readFileSync(new URL(`../../../../fixtures/history-format-${version}.json`, import.meta.url), 'utf8')) as Golden;
   const { entries: _, ...expected } = golden;
 
-  test(`a store of format ${version} answers what it did, and has the new format once it was opened for writing`, async (t) => {
+  test.serial(`a store of format ${version} answers what it did, and has the new format once it was opened for writing`, async (t) => {
     await scoped(async (scope) => {
       const looked = await opened(scope, golden, true);
       t.is(await format(looked), version);
@@ -56,7 +56,7 @@ for (const version of [2, 4]) {
     });
   });
 
-  test(`a store of format ${version} is whole, and what is recorded from now on has a chain`, async (t) => {
+  test.serial(`a store of format ${version} is whole, and what is recorded from now on has a chain`, async (t) => {
     await scoped(async (scope) => {
       const history = await opened(scope, golden, false);
       const before = history.meta();
@@ -71,7 +71,7 @@ for (const version of [2, 4]) {
     });
   });
 
-  test(`a store of format ${version} answers the same once it is packed`, async (t) => {
+  test.serial(`a store of format ${version} answers the same once it is packed`, async (t) => {
     await scoped(async (scope) => {
       const history = await opened(scope, golden, false);
       const contents = new HistoryPacker(history);
@@ -83,7 +83,7 @@ for (const version of [2, 4]) {
   });
 }
 
-test('a database that an older version made, without the family of the chain, is read as it is, and gets it when it is written to', (t) => scoped(async (scope) => {
+test.serial('a database that an older version made, without the family of the chain, is read as it is, and gets it when it is written to', (t) => scoped(async (scope) => {
   const directory = `${scope.temporary('memory')}/history`;
   const golden = JSON.parse(readFileSync(new URL('../../../../fixtures/history-format-2.json', import.meta.url), 'utf8')) as Golden;
   const families = FAMILIES.filter((name) => name !== 'chain').map((name) => ({ name, family: new RocksDB.ColumnFamily(name, familyOptions(name)) }));

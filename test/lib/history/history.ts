@@ -24,7 +24,7 @@ async function filled(scope: Scope, raw: Buffer[]): Promise<{ history: History; 
   return { history, directory };
 }
 
-test('what was committed is there when history is opened again, also only for reading', async (t) => {
+test.serial('what was committed is there when history is opened again, also only for reading', async (t) => {
   await scoped(async (scope) => {
     const { history, directory } = await filled(scope, numbered([MOUNT, create(101, 'a')]));
     await history.close();
@@ -37,13 +37,13 @@ test('what was committed is there when history is opened again, also only for re
   });
 });
 
-test('a history that is not there is not made by reading', async (t) => {
+test.serial('a history that is not there is not made by reading', async (t) => {
   await scoped(async (scope) => {
     await t.throwsAsync(History.open(`${scope.temporary('memory')}/none`, { readOnly: true }), { code: 'ERR_NO_STORE' });
   });
 });
 
-test('a second opener for writing is refused', async (t) => {
+test.serial('a second opener for writing is refused', async (t) => {
   await scoped(async (scope) => {
     const { directory } = await filled(scope, numbered([MOUNT]));
     await t.throwsAsync(History.open(directory), { code: 'ERR_STORE_LOCKED' });
@@ -51,7 +51,7 @@ test('a second opener for writing is refused', async (t) => {
 });
 
 for (const format of [1, 99]) {
-  test(`a format that it does not know is refused and left as it is: ${format}`, async (t) => {
+  test.serial(`a format that it does not know is refused and left as it is: ${format}`, async (t) => {
     await scoped(async (scope) => {
       const { history, directory } = await filled(scope, numbered([MOUNT]));
       const batch = history.rocks.batch();
@@ -67,7 +67,7 @@ for (const format of [1, 99]) {
   });
 }
 
-test('the history of another store is refused', async (t) => {
+test.serial('the history of another store is refused', async (t) => {
   await scoped(async (scope) => {
     const directory = `${scope.temporary('memory')}/history`;
     await (await History.open(directory, { storeId: Buffer.alloc(16, 1) })).close();
@@ -84,7 +84,7 @@ for (const [what, damage] of [
     for (const name of readdirSync(directory)) if (name.endsWith('.sst')) rmSync(`${directory}/${name}`);
   }],
 ] as const) {
-  test(`${what} is reported as damage, with the place and what to do`, async (t) => {
+  test.serial(`${what} is reported as damage, with the place and what to do`, async (t) => {
     await scoped(async (scope) => {
       const { history, directory } = await filled(scope, numbered([MOUNT, create(101, 'a')]));
       await history.rocks.flush();
@@ -97,7 +97,7 @@ for (const [what, damage] of [
   });
 }
 
-test('times and seqs are found both ways, between records too', async (t) => {
+test.serial('times and seqs are found both ways, between records too', async (t) => {
   await scoped(async (scope) => {
     const times = [1000n, 2000n, 2000n, 5000n, 5_000_000_005_000n];
     const drafts = times.map((timeNs, i) => ({ ...(i === 0 ? MOUNT : create(100 + i, `f${i}`)), timeNs }));
@@ -110,7 +110,7 @@ test('times and seqs are found both ways, between records too', async (t) => {
   });
 });
 
-test('an empty history has no range, no times and nothing in it', async (t) => {
+test.serial('an empty history has no range, no times and nothing in it', async (t) => {
   await scoped(async (scope) => {
     const { history } = await filled(scope, []);
     t.is(await history.range(), null);
@@ -122,7 +122,7 @@ test('an empty history has no range, no times and nothing in it', async (t) => {
   });
 });
 
-test('changes come in order, either way, and those of one node cost only those', async (t) => {
+test.serial('changes come in order, either way, and those of one node cost only those', async (t) => {
   await scoped(async (scope) => {
     const scenario = new Scenario(new Random(5));
     scenario.changeUnmounted(20);
@@ -157,7 +157,7 @@ async function gathered(changes: AsyncIterable<Change>): Promise<Change[]> {
   return all;
 }
 
-test('a writer is what its record says', async (t) => {
+test.serial('a writer is what its record says', async (t) => {
   await scoped(async (scope) => {
     const payload = { pid: 12, start: 34, ppid: 1, exe: '/usr/bin/vi\u00fc', argv: ['vi', 'a b'], uid: 1000, gid: 100, cgroup: '/user', certain: false, ancestors: [], session: '' };
     const { history } = await filled(scope, numbered([MOUNT, { kind: Kind.Writer, payload }]));
@@ -166,7 +166,7 @@ test('a writer is what its record says', async (t) => {
   });
 });
 
-test('a directory is listed at the cost of its names, however often they came and went', async (t) => {
+test.serial('a directory is listed at the cost of its names, however often they came and went', async (t) => {
   await scoped(async (scope) => {
     const lock = (born: number) => [{ ...create(1000 + born, 'lock'), attr: fileAttr(0, born) }, { kind: Kind.Unlink, ino: 1000 + born, parent: 100, name: 'lock', attr: { ...fileAttr(0, born), nlink: 0 }, parentAttr: directoryAttr }];
     const churn = Array.from({ length: 1000 }, (_, i) => lock(i + 2)).flat();
@@ -185,7 +185,7 @@ test('a directory is listed at the cost of its names, however often they came an
   });
 });
 
-test('the live entries are the root and every name of the newest tree, directories first', async (t) => {
+test.serial('the live entries are the root and every name of the newest tree, directories first', async (t) => {
   await scoped(async (scope) => {
     const scenario = new Scenario(new Random(8));
     scenario.changeUnmounted(50);
@@ -213,7 +213,7 @@ test('the live entries are the root and every name of the newest tree, directori
   });
 });
 
-test('a batch over several families is applied wholly, and each entry is in its own family', async (t) => {
+test.serial('a batch over several families is applied wholly, and each entry is in its own family', async (t) => {
   await scoped(async (scope) => {
     const rocks = await Rocks.open(`${scope.temporary('memory')}/rocks`, { readOnly: false });
     scope.defer(() => rocks.close());
@@ -229,7 +229,7 @@ test('a batch over several families is applied wholly, and each entry is in its 
   });
 });
 
-test('opened anew it is the same to all who read meanwhile', async (t) => {
+test.serial('opened anew it is the same to all who read meanwhile', async (t) => {
   await scoped(async (scope) => {
     const rocks = await Rocks.open(`${scope.temporary('memory')}/rocks`, { readOnly: false });
     scope.defer(() => rocks.close());
@@ -250,7 +250,7 @@ test('opened anew it is the same to all who read meanwhile', async (t) => {
   });
 });
 
-test('a directory that cannot be written is refused', async (t) => {
+test.serial('a directory that cannot be written is refused', async (t) => {
   await scoped(async (scope) => {
     const directory = scope.temporary('memory');
     await writeFile(`${directory}/file`, '');

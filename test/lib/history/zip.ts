@@ -19,11 +19,11 @@ const zipWith = (...dictionaries: [number, Buffer][]): Zip => {
   return zip;
 };
 
-test('no value that history writes looks compressed', (t) => {
+test.serial('no value that history writes looks compressed', (t) => {
   for (const { family, value: bytes } of EXAMPLES) t.false(isZipped(family, bytes), family);
 });
 
-test('a value comes back whole, with a dictionary or without, also with an older one', (t) => {
+test.serial('a value comes back whole, with a dictionary or without, also with an older one', (t) => {
   for (const family of ZIPPED_FAMILIES) {
     for (const zip of [zipWith(), zipWith([1, value(1)])]) {
       const zipped = zip.zip(family, value(2), 9)!;
@@ -39,14 +39,14 @@ test('a value comes back whole, with a dictionary or without, also with an older
   t.is(zipWith().zip('names', value(1), 9), null);
 });
 
-test('a value whose dictionary is gone, or that is cut, is damage', (t) => {
+test.serial('a value whose dictionary is gone, or that is cut, is damage', (t) => {
   const zipped = zipWith([3, value(1)]).zip('blocks', value(2), 9)!;
   for (const read of [() => zipWith([1, value(1)]).unzip('blocks', zipped), () => zipWith([3, value(1)]).unzip('blocks', zipped.subarray(0, 9))]) {
     t.is(t.throws(read, { instanceOf: RewindError })?.code, 'ERR_HISTORY_CORRUPT');
   }
 });
 
-test('reads of a database unzip, also after it was opened anew; who wants to see what is stored does', async (t) => {
+test.serial('reads of a database unzip, also after it was opened anew; who wants to see what is stored does', async (t) => {
   await scoped(async (scope) => {
     const directory = `${scope.temporary('memory')}/history`;
     const first = await Rocks.open(directory, { readOnly: false });

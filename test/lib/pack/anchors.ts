@@ -11,7 +11,7 @@ const shared = (a: Buffer, b: Buffer): number => {
   return anchorsOf(b).filter((anchor) => of.has(anchor)).length;
 };
 
-test('content that was shifted, cut or put elsewhere keeps its anchors; other content has others', (t) => {
+test.serial('content that was shifted, cut or put elsewhere keeps its anchors; other content has others', (t) => {
   const block = noise(65536);
   const all = anchorsOf(block).length;
   t.true(all > 60 && all < 300, String(all));
@@ -22,7 +22,7 @@ test('content that was shifted, cut or put elsewhere keeps its anchors; other co
   t.true(anchorsOf(Buffer.alloc(65536)).length <= 1);
 });
 
-test('the content that shares most is found first, of equal ones the newest; at most so many', (t) => {
+test.serial('the content that shares most is found first, of equal ones the newest; at most so many', (t) => {
   const similar = new Similar();
   similar.add(1, [10, 11, 12, 13]);
   similar.add(2, [20, 21]);

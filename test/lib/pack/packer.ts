@@ -40,7 +40,7 @@ async function everything(history: History): Promise<string[]> {
 }
 
 for (const seed of [11, 12]) {
-  test(`every instant of a random session reads as before, and what comes after is extracted the same: seed ${seed}`, async (t) => {
+  test.serial(`every instant of a random session reads as before, and what comes after is extracted the same: seed ${seed}`, async (t) => {
     await scoped(async (scope) => {
       const scenario = new Scenario(new Random(seed));
       scenario.mount();
@@ -80,7 +80,7 @@ function saves(count: number): { drafts: Omit<RecordDraft, 'seq'>[]; written: nu
   return { drafts, written };
 }
 
-test('saves of a text take what they change, however many there are, and none is more than eight look-ups away', async (t) => {
+test.serial('saves of a text take what they change, however many there are, and none is more than eight look-ups away', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const { drafts, written } = saves(120);
@@ -102,7 +102,7 @@ test('saves of a text take what they change, however many there are, and none is
   });
 });
 
-test('what does not become smaller stays as it is', async (t) => {
+test.serial('what does not become smaller stays as it is', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const random = new Random(9);
@@ -114,7 +114,7 @@ test('what does not become smaller stays as it is', async (t) => {
   });
 });
 
-test('the timeline, states and patches of many small writes take a part of what they did', async (t) => {
+test.serial('the timeline, states and patches of many small writes take a part of what they did', async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const drafts: Omit<RecordDraft, 'seq'>[] = [MOUNT, { kind: Kind.Create, ino: 101, parent: 100, name: 'log', attr: fileAttr(0, 101), parentAttr: directoryAttr }];

@@ -25,7 +25,7 @@ match = "*.sql"
 
 const edit = (pattern: string, change: RuleChange, text = FILE): string => editRules(text, 'p', pattern, change).text;
 
-test('a rule is paused and resumed, and the text is as it was', (t) => {
+test.serial('a rule is paused and resumed, and the text is as it was', (t) => {
   const paused = edit('*.db', 'pause');
   t.is(paused, FILE.replace('by itself\n', 'by itself\npaused = true\n'));
   t.deepEqual(parsePolicy(paused, 'p').recovery, []);
@@ -35,12 +35,12 @@ test('a rule is paused and resumed, and the text is as it was', (t) => {
   t.deepEqual(editRules(FILE, 'p', 'x', 'pause'), { text: paused, lines: [9], patterns: ['*.db', 'x'] });
 });
 
-test('a point is named by its name or its pattern', (t) => {
+test.serial('a point is named by its name or its pattern', (t) => {
   for (const word of ['schema', '*.sql']) t.is(parsePolicy(edit(word, 'pause'), 'p').points.points.length, 0);
   t.is(parsePolicy(FILE, 'p').points.points.length, 1);
 });
 
-test('a group and an installer are paused, resumed, changed and removed by their names', (t) => {
+test.serial('a group and an installer are paused, resumed, changed and removed by their names', (t) => {
   const text = `${FILE}
 [[group]]
 name = "sql"
@@ -66,19 +66,19 @@ install = "-i"  # nothing else
   t.is(edit('nix', 'remove', text), text.replace(/\[\[installer\]\]\nexe.*\ninstall.*\n/, ''));
 });
 
-test('a rule is removed with its keys, and nothing around it', (t) => {
+test.serial('a rule is removed with its keys, and nothing around it', (t) => {
   t.is(edit('a/', 'remove'), FILE.replace(/\[\[rule\]\]\nmatch = "a\/".*\ncapture = "none"\n/, ''));
   t.is(edit('schema', 'remove'), FILE.replace(/\[\[point\]\]\nname.*\nmatch.*\n/, ''));
 });
 
-test('keys are set, changed and taken away; a rule that is not there is made', (t) => {
+test.serial('keys are set, changed and taken away; a rule that is not there is made', (t) => {
   t.is(edit('*.db', { recover: 'notified', retries: 5 }), FILE.replace('recover = "automatic"  # by itself\n', 'recover = "notified"\nretries = 5\n'));
   t.is(edit('a/', { recover: 'manual', capture: null }), FILE.replace('capture = "none"\n', 'recover = "manual"\n'));
   t.is(edit('new', { capture: 'none' }), `${FILE}\n[[rule]]\nmatch = "new"\ncapture = "none"\n`);
   t.is(edit('a "b"', { capture: 'none' }, ''), '[[rule]]\nmatch = "a \\"b\\""\ncapture = "none"\n');
 });
 
-test('what cannot be done is refused, and nothing comes of it', (t) => {
+test.serial('what cannot be done is refused, and nothing comes of it', (t) => {
   for (const [pattern, change, code, message] of [
     ['nowhere', 'pause', 'ERR_USAGE', /p has no rule for nowhere/], ['.cache/', 'remove', 'ERR_USAGE', /built-in/], ['a/', { capture: 'never' }, 'ERR_POLICY', /capture is "never"/],
     ['a/', { capture: null }, 'ERR_POLICY', /neither capture nor recover/], ['a/', { retries: 3 }, 'ERR_POLICY', /retries says nothing/], ['new', { recover: 'always' }, 'ERR_POLICY', /recover is "always"/],

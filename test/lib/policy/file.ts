@@ -6,11 +6,11 @@ import { DEFAULT_RECOVERY, RecoveryPolicy } from '../../../lib/policy/recovery.j
 import { DEFAULT_RETENTION } from '../../../lib/policy/retention.js';
 import { DEFAULT_TRIPS } from '../../../lib/policy/trips.js';
 
-test('an empty file is the defaults', (t) => {
+test.serial('an empty file is the defaults', (t) => {
   t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION });
 });
 
-test('rules come after the defaults, in the order of the file, each with its line', (t) => {
+test.serial('rules come after the defaults, in the order of the file, each with its line', (t) => {
   const { rules, interval } = parsePolicy(`# of this project
 interval = 2.5
 [[rule]]
@@ -34,11 +34,11 @@ match = [
   ]);
 });
 
-test('defaults = false leaves out the built-in rules', (t) => {
+test.serial('defaults = false leaves out the built-in rules', (t) => {
   t.deepEqual(parsePolicy('defaults = false', 'p').rules, []);
 });
 
-test('a wrong file is refused with file, line and reason', (t) => {
+test.serial('a wrong file is refused with file, line and reason', (t) => {
   const rule = '[[rule]]\nmatch = "x"\n';
   for (const [text, message] of [
     ['[[rule]\n', /^p:1: column \d+: /], ['a = 1\nb = 1x\n', /^p:2: /], ['interval = 1\ninterval = 2', /^p:2: /],
@@ -67,7 +67,7 @@ test('a wrong file is refused with file, line and reason', (t) => {
   ] as const) t.throws(() => parsePolicy(text, 'p'), { code: 'ERR_POLICY', message }, text);
 });
 
-test('rules of recovery have their defaults; a rule may say both; a paused one says nothing, but must be right', (t) => {
+test.serial('rules of recovery have their defaults; a rule may say both; a paused one says nothing, but must be right', (t) => {
   const { rules, recovery, paused } = parsePolicy(`defaults = false
 [[rule]]
 match = ["a", "b"]
@@ -100,13 +100,13 @@ paused = true
   t.deepEqual(policy.automatic.map(({ pattern }) => pattern), ['a', 'b', 'd']);
 });
 
-test('who is blocked is said by one word for all, or by name', (t) => {
+test.serial('who is blocked is said by one word for all, or by name', (t) => {
   t.deepEqual(parsePolicy('[trip]\nblock = true', 'p').trips.block, ['deletion', 'encryption', 'overwriting', 'renaming']);
   t.deepEqual(parsePolicy('[trip]\nblock = ["encryption"]', 'p').trips.block, ['encryption']);
   t.deepEqual(parsePolicy('[trip]\nblock = false', 'p').trips.block, []);
 });
 
-test('what is spared and trusted is said anew, or nothing', (t) => {
+test.serial('what is spared and trusted is said anew, or nothing', (t) => {
   const says = (text: string): boolean[] => {
     const { spares, trusts } = parsePolicy(text, 'p').trips;
     return [spares(Buffer.from('web/node_modules/a/b.js'), false), spares(Buffer.from('gen/a'), false), trusts({ exe: '/usr/bin/git', argv: ['git'] }), trusts({ exe: '/opt/sync', argv: ['sync'] })];
@@ -116,7 +116,7 @@ test('what is spared and trusted is said anew, or nothing', (t) => {
   t.deepEqual(says('[trip]\nspare = []\ntrust = []'), [false, false, false, false]);
 });
 
-test('a member is what an include names, with all below it, and no exclude does; a file may be in many groups', (t) => {
+test.serial('a member is what an include names, with all below it, and no exclude does; a file may be in many groups', (t) => {
   const { groups } = parsePolicy('[[group]]\nname = "src"\ninclude = ["/src/", "*.sql"]\nexclude = ["/src/gen/", "*.tmp"]\nevery = "5m"\nview = "names"\n[[group]]\nname = "sql"\ninclude = "*.sql"', 'p');
   const memberships = (path: string, directory = false): string => groups.filter((group) => group.has(Buffer.from(path), directory)).map(({ name }) => name).join(' ');
   t.deepEqual(['src/a', 'src/deep/b.tmp', 'src/gen/c', 'src/gen/d.sql', 'x.sql', 'deep/x.sql', 'other', ''].map((path) => memberships(path)), ['src', '', '', 'sql', 'src sql', 'src sql', '', '']);

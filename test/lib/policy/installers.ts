@@ -11,7 +11,7 @@ function kind(policy: string, argv: string): string | null {
 
 const NIX = '[[installer]]\nexe = "nix-env"\ninstall = ["-i", "--install"]\nuninstall = "-e"\nanywhere = true\n';
 
-test('a program of the file is known beside the built-in ones, and outweighs one of them', (t) => {
+test.serial('a program of the file is known beside the built-in ones, and outweighs one of them', (t) => {
   t.is(kind('', 'nix-env -v -i hello'), null);
   t.is(kind(NIX, 'nix-env -v -i hello'), 'install');
   t.is(kind(NIX, 'nix-env -e hello'), 'uninstall');
@@ -21,14 +21,14 @@ test('a program of the file is known beside the built-in ones, and outweighs one
   t.is(kind('[[installer]]\nexe = "/usr/bin/setup*"\ninstall = ["", "now"]\n', 'setup-tool never'), null);
 });
 
-test('the built-in ones, all of them, and a single one can be switched off', (t) => {
+test.serial('the built-in ones, all of them, and a single one can be switched off', (t) => {
   t.is(kind('[points]\ndefaults = false\n', 'npm ci'), null);
   t.is(kind(`[points]\ndefaults = false\n${NIX}`, 'nix-env -i x'), 'install');
   t.is(kind(`[points]\ninstall = false\n${NIX}`, 'nix-env -i x'), null);
   t.is(kind(`${NIX}paused = true\n`, 'nix-env -i x'), null);
 });
 
-test('a wrong installer is refused with its line and the reason', (t) => {
+test.serial('a wrong installer is refused with its line and the reason', (t) => {
   const installer = '[[installer]]\nexe = "x"\n';
   for (const [text, message] of [
     ['[installer]\nexe = "x"', /^p:1: .*two brackets/], ['[[installer]]\ninstall = "a"', /^p:1: the installer has no exe/], [installer, /^p:1: .*neither install nor uninstall/],

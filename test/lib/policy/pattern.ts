@@ -87,7 +87,7 @@ async function repository(root: string): Promise<string> {
   return root;
 }
 
-test('patterns mean what git check-ignore makes of them', (t) => scoped(async (scope) => {
+test.serial('patterns mean what git check-ignore makes of them', (t) => scoped(async (scope) => {
   const root = await repository(scope.temporary('memory'));
   for (const [patterns, paths] of TABLE) {
     const wanted = await gitExcludes(root, patterns, paths);
@@ -95,7 +95,7 @@ test('patterns mean what git check-ignore makes of them', (t) => scoped(async (s
   }
 }));
 
-test('random patterns, too', (t) => scoped(async (scope) => {
+test.serial('random patterns, too', (t) => scoped(async (scope) => {
   const root = await repository(scope.temporary('memory'));
   const random = new Random(freshSeed());
   t.log(`REWIND_SEED=${random.seed}`);
@@ -113,17 +113,17 @@ test('random patterns, too', (t) => scoped(async (scope) => {
   }
 }));
 
-test('unlike in git, a later rule counts below an excluded directory, too', (t) => {
+test.serial('unlike in git, a later rule counts below an excluded directory, too', (t) => {
   for (const [patterns, file, excluded] of DIFFERENT) t.is(excludes(patterns, file), excluded, `${patterns.join('  ')}: ${file}`);
 });
 
-test('names are bytes: what is not UTF-8 matches by its bytes', (t) => {
+test.serial('names are bytes: what is not UTF-8 matches by its bytes', (t) => {
   const policy = policyOf(['x?z', '*.bin']);
   t.truthy(decidingRule(policy, Buffer.from([0x78, 0xff, 0x7a]), false));
   t.truthy(decidingRule(policy, Buffer.concat([Buffer.from([0xc3, 0x28]), Buffer.from('.bin')]), false));
 });
 
-test('what git would silently never match is refused with a reason', (t) => {
+test.serial('what git would silently never match is refused with a reason', (t) => {
   for (const [pattern, reason] of [
     ['', /empty/], ['!x', /later rule/], ['a//b', /slashes/], ['/', /slashes/], ['a\nb', /one line/], ['a\\', /backslash/], ['[ab', /no "\]"/],
     ['a/[b/c]', /no "\]"/], ['..', /never the name/], ['a/./b', /never the name/], ['[[:letters:]]', /no class/],

@@ -5,7 +5,7 @@ import { DEFAULT_RETENTION } from '../../../lib/policy/retention.js';
 
 const DAY = 86_400_000;
 
-test('without a table the schedule of the docs applies; what a table leaves out has its default', (t) => {
+test.serial('without a table the schedule of the docs applies; what a table leaves out has its default', (t) => {
   t.deepEqual(parsePolicy('', 'p').retention, DEFAULT_RETENTION);
   t.deepEqual(parsePolicy('[retention]\nkeep = "30d"\nyear = "never"\nmax_size = "2G"\n', 'p').retention, {
     ...DEFAULT_RETENTION, windowMs: 30 * DAY, bucketMs: { ...DEFAULT_RETENTION.bucketMs, year: 0 }, maxBytes: 2 * 2 ** 30,
@@ -19,7 +19,7 @@ for (const [text, message] of [
   ['interval = 5\n[retention]\nmin_free = "5 GB"\n', /^p:3: min_free is "5 GB": a size like "50G"/],
   ['retention = "7d"\n', /^p:1: retention is one table/],
 ] as const) {
-  test(`${JSON.stringify(text)} is refused`, (t) => {
+  test.serial(`${JSON.stringify(text)} is refused`, (t) => {
     t.throws(() => parsePolicy(text, 'p'), { code: 'ERR_POLICY', message });
   });
 }

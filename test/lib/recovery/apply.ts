@@ -34,7 +34,7 @@ function manyFiles(count: number): { tree: ModelTree; to: number } {
   return { tree, to };
 }
 
-test('steps that fail are all named in the end, the others are done', async (t) => {
+test.serial('steps that fail are all named in the end, the others are done', async (t) => {
   const { tree, to } = manyFiles(20);
   const expected = await dump(tree.history, to, { atime: false });
   const plan = await planRollback(tree.history, { paths: [], to, now: tree.seq });
@@ -48,7 +48,7 @@ test('steps that fail are all named in the end, the others are done', async (t) 
   t.deepEqual(after, expected.map((line) => line.split(' | ')[0]).filter((path) => path !== 'f9'));
 });
 
-test('when the disk is full nothing more is tried, and running it again completes it', async (t) => {
+test.serial('when the disk is full nothing more is tried, and running it again completes it', async (t) => {
   const { tree, to } = manyFiles(2000);
   const expected = await dump(tree.history, to);
   let written = 0;
@@ -62,7 +62,7 @@ test('when the disk is full nothing more is tried, and running it again complete
   t.deepEqual(await dump(tree.history, tree.seq), expected);
 });
 
-test('a file whose replacement could not be written completely stays', async (t) => {
+test.serial('a file whose replacement could not be written completely stays', async (t) => {
   const tree = new ModelTree();
   tree.do({ op: 'create', path: bytes('f'), mode: 0o644 });
   tree.do({ op: 'write', path: bytes('f'), offset: 0, data: bytes('then') });
@@ -79,7 +79,7 @@ test('a file whose replacement could not be written completely stays', async (t)
   }
 });
 
-test('memory is bounded: content goes out in pieces, and progress reaches the whole', async (t) => {
+test.serial('memory is bounded: content goes out in pieces, and progress reaches the whole', async (t) => {
   const tree = new ModelTree();
   const megabytes = 24;
   tree.do({ op: 'create', path: bytes('big'), mode: 0o644 });
@@ -96,7 +96,7 @@ test('memory is bounded: content goes out in pieces, and progress reaches the wh
   t.true(seen.length > 3 && seen.every((progress, i) => i === 0 || progress.doneBytes >= (seen[i - 1] as ApplyProgress).doneBytes));
 });
 
-test('zeroes of a new file become a hole, those of an old one are written', async (t) => {
+test.serial('zeroes of a new file become a hole, those of an old one are written', async (t) => {
   const tree = new ModelTree();
   tree.do({ op: 'create', path: bytes('f'), mode: 0o644 });
   tree.do({ op: 'write', path: bytes('f'), offset: 0, data: Buffer.alloc(300_000) });

@@ -121,7 +121,7 @@ async function stageOf(history: HistoryReader, path: string, seq: number): Promi
   return { node: (await history.resolve(names, seq))!, seq, slot: { parent, name: names.at(-1)! } };
 }
 
-test('every line and every byte has the writer that the model says, at any instant, however it was saved', async (t) => {
+test.serial('every line and every byte has the writer that the model says, at any instant, however it was saved', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   for (let seed = base; seed < base + SEEDS; seed++) {
@@ -151,7 +151,7 @@ test('every line and every byte has the writer that the model says, at any insta
   }
 });
 
-test('lines in common keep their order, also where too much differs to follow all of it', (t) => {
+test.serial('lines in common keep their order, also where too much differs to follow all of it', (t) => {
   const then = Array.from({ length: 6000 }, (_, i) => `then ${i}\n`);
   const now = then.map((line, i) => (i % 3 === 0 ? line : `now ${i}\n`));
   const matched = matchLines(then, now);

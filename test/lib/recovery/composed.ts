@@ -78,7 +78,7 @@ async function check(t: { deepEqual(a: unknown, b: unknown, label: string): void
   return false;
 }
 
-test('the tree is what its parts compose', async (t) => {
+test.serial('the tree is what its parts compose', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   let refused = 0;
@@ -94,7 +94,7 @@ test('the tree is what its parts compose', async (t) => {
   t.true(refused < 60, `most runs plan something (${refused} refused)`);
 });
 
-test('the same against the real history', async (t) => {
+test.serial('the same against the real history', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   for (let run = 0; run < 12; run++) {
@@ -112,7 +112,7 @@ test('the same against the real history', async (t) => {
   }
 });
 
-test('what moved between the instants stands in both; a hard link that both always had stays one', async (t) => {
+test.serial('what moved between the instants stands in both; a hard link that both always had stays one', async (t) => {
   const tree = new ModelTree();
   for (const dir of ['docs', 'src']) tree.do({ op: 'mkdir', path: bytes(dir), mode: 0o755 });
   for (const file of ['src/moved', 'src/shared']) {
@@ -139,7 +139,7 @@ test('what moved between the instants stands in both; a hard link that both alwa
   t.is(await tree.history.resolve(['docs', 'shared'], tree.seq), await tree.history.resolve(['src', 'shared'], tree.seq));
 });
 
-test('a path that never was is refused, also inside another', async (t) => {
+test.serial('a path that never was is refused, also inside another', async (t) => {
   const tree = new ModelTree();
   tree.do({ op: 'mkdir', path: bytes('docs'), mode: 0o755 });
   const error = await t.throwsAsync<RewindError>(planParts(tree.history, [{ path: [], to: 1 }, { path: ['dosc'], to: tree.seq }], { now: tree.seq }));

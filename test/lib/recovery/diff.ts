@@ -35,16 +35,16 @@ async function differs(t: ExecutionContext, ops: TreeOp[], forth: string[], back
   if (back) t.deepEqual(await lines(tree, tree.seq, then, options), back);
 }
 
-test('equal instants do not differ, nor do states with nothing but history between them', async (t) => {
+test.serial('equal instants do not differ, nor do states with nothing but history between them', async (t) => {
   await differs(t, [], [], []);
   await differs(t, [create('t'), unlink('t'), write('b', 'BBB'), write('b', 'bbb')], [], []);
 });
 
-test('created, deleted and modified objects are told, in both directions', async (t) => {
+test.serial('created, deleted and modified objects are told, in both directions', async (t) => {
   await differs(t, [create('new'), unlink('b'), write('d/a', 'AAA')], ['-..... b', 'c..... d/a', '+..... new'], ['+..... b', 'c..... d/a', '-..... new']);
 });
 
-test('each attribute has its column', async (t) => {
+test.serial('each attribute has its column', async (t) => {
   await differs(t, [
     { op: 'chmod', path: bytes('b'), mode: 0o600 }, { op: 'chown', path: bytes('d/a'), uid: 5, gid: 0 }, { op: 'chown', path: bytes('d'), uid: 0, gid: 9 },
     { op: 'setxattr', path: bytes('d/e'), name: bytes('user.k'), value: bytes('v') },
@@ -52,47 +52,47 @@ test('each attribute has its column', async (t) => {
   ], ['.p.... b', '...g.. d', '..u... d/a', '....x. d/e', '.....a d/e/x'], null);
 });
 
-test('a modification time alone is shown only when asked for', async (t) => {
+test.serial('a modification time alone is shown only when asked for', async (t) => {
   const touch: TreeOp[] = [{ op: 'times', path: bytes('b'), atimeNs: 1n, mtimeNs: 2n }];
   await differs(t, touch, [], []);
   await differs(t, touch, ['...... b'], ['...... b'], { times: true });
 });
 
-test('a directory renamed with its content is one entry, what changed in it are others', async (t) => {
+test.serial('a directory renamed with its content is one entry, what changed in it are others', async (t) => {
   await differs(t, [move('d', 'lib')], ['R..... d -> lib'], ['R..... lib -> d']);
   await differs(t, [move('d', 'lib'), write('lib/a', 'x'), unlink('lib/e/x')], ['-..... d/e/x', 'R..... d -> lib', 'c..... lib/a'], null);
 });
 
-test('exchanged names are two renames', async (t) => {
+test.serial('exchanged names are two renames', async (t) => {
   await differs(t, [{ op: 'rename', from: bytes('b'), path: bytes('d/a'), exchange: true }], ['R..... d/a -> b', 'R..... b -> d/a'], ['R..... d/a -> b', 'R..... b -> d/a']);
 });
 
-test('a save by rename is a modified file, a name deleted and made again too', async (t) => {
+test.serial('a save by rename is a modified file, a name deleted and made again too', async (t) => {
   await differs(t, [create('tmp'), write('tmp', 'new!'), move('tmp', 'b')], ['c..... b'], ['c..... b']);
   await differs(t, [unlink('b'), create('b'), write('b', 'bbb')], [], []);
   await differs(t, [unlink('b'), mkdir('b')], ['tp.... b'], ['tp.... b']);
 });
 
-test('a directory removed and built again differs in what it holds', async (t) => {
+test.serial('a directory removed and built again differs in what it holds', async (t) => {
   await differs(t, [
     unlink('d/a'), unlink('d/e/x'), { op: 'rmdir', path: bytes('d/e') }, { op: 'rmdir', path: bytes('d') },
     mkdir('d'), mkdir('d/e'), create('d/a'), write('d/a', 'xyz'), create('d/e/x'),
   ], ['c..... d/a'], ['c..... d/a']);
 });
 
-test('a name more or less of a file is created or deleted, and content shows at every name', async (t) => {
+test.serial('a name more or less of a file is created or deleted, and content shows at every name', async (t) => {
   await differs(t, [{ op: 'link', path: bytes('hard'), from: bytes('b') }], ['+..... hard'], ['-..... hard']);
   await differs(t, [{ op: 'link', path: bytes('hard'), from: bytes('b') }, write('b', 'BBB')], ['c..... b', '+..... hard'], null);
 });
 
-test('only what lies under the paths is told; what crossed their border came or went', async (t) => {
+test.serial('only what lies under the paths is told; what crossed their border came or went', async (t) => {
   await differs(t, [write('d/a', 'A'), write('b', 'B')], ['c..... d/a'], ['c..... d/a'], { paths: [['d']] });
   await differs(t, [move('b', 'd/b')], ['+..... d/b'], ['-..... d/b'], { paths: [['d']] });
   await differs(t, [move('d', 'lib')], ['R..... d/a -> lib/a'], null, { paths: [['lib', 'a']] });
   await differs(t, [move('d', 'lib')], ['-..... d/a'], null, { paths: [['d', 'a']] });
 });
 
-test('what is told is exactly what differs between the two states, on random histories', async (t) => {
+test.serial('what is told is exactly what differs between the two states, on random histories', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   for (let run = 0; run < 150; run++) {

@@ -35,7 +35,7 @@ async function found(history: HistoryReader, pattern: string, options: FindOptio
   return rows.sort();
 }
 
-test('finds the lives that a copy of the tree after every record shows, whatever the pattern and the stretch', async (t) => {
+test.serial('finds the lives that a copy of the tree after every record shows, whatever the pattern and the stretch', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   let hits = 0;
@@ -101,7 +101,7 @@ function scene(): ModelTree {
 const paths = async (history: HistoryReader, pattern: string, options: FindOptions = {}): Promise<string[]> =>
   (await found(history, pattern, options)).map((row) => row.replace(/ #[^]*/, ''));
 
-test('one ? is one character, or one byte of a name that is none', async (t) => {
+test.serial('one ? is one character, or one byte of a name that is none', async (t) => {
   const { history } = scene();
   t.deepEqual(await paths(history, 'caf?'), ['d/caf\xc3\xa9', 'd/caf\xe9']);
   t.deepEqual(await paths(history, 'café'), ['d/caf\xc3\xa9']);
@@ -112,20 +112,20 @@ test('one ? is one character, or one byte of a name that is none', async (t) => 
   t.deepEqual(await paths(history, '[[]x[]]'), ['d/[x]']);
 });
 
-test('a path that was a file and became a directory is two hits', async (t) => {
+test.serial('a path that was a file and became a directory is two hits', async (t) => {
   const { history } = scene();
   t.deepEqual(await found(history, 'was', {}), ['was #7..8 last 7 100000 0', 'was #9..now last 9 40000 0']);
   t.deepEqual(await paths(history, '*', { path: ['was'] }), ['was', 'was']);
 });
 
-test('a pattern of many stars is no slower than its length', async (t) => {
+test.serial('a pattern of many stars is no slower than its length', async (t) => {
   const { history } = scene();
   const started = Date.now();
   t.deepEqual(await paths(history, `${'*a'.repeat(60)}*b`), []);
   t.true(Date.now() - started < 1000);
 });
 
-test('what cannot be a pattern is refused with the reason, a path that never was with the nearest', async (t) => {
+test.serial('what cannot be a pattern is refused with the reason, a path that never was with the nearest', async (t) => {
   const { history } = scene();
   for (const [pattern, why] of [['', /names nothing/], ['/', /names nothing/], ['[a', /no "\]"/], ['a\\', /before nothing/], ['../a', /"\.\."/], ['[z-a]', /ends before/]] as const) {
     const error = await t.throwsAsync<RewindError>(paths(history, pattern), { message: why }, pattern);

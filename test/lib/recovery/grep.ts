@@ -65,7 +65,7 @@ function savedContents(tree: ModelTree, copies: Map<string, Copy>[]): Set<string
   return saved;
 }
 
-test('finds every line that any saved content had, where it says, and nothing else', async (t) => {
+test.serial('finds every line that any saved content had, where it says, and nothing else', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   let hits = 0;
@@ -113,7 +113,7 @@ test('finds every line that any saved content had, where it says, and nothing el
   t.true(hits > 100, `${hits} hits`);
 });
 
-test('each content is searched once, a large file in pieces with its lines counted through', async (t) => {
+test.serial('each content is searched once, a large file in pieces with its lines counted through', async (t) => {
   const tree = new ModelTree();
   const big = b(Array.from({ length: 300_000 }, (_, i) => `line ${i}\n`).join('') + 'the end');
   for (const path of ['one', 'two']) {
@@ -127,7 +127,7 @@ test('each content is searched once, a large file in pieces with its lines count
   t.deepEqual(await search(tree.history, { pattern: 'the end', since: 5 }), []);
 });
 
-test('a pattern that is none is refused with its reason; the search ends when nobody waits', async (t) => {
+test.serial('a pattern that is none is refused with its reason; the search ends when nobody waits', async (t) => {
   const tree = new ModelTree();
   tree.do({ op: 'create', path: b('f'), mode: 0o644 });
   tree.do({ op: 'write', path: b('f'), offset: 0, data: b(`${'a'.repeat(40)}b\n`) });
@@ -142,7 +142,7 @@ test('a pattern that is none is refused with its reason; the search ends when no
   t.true(Date.now() - started < 10_000, 'a pattern that takes for ever holds up nobody');
 });
 
-test('what a save by rename wrote has the name it was saved under; what was removed while open is found as it was then', async (t) => {
+test.serial('what a save by rename wrote has the name it was saved under; what was removed while open is found as it was then', async (t) => {
   const tree = new ModelTree();
   tree.do({ op: 'create', path: b('swap'), mode: 0o644 });
   tree.do({ op: 'write', path: b('swap'), offset: 0, data: b('needle\n') });

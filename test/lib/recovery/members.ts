@@ -60,7 +60,7 @@ function grown(random: Random): ModelTree {
   return tree;
 }
 
-test('every member that differs is named, and nothing else', async (t) => {
+test.serial('every member that differs is named, and nothing else', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   for (let run = 0; run < RUNS; run++) {
@@ -85,7 +85,7 @@ test('every member that differs is named, and nothing else', async (t) => {
   }
 });
 
-test('a rollback makes every member what it was, and leaves everybody else alone', async (t) => {
+test.serial('a rollback makes every member what it was, and leaves everybody else alone', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   let refused = 0;
@@ -123,7 +123,7 @@ test('a rollback makes every member what it was, and leaves everybody else alone
   t.true(refused < ROLLBACKS / 3, `most runs plan something (${refused} refused)`);
 });
 
-test('a directory that came goes only with all that is in it; where it stands in place of a member, that is said', async (t) => {
+test.serial('a directory that came goes only with all that is in it; where it stands in place of a member, that is said', async (t) => {
   const tree = new ModelTree();
   const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
   tree.do({ op: 'create', path: bytes('x.sql'), mode: 0o644 });
@@ -138,7 +138,7 @@ test('a directory that came goes only with all that is in it; where it stands in
   t.deepEqual(plan.entries.filter(({ action }) => action === 'skip').map(({ path }) => path.join('/')), ['x.sql']);
 });
 
-test('a copy holds the members and the directories that lead to them', async (t) => {
+test.serial('a copy holds the members and the directories that lead to them', async (t) => {
   const tree = new ModelTree();
   const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
   for (const path of ['src', 'src/x', 'src/empty', 'lib']) tree.do({ op: 'mkdir', path: bytes(path), mode: 0o755 });

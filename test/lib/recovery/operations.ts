@@ -13,7 +13,7 @@ function points(...operations: [id: number, operation: OperationDetail['operatio
 
 const next = (list: Point[]): (number | null)[] => [nextUndo(operationsOf(list))?.id ?? null, nextRedo(operationsOf(list))?.id ?? null];
 
-test('undo goes back one operation after the other, redo forward again', (t) => {
+test.serial('undo goes back one operation after the other, redo forward again', (t) => {
   t.deepEqual(next([]), [null, null]);
   t.deepEqual(next(points([10, 'rollback'], [20, 'run'])), [20, null]);
   t.deepEqual(next(points([10, 'rollback'], [20, 'run'], [30, 'undo', 20])), [10, 30]);
@@ -22,12 +22,12 @@ test('undo goes back one operation after the other, redo forward again', (t) => 
   t.deepEqual(next(points([10, 'rollback'], [20, 'run'], [30, 'undo', 20], [40, 'redo', 30])), [20, null]);
 });
 
-test('what is done anew ends what could be redone; an undo of a selection is an operation itself', (t) => {
+test.serial('what is done anew ends what could be redone; an undo of a selection is an operation itself', (t) => {
   t.deepEqual(next(points([10, 'run'], [20, 'undo', 10], [30, 'rollback'])), [30, null]);
   t.deepEqual(next(points([10, 'undo'])), [10, null]);
 });
 
-test('the log says which stand, and which was interrupted', (t) => {
+test.serial('the log says which stand, and which was interrupted', (t) => {
   const list = points([10, 'rollback'], [20, 'run'], [30, 'undo', 20]);
   t.deepEqual(operationsOf(list).map(({ id, undone, after }) => [id, undone, after]), [[10, false, 11], [20, true, 21], [30, false, 31]]);
   t.is(operationsOf(list.slice(0, -1)).at(-1)!.after, null);

@@ -42,17 +42,17 @@ const brief = (plan: Plan): string[] => plan.ops.map((op) => {
   return `${op.op} ${from}${op.path}${ranges}`;
 }).filter((line) => !line.startsWith('times') && !line.startsWith('chown'));
 
-test('the plan of equal states is empty', async (t) => {
+test.serial('the plan of equal states is empty', async (t) => {
   const plan = await back(t, [mkdir('d'), create('d/f')], []);
   t.deepEqual(plan.ops, []);
   t.is(describePlan(plan).summary, '0 restored, 0 unchanged, 0 updated, 0 deleted, 0 skipped');
 });
 
-test('a rename is taken back as a rename, a directory with all that it holds in one step', async (t) => {
+test.serial('a rename is taken back as a rename, a directory with all that it holds in one step', async (t) => {
   t.deepEqual(brief(await back(t, [mkdir('d'), create('d/f')], [move('d', 'e')])), ['rename e -> d']);
 });
 
-test('cycles of renames go through a temporary name', async (t) => {
+test.serial('cycles of renames go through a temporary name', async (t) => {
   const two = await back(t, [create('a'), create('b')], [move('a', 't'), move('b', 'a'), move('t', 'b')]);
   t.is(two.ops.filter((op) => op.op === 'rename').length, 3);
   const three = await back(t, [create('a'), create('b'), mkdir('c')], [move('a', 't'), move('b', 'a'), move('c', 'b'), move('t', 'c')]);
@@ -60,14 +60,14 @@ test('cycles of renames go through a temporary name', async (t) => {
   t.true(three.ops.every((op) => op.op === 'rename' || op.op === 'times'), 'nothing is copied');
 });
 
-test('directories that were moved into each other come apart', async (t) => {
+test.serial('directories that were moved into each other come apart', async (t) => {
   const plan = await back(t, [mkdir('a'), mkdir('a/b'), mkdir('a/b/c'), create('a/b/c/f')], [
     move('a/b/c', 'c'), move('a/b', 'c/b'), move('a', 'c/b/a'),
   ]);
   t.true(plan.ops.every((op) => op.op === 'rename' || op.op === 'times'));
 });
 
-test('a long chain of renames (rotated logs) is taken back without copies', async (t) => {
+test.serial('a long chain of renames (rotated logs) is taken back without copies', async (t) => {
   const count = 450;
   const rotate: TreeOp[] = [];
   for (let i = count; i > 0; i--) rotate.push(move(`log.${i - 1}`, `log.${i}`));
@@ -76,7 +76,7 @@ test('a long chain of renames (rotated logs) is taken back without copies', asyn
   t.true(plan.ops.filter((op) => op.op === 'rename').length <= count + 10);
 });
 
-test('deep new directories are made from the top and removed from the bottom', async (t) => {
+test.serial('deep new directories are made from the top and removed from the bottom', async (t) => {
   const depth = 300;
   const path = (length: number): string => Array.from({ length }, () => 'd').join('/');
   const make = Array.from({ length: depth }, (_, i) => mkdir(path(i + 1)));
@@ -85,7 +85,7 @@ test('deep new directories are made from the top and removed from the bottom', a
   t.is((await back(t, [], make)).counts.deleted, depth);
 });
 
-test('content is written where it differs, and holes become holes again', async (t) => {
+test.serial('content is written where it differs, and holes become holes again', async (t) => {
   const block = 64 << 10;
   const start = [create('f'), write('f', Buffer.alloc(block, 1), 4 * block), write('f', Buffer.alloc(block, 2), 9 * block)];
   const plan = await back(t, start, [write('f', 'x', 4 * block + 7), write('f', 'y', 6 * block), { op: 'truncate', path: bytes('f'), size: 8 * block }]);
@@ -95,13 +95,13 @@ test('content is written where it differs, and holes become holes again', async 
   t.is(plan.bytes, 4096 + block);
 });
 
-test('a deleted sparse file comes back sparse', async (t) => {
+test.serial('a deleted sparse file comes back sparse', async (t) => {
   const block = 64 << 10;
   const plan = await back(t, [create('f'), write('f', 'x', 3 * block), { op: 'truncate', path: bytes('f'), size: 100 * block }], [unlink('f')]);
   t.deepEqual(brief(plan), ['create f', `content f ${3 * block}+4096`, 'truncate f']);
 });
 
-test('hard links are linked again, not copied, and one more is only removed', async (t) => {
+test.serial('hard links are linked again, not copied, and one more is only removed', async (t) => {
   const start = [create('a'), write('a', 'x'), link('a', 'b'), link('a', 'c')];
   t.deepEqual(brief(await back(t, start, [unlink('a'), unlink('b')])), ['link c -> a', 'link c -> b']);
   t.deepEqual(brief(await back(t, start, [unlink('a'), unlink('b'), unlink('c')])), ['create a', 'content a 0+1', 'link a -> b', 'link a -> c']);
@@ -109,31 +109,31 @@ test('hard links are linked again, not copied, and one more is only removed', as
   t.deepEqual(brief(await back(t, start, [move('a', 'd')])), ['rename d -> a']);
 });
 
-test('what is made comes before what is removed, and a file takes a name from another in one step', async (t) => {
+test.serial('what is made comes before what is removed, and a file takes a name from another in one step', async (t) => {
   const plan = await back(t, [create('a'), write('a', 'old'), create('keep')], [unlink('a'), link('keep', 'a'), create('new'), mkdir('dir')]);
   const steps = brief(plan);
   t.true(steps.indexOf('create .rewind-4-1') >= 0 && steps.indexOf('rename .rewind-4-1 -> a') > steps.indexOf('content .rewind-4-1 0+3'), steps.join('; '));
   t.true(steps.indexOf('unlink new') > steps.indexOf('rename .rewind-4-1 -> a'));
 });
 
-test('a type that changed is put back, also a directory that must be emptied first', async (t) => {
+test.serial('a type that changed is put back, also a directory that must be emptied first', async (t) => {
   await back(t, [create('a'), write('a', 'x')], [unlink('a'), mkdir('a'), mkdir('a/b'), create('a/b/c')]);
   await back(t, [mkdir('a'), mkdir('a/b'), create('a/b/c')], [unlink('a/b/c'), { op: 'rmdir', path: bytes('a/b') }, { op: 'rmdir', path: bytes('a') }, { op: 'symlink', path: bytes('a'), target: bytes('x') }]);
   await back(t, [{ op: 'mknod', path: bytes('p'), mode: 0o010600, rdev: 0n }], [unlink('p'), { op: 'mknod', path: bytes('p'), mode: 0o020600, rdev: (1n << 32n) | 3n }]);
 });
 
-test('a symlink with another target is replaced', async (t) => {
+test.serial('a symlink with another target is replaced', async (t) => {
   const symlink = (target: string): TreeOp => ({ op: 'symlink', path: bytes('l'), target: bytes(target) });
   const plan = await back(t, [symlink('one')], [unlink('l'), symlink('two')]);
   t.is(describePlan(plan).lines[0], 'update l (content)');
 });
 
-test('a temporary name that is taken is not used', async (t) => {
+test.serial('a temporary name that is taken is not used', async (t) => {
   const plan = await back(t, [create('a'), create('b'), create('.rewind-4-1')], [move('a', 't'), move('b', 'a'), move('t', 'b'), create('.rewind-4-2')]);
   t.true(brief(plan).some((line) => line.includes('.rewind-4-3')));
 });
 
-test('a name that was removed and made again with the same content is left alone but for its times', async (t) => {
+test.serial('a name that was removed and made again with the same content is left alone but for its times', async (t) => {
   const plan = await back(t, [mkdir('d'), create('d/f'), write('d/f', 'same')], [
     unlink('d/f'), { op: 'rmdir', path: bytes('d') }, mkdir('d'), create('d/f'), write('d/f', 'same'),
   ]);
@@ -141,20 +141,20 @@ test('a name that was removed and made again with the same content is left alone
   t.is(plan.bytes, 0);
 });
 
-test('a set-id bit outlives the writes and owners that would take it away', async (t) => {
+test.serial('a set-id bit outlives the writes and owners that would take it away', async (t) => {
   const start: TreeOp[] = [create('f'), write('f', 'a'), { op: 'chown', path: bytes('f'), uid: 7, gid: 7 }, { op: 'chmod', path: bytes('f'), mode: 0o4755 }];
   await back(t, start, [{ op: 'chown', path: bytes('f'), uid: 0, gid: 0 }, { op: 'chmod', path: bytes('f'), mode: 0o4755 }]);
   await back(t, start, [unlink('f')]);
 });
 
-test('a directory that its owner may not change lends the permission and gets its bits back', async (t) => {
+test.serial('a directory that its owner may not change lends the permission and gets its bits back', async (t) => {
   const plan = await back(t, [mkdir('d'), create('d/f'), { op: 'chmod', path: bytes('d'), mode: 0o555 }], [unlink('d/f')]);
   const modes = plan.ops.filter((op) => op.op === 'chmod' && op.path === 'd').map((op) => (op.op === 'chmod' ? op.mode.toString(8) : ''));
   t.deepEqual(modes, ['755', '555']);
   t.true(plan.ops.findIndex((op) => op.op === 'create') > plan.ops.findIndex((op) => op.op === 'chmod'));
 });
 
-test('a plan is told in words with its counts', async (t) => {
+test.serial('a plan is told in words with its counts', async (t) => {
   const plan = await back(t, [mkdir('d'), create('d/a'), create('d/b'), create('m'), create('same')], [
     unlink('d/a'), create('new'), write('d/b', 'x'), move('m', 'n\x1b'), write('same', 'x'), { op: 'truncate', path: bytes('same'), size: 0 },
     { op: 'times', path: bytes('same'), atimeNs: 0n, mtimeNs: 0n },
@@ -187,7 +187,7 @@ function counting(history: HistoryReader): { history: HistoryReader; calls: () =
   return { history: counted, calls: () => calls };
 }
 
-test('a plan costs what changed, not the size of the tree', async (t) => {
+test.serial('a plan costs what changed, not the size of the tree', async (t) => {
   const cost = async (files: number): Promise<number> => {
     const tree = new ModelTree();
     const dirs = files / 100;

@@ -27,7 +27,7 @@ async function restore(tree: ModelTree, options: Omit<RestoreOptions, 'openTree'
 
 const code = async (t: ExecutionContext, work: Promise<unknown>): Promise<string | undefined> => (await t.throwsAsync<RewindError>(work))?.code;
 
-test('a file is copied under its name, a directory with all that it held, the whole tree as the content of the destination', async (t) => {
+test.serial('a file is copied under its name, a directory with all that it held, the whole tree as the content of the destination', async (t) => {
   const { tree, at } = project();
   await scoped(async (scope) => {
     const dest = path.join(scope.temporary(), 'new/dest');
@@ -43,7 +43,7 @@ test('a file is copied under its name, a directory with all that it held, the wh
   });
 });
 
-test('an existing name is refused before anything is written, and replaced only when forced', async (t) => {
+test.serial('an existing name is refused before anything is written, and replaced only when forced', async (t) => {
   const { tree, at } = project();
   await scoped(async (scope) => {
     const dest = scope.temporary();
@@ -59,7 +59,7 @@ test('an existing name is refused before anything is written, and replaced only 
   });
 });
 
-test('a directory in the way of a file is never removed', async (t) => {
+test.serial('a directory in the way of a file is never removed', async (t) => {
   const { tree, at } = project();
   await scoped(async (scope) => {
     const dest = scope.temporary();
@@ -68,7 +68,7 @@ test('a directory in the way of a file is never removed', async (t) => {
   });
 });
 
-test('a symlink in the way is replaced, never followed', async (t) => {
+test.serial('a symlink in the way is replaced, never followed', async (t) => {
   const { tree, at } = project();
   await scoped(async (scope) => {
     const dest = scope.temporary();
@@ -80,7 +80,7 @@ test('a symlink in the way is replaced, never followed', async (t) => {
   });
 });
 
-test('a path that did not exist then, or never, is told apart and nothing is made', async (t) => {
+test.serial('a path that did not exist then, or never, is told apart and nothing is made', async (t) => {
   const { tree, at } = project();
   await scoped(async (scope) => {
     const dest = path.join(scope.temporary(), 'dest');

@@ -31,7 +31,7 @@ async function eachRun(t: ExecutionContext, body: (tree: ModelTree, folded: Fold
   }
 }
 
-test('any instant is reached exactly from any later one', async (t) => {
+test.serial('any instant is reached exactly from any later one', async (t) => {
   await eachRun(t, async (tree, folded, random, label) => {
     for (let round = 0; round < 3; round++) {
       const now = tree.seq;
@@ -49,7 +49,7 @@ test('any instant is reached exactly from any later one', async (t) => {
   });
 });
 
-test('differences and listings are those of the model', async (t) => {
+test.serial('differences and listings are those of the model', async (t) => {
   await eachRun(t, async (tree, folded, random, label) => {
     const [from, to] = [random.between(1, tree.seq), random.between(1, tree.seq)];
     const differences = async (history: HistoryReader): Promise<string[]> => {

@@ -15,7 +15,7 @@ const bytes = (text: string): Buffer => Buffer.from(text, 'latin1');
 const pathOfLine = (line: string): string => line.slice(0, line.indexOf(' | '));
 const under = (path: string, top: string): boolean => path === top || path.startsWith(`${top}/`);
 
-test('the paths are exactly what they were, the rest is untouched', async (t) => {
+test.serial('the paths are exactly what they were, the rest is untouched', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   let refused = 0;
@@ -67,7 +67,7 @@ function makeTree(): ModelTree {
   return tree;
 }
 
-test('a path whose directory is gone comes back with the directory as it was, and nothing else of it', async (t) => {
+test.serial('a path whose directory is gone comes back with the directory as it was, and nothing else of it', async (t) => {
   const tree = makeTree();
   const to = tree.seq;
   tree.do({ op: 'rename', from: bytes('src'), path: bytes('gone') });
@@ -76,7 +76,7 @@ test('a path whose directory is gone comes back with the directory as it was, an
   t.is((await tree.history.attr(node, tree.seq))?.mode, 0o040750);
 });
 
-test('a path whose directory became a file is refused, naming what to roll back, and nothing is changed', async (t) => {
+test.serial('a path whose directory became a file is refused, naming what to roll back, and nothing is changed', async (t) => {
   const tree = makeTree();
   const to = tree.seq;
   tree.do({ op: 'rename', from: bytes('src'), path: bytes('gone') });
@@ -86,7 +86,7 @@ test('a path whose directory became a file is refused, naming what to roll back,
   t.regex(error?.hint ?? '', /roll src back/);
 });
 
-test('a path inside another named one is part of it', async (t) => {
+test.serial('a path inside another named one is part of it', async (t) => {
   const tree = makeTree();
   const to = tree.seq;
   tree.do({ op: 'unlink', path: bytes('src/x/f') });
@@ -94,7 +94,7 @@ test('a path inside another named one is part of it', async (t) => {
   t.deepEqual(await rolledBack(tree, ['src/x', 'src', 'src/x/f'], to), ['.', 'src', 'src/other', 'src/x', 'src/x/f']);
 });
 
-test('a rename between two named paths is taken back as a rename', async (t) => {
+test.serial('a rename between two named paths is taken back as a rename', async (t) => {
   const tree = makeTree();
   tree.do({ op: 'mkdir', path: bytes('dst'), mode: 0o755 });
   const to = tree.seq;
@@ -103,7 +103,7 @@ test('a rename between two named paths is taken back as a rename', async (t) => 
   t.deepEqual(plan.ops.filter((op) => op.op !== 'times').map((op) => op.op), ['rename']);
 });
 
-test('a file that comes back from another named path gets its content where it goes, wherever its directory of then lies', async (t) => {
+test.serial('a file that comes back from another named path gets its content where it goes, wherever its directory of then lies', async (t) => {
   const tree = new ModelTree();
   tree.do({ op: 'mkdir', path: bytes('c'), mode: 0o755 });
   tree.do({ op: 'create', path: bytes('c/d'), mode: 0o644 });
@@ -118,7 +118,7 @@ test('a file that comes back from another named path gets its content where it g
   t.is((await tree.history.read(node, 0, 100, tree.seq)).toString(), 'then');
 });
 
-test('a path that no instant has is refused, one that is neither then nor now needs nothing', async (t) => {
+test.serial('a path that no instant has is refused, one that is neither then nor now needs nothing', async (t) => {
   const tree = makeTree();
   const to = tree.seq;
   t.is((await t.throwsAsync<RewindError>(planRollback(tree.history, { paths: [['srx']], to, now: tree.seq })))?.code, 'ERR_NEVER_EXISTED');

@@ -44,7 +44,7 @@ async function compare(tree: ModelTree, node: NodeId, seq: Seq, at: Buffer): Pro
   return out;
 }
 
-test('a copy is what history says, and a directory rolled back is the copy of then', async (t) => {
+test.serial('a copy is what history says, and a directory rolled back is the copy of then', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   await scoped(async (scope) => {

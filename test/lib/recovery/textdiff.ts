@@ -29,29 +29,29 @@ async function diffOf(from: Buffer | null, to: Buffer | null, options?: TextDiff
 
 const text = (diff: ContentDiff | null): string => (diff?.kind === 'text' ? diff.patch.toString('latin1') : `not text: ${diff?.kind}`);
 
-test('changed lines are shown with their context and counted', async (t) => {
+test.serial('changed lines are shown with their context and counted', async (t) => {
   const diff = await diffOf(bytes('1\n2\n3\n4\n5\n6\n7\n8\n'), bytes('1\n2\n3\n4\nfive\n6\n7\n8\n'));
   t.is(text(diff), '--- a/f\n+++ b/f\n@@ -2,7 +2,7 @@\n 2\n 3\n 4\n-5\n+five\n 6\n 7\n 8\n');
   t.like(diff, { added: 1, removed: 1 });
 });
 
-test('a created and a deleted file have /dev/null on the other side', async (t) => {
+test.serial('a created and a deleted file have /dev/null on the other side', async (t) => {
   t.is(text(await diffOf(null, bytes('a\nb'))), '--- /dev/null\n+++ b/f\n@@ -0,0 +1,2 @@\n+a\n+b\n\\ No newline at end of file\n');
   t.is(text(await diffOf(bytes('a\n'), null)), '--- a/f\n+++ /dev/null\n@@ -1 +0,0 @@\n-a\n');
 });
 
-test('a binary file and one above the limit are noted with their sizes', async (t) => {
+test.serial('a binary file and one above the limit are noted with their sizes', async (t) => {
   t.deepEqual(await diffOf(bytes('a\0b'), bytes('a\0cd')), { kind: 'binary', fromBytes: 3, toBytes: 4 });
   t.deepEqual(await diffOf(bytes('a\n'), bytes('a\nb\n'), { maxBytes: 3 }), { kind: 'large', fromBytes: 2, toBytes: 4 });
 });
 
-test('for a terminal nothing in content or name can steer it', async (t) => {
+test.serial('for a terminal nothing in content or name can steer it', async (t) => {
   const diff = await diffOf(bytes('x\n'), bytes('\x1b[31mred\tx\n'), { terminal: true }, 'a\x1bb');
   t.false(text(diff).includes('\x1b'));
   t.true(text(diff).includes('+\\x1b[31mred\tx'));
 });
 
-test('patch(1) makes the new file of the old one, byte for byte, whatever is in them', async (t) => {
+test.serial('patch(1) makes the new file of the old one, byte for byte, whatever is in them', async (t) => {
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   await scoped(async (scope) => {
@@ -75,7 +75,7 @@ test('patch(1) makes the new file of the old one, byte for byte, whatever is in 
   });
 });
 
-test('files that differ too much are shown as replaced whole', async (t) => {
+test.serial('files that differ too much are shown as replaced whole', async (t) => {
   const side = (letter: string): Buffer => bytes(Array.from({ length: 6000 }, (_, i) => `${letter}${i}\n`).join(''));
   const diff = await diffOf(side('a'), side('b'));
   t.like(diff, { kind: 'text', added: 6000, removed: 6000 });

@@ -61,7 +61,7 @@ async function shows(t: ExecutionContext, scene: Scene, path: string, expected: 
   return saves;
 }
 
-test('ver counts within one life of a path and restarts when it is made again; time tells the two apart', async (t) => {
+test.serial('ver counts within one life of a path and restarts when it is made again; time tells the two apart', async (t) => {
   const scene = new Scene();
   scene.program();
   const t3 = scene.create('foo', 'one');
@@ -83,7 +83,7 @@ test('ver counts within one life of a path and restarts when it is made again; t
   t.is(await read(t14), 'new', 't15 -> the content of t14');
 });
 
-test('same name in another directory is another file', async (t) => {
+test.serial('same name in another directory is another file', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.do({ op: 'mkdir', path: bytes('d'), mode: 0o755 });
@@ -93,7 +93,7 @@ test('same name in another directory is another file', async (t) => {
   await shows(t, scene, 'd/foo', ['create d/foo v1 1 p1']);
 });
 
-test('the writes of one open are one save, those of two opens are two', async (t) => {
+test.serial('the writes of one open are one save, those of two opens are two', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.create('f', 'a');
@@ -105,7 +105,7 @@ test('the writes of one open are one save, those of two opens are two', async (t
   t.deepEqual(saves.slice(0, 2).map((save) => save.seq), [second, first]);
 });
 
-test('changes without a handle by one writer at one time are one save', async (t) => {
+test.serial('changes without a handle by one writer at one time are one save', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.create('f', 'abc');
@@ -119,7 +119,7 @@ test('changes without a handle by one writer at one time are one save', async (t
   await shows(t, scene, 'f', ['modify f v3 3 p2', 'modify f v2 3 p2', 'create f v1 3 p1']);
 });
 
-test('a save by rename is a modify of the path, with all that wrote the other file', async (t) => {
+test.serial('a save by rename is a modify of the path, with all that wrote the other file', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.create('f', 'old');
@@ -134,7 +134,7 @@ test('a save by rename is a modify of the path, with all that wrote the other fi
   await shows(t, scene, 'f', ['rename .f.swp -> f v2 5 p2', 'create .f.swp v1 5 p2', 'create f v1 3 p1'], { raw: true });
 });
 
-test('a save that keeps a backup is a modify of the path', async (t) => {
+test.serial('a save that keeps a backup is a modify of the path', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.create('f', 'old');
@@ -146,7 +146,7 @@ test('a save that keeps a backup is a modify of the path', async (t) => {
   await shows(t, scene, '', ['modify f v- 5 p2', 'create f v- 3 p1']);
 });
 
-test('a listing follows its object back through renames, and a path tells where its object went', async (t) => {
+test.serial('a listing follows its object back through renames, and a path tells where its object went', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.do({ op: 'mkdir', path: bytes('d'), mode: 0o755 });
@@ -161,7 +161,7 @@ test('a listing follows its object back through renames, and a path tells where 
   await shows(t, scene, 'd/a', ['rename d/a -> b v- 2 p3', 'modify d/a v2 2 p2', 'create d/a v1 1 p1']);
 });
 
-test('an old file that is moved over another is a modify of that path', async (t) => {
+test.serial('an old file that is moved over another is a modify of that path', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.create('a', 'aa');
@@ -172,7 +172,7 @@ test('an old file that is moved over another is a modify of that path', async (t
   await shows(t, scene, 'a', ['rename a -> b v- 2 p2', 'create a v1 2 p1']);
 });
 
-test('another hard link of a file is none of the path\'s saves', async (t) => {
+test.serial('another hard link of a file is none of the path\'s saves', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.create('a', 'x');
@@ -184,7 +184,7 @@ test('another hard link of a file is none of the path\'s saves', async (t) => {
   await shows(t, scene, 'b', ['delete b v- - p3', 'create b v1 1 p2', 'create a v1 1 p1']);
 });
 
-test('a directory lists what changed under it, newest first, limited, also under its earlier names', async (t) => {
+test.serial('a directory lists what changed under it, newest first, limited, also under its earlier names', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.do({ op: 'mkdir', path: bytes('src'), mode: 0o755 });
@@ -202,7 +202,7 @@ test('a directory lists what changed under it, newest first, limited, also under
   await shows(t, scene, '', ['modify other v- 2 p3'], { since: outside - 1, until: outside });
 });
 
-test('a deleted directory still tells what was under it', async (t) => {
+test.serial('a deleted directory still tells what was under it', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.do({ op: 'mkdir', path: bytes('d'), mode: 0o755 });
@@ -213,7 +213,7 @@ test('a deleted directory still tells what was under it', async (t) => {
   await shows(t, scene, 'd', ['delete d v- - p2', 'delete d/a v- - p2', 'create d/a v- 1 p1', 'create d v- - p1']);
 });
 
-test('every record is listed where every record is asked for', async (t) => {
+test.serial('every record is listed where every record is asked for', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.create('f', 'abc');
@@ -227,7 +227,7 @@ test('every record is listed where every record is asked for', async (t) => {
   t.is(under, 4);
 });
 
-test('a path that never existed is refused, naming the nearest that did', async (t) => {
+test.serial('a path that never existed is refused, naming the nearest that did', async (t) => {
   const scene = new Scene();
   scene.program();
   scene.do({ op: 'mkdir', path: bytes('source'), mode: 0o755 });

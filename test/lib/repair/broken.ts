@@ -32,7 +32,7 @@ const KINDS: [what: string, RegExp][] = [['table', /\.sst$/], ['blob file', /\.b
 
 for (const [what, pattern] of KINDS) {
   for (const [how, act] of [['truncated', half], ['missing', gone]] as const) {
-    test(`${how} ${what}: a finding or an error that names repair, and right answers after it`, (t) => scoped(async (scope) => {
+    test.serial(`${how} ${what}: a finding or an error that names repair, and right answers after it`, (t) => scoped(async (scope) => {
       const { root, expected, place } = await ground(scope);
       for (const file of filesOf(root, pattern)) {
         const copy = copyOf(root, place('copy'));
@@ -82,7 +82,7 @@ const TAILS: [what: string, code: string, act: (root: string, segment: string) =
 ];
 
 for (const [what, code, act] of TAILS) {
-  test(`${what}: refused, and after a repair history goes on behind what is lost`, (t) => scoped(async (scope) => {
+  test.serial(`${what}: refused, and after a repair history goes on behind what is lost`, (t) => scoped(async (scope) => {
     const { root, expected, place, segment, lastSeq } = await groundAhead(scope);
     const copy = copyOf(root, place('copy'));
     act(copy, segment(copy));
@@ -102,7 +102,7 @@ for (const [what, code, act] of TAILS) {
   }));
 }
 
-test('a segment of the journal that is cut in a record loses what lies behind it, and nothing has to be repaired', (t) => scoped(async (scope) => {
+test.serial('a segment of the journal that is cut in a record loses what lies behind it, and nothing has to be repaired', (t) => scoped(async (scope) => {
   const { root, expected, place, segment } = await groundAhead(scope);
   const copy = copyOf(root, place('copy'));
   const last = path.join(copy, 'journal', fs.readdirSync(path.join(copy, 'journal')).sort().at(-1)!);
@@ -130,7 +130,7 @@ async function appendedAfter(root: string): Promise<void> {
   }
 }
 
-test('files of another store in place of its own: never an answer of that one', (t) => scoped(async (scope) => {
+test.serial('files of another store in place of its own: never an answer of that one', (t) => scoped(async (scope) => {
   const { root, expected, place } = await ground(scope);
   const other = place('other');
   await makeStore(other, { seed: 78 });
@@ -151,7 +151,7 @@ test('files of another store in place of its own: never an answer of that one', 
   }
 }));
 
-test('the whole history of another store is refused, also by a repair, and stays as it is', (t) => scoped(async (scope) => {
+test.serial('the whole history of another store is refused, also by a repair, and stays as it is', (t) => scoped(async (scope) => {
   const { root, place } = await ground(scope);
   const other = place('other');
   await makeStore(other, { seed: 78 });
@@ -161,7 +161,7 @@ test('the whole history of another store is refused, also by a repair, and stays
   t.deepEqual(fs.readdirSync(root).sort(), ['history', 'journal', 'lock', 'store.json']);
 }));
 
-test('a newer format of store, history or journal is refused, also by a repair, and stays as it is', (t) => scoped(async (scope) => {
+test.serial('a newer format of store, history or journal is refused, also by a repair, and stays as it is', (t) => scoped(async (scope) => {
   const { root, place, segment } = await groundAhead(scope);
   const newer = async (act: (copy: string) => Promise<void> | void): Promise<void> => {
     const copy = copyOf(root, place('copy'));

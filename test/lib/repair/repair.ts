@@ -55,7 +55,7 @@ async function settled(scope: Scope): Promise<{ root: string; place: (name: stri
 
 const INDEXES: readonly Family[] = ['links', 'inodes', 'hashes', 'nodechanges', 'clock'];
 
-test('families that follow from others are made anew: everything is answered as before, whichever is gone', (t) => scoped(async (scope) => {
+test.serial('families that follow from others are made anew: everything is answered as before, whichever is gone', (t) => scoped(async (scope) => {
   const { root, place } = await settled(scope);
   const expected = await everything(copyOf(root, place('whole')));
   for (const families of [...[...INDEXES, 'names' as const].map((family) => [family]), INDEXES]) {
@@ -70,7 +70,7 @@ test('families that follow from others are made anew: everything is answered as 
   }
 }));
 
-test('times that are lost are those of the changes, and never decrease', (t) => scoped(async (scope) => {
+test.serial('times that are lost are those of the changes, and never decrease', (t) => scoped(async (scope) => {
   const { root } = await settled(scope);
   await deleted(root, 'times');
   await deleted(root, 'clock');
@@ -109,7 +109,7 @@ async function takeContent(root: string): Promise<{ path: string; place: string;
   return found!;
 }
 
-test('lost content is taken from the live tree where the hash fits; what is changed there is not', (t) => scoped(async (scope) => {
+test.serial('lost content is taken from the live tree where the hash fits; what is changed there is not', (t) => scoped(async (scope) => {
   const { root, place } = await settled(scope);
   const expected = await answersOf(copyOf(root, place('whole')));
   const file = await takeContent(root);
@@ -132,7 +132,7 @@ test('lost content is taken from the live tree where the hash fits; what is chan
   t.is((await answersOf(place('copy'))).get(file.place)!.content, null);
 }));
 
-test('lost content and lost entries are taken from a copy of the store; a copy of another is refused', (t) => scoped(async (scope) => {
+test.serial('lost content and lost entries are taken from a copy of the store; a copy of another is refused', (t) => scoped(async (scope) => {
   const { root, place } = await settled(scope);
   const whole = copyOf(root, place('whole'));
   const expected = await answersOf(copyOf(root, place('asked')));
@@ -164,7 +164,7 @@ async function contentInUse(root: string): Promise<number> {
   return id;
 }
 
-test('one bad block: its file is named with its instants and a gap, and all else reads as before', (t) => scoped(async (scope) => {
+test.serial('one bad block: its file is named with its instants and a gap, and all else reads as before', (t) => scoped(async (scope) => {
   const { root, place } = await settled(scope);
   const expected = await answersOf(copyOf(root, place('whole')));
   const bad = await contentInUse(root);
@@ -183,7 +183,7 @@ test('one bad block: its file is named with its instants and a gap, and all else
   t.true(unknown > 0 && unknown < given.size / 2, `${unknown} of ${given.size}`);
 }));
 
-test('an inode whose newest content is lost says so, so that the next mount reads it again', (t) => scoped(async (scope) => {
+test.serial('an inode whose newest content is lost says so, so that the next mount reads it again', (t) => scoped(async (scope) => {
   const { root } = await settled(scope);
   await deleted(root, 'content');
   await repaired(root);
@@ -200,7 +200,7 @@ test('an inode whose newest content is lost says so, so that the next mount read
   t.true(lost > 0);
 }));
 
-test('a dry run says the same and changes nothing; a store in use is refused; a repair that was cut short is begun anew', (t) => scoped(async (scope) => {
+test.serial('a dry run says the same and changes nothing; a store in use is refused; a repair that was cut short is begun anew', (t) => scoped(async (scope) => {
   const { root } = await settled(scope);
   for (const file of filesOf(root, /\.blob$/)) fs.rmSync(file);
   const before = fs.readdirSync(root, { recursive: true }).sort();
@@ -218,7 +218,7 @@ test('a dry run says the same and changes nothing; a store in use is refused; a 
   t.false((await repaired(root)).end.changed, 'once is enough');
 }));
 
-test('a repair that dies between its last steps is ended by whoever locks the store next', (t) => scoped(async (scope) => {
+test.serial('a repair that dies between its last steps is ended by whoever locks the store next', (t) => scoped(async (scope) => {
   const { root } = await settled(scope);
   const expected = await answersOf(root);
   fs.renameSync(path.join(root, 'history'), path.join(root, 'history.repaired'));
@@ -237,7 +237,7 @@ async function packed(root: string): Promise<void> {
   await session.close();
 }
 
-test('a packed store: whatever table is lost, nothing wrong is answered, and what follows from the rest is made anew', (t) => scoped(async (scope) => {
+test.serial('a packed store: whatever table is lost, nothing wrong is answered, and what follows from the rest is made anew', (t) => scoped(async (scope) => {
   const { root, place } = await settled(scope);
   await packed(root);
   const expected = await answersOf(copyOf(root, place('whole')));
@@ -254,7 +254,7 @@ test('a packed store: whatever table is lost, nothing wrong is answered, and wha
   t.true(same > 6, `${same}`);
 }));
 
-test('a history directory that is gone: history goes on behind what the journal had', (t) => scoped(async (scope) => {
+test.serial('a history directory that is gone: history goes on behind what the journal had', (t) => scoped(async (scope) => {
   const base = scope.temporary('memory');
   const root = path.join(base, 'store');
   await makeStore(root, { ahead: true });
@@ -266,7 +266,7 @@ test('a history directory that is gone: history goes on behind what the journal 
   t.deepEqual(await opened(root), { findings: [] });
 }));
 
-test('an entry of far later than history goes is taken out, and history goes on where it was', (t) => scoped(async (scope) => {
+test.serial('an entry of far later than history goes is taken out, and history goes on where it was', (t) => scoped(async (scope) => {
   const { root, place } = await settled(scope);
   const expected = await answersOf(copyOf(root, place('whole')));
   const rocks = await Rocks.open(path.join(root, 'history'), { readOnly: false });
@@ -283,7 +283,7 @@ test('an entry of far later than history goes is taken out, and history goes on 
   t.deepEqual(await answersOf(root), expected);
 }));
 
-test('entries that are no entries: each is taken out, and what depended on it is not answered', (t) => scoped(async (scope) => {
+test.serial('entries that are no entries: each is taken out, and what depended on it is not answered', (t) => scoped(async (scope) => {
   const { root, place } = await settled(scope);
   const expected = await answersOf(copyOf(root, place('whole')));
   for (const family of FAMILIES.filter((one) => one !== 'removed')) {

@@ -55,7 +55,7 @@ async function read(scope: Scope, directory: string): Promise<{ dump: Dump; loss
 }
 
 for (const seed of [1, 2, 3]) {
-  test(`tables of several levels, blob files and a log are read as RocksDB reads them: seed ${seed}`, (t) => scoped(async (scope) => {
+  test.serial(`tables of several levels, blob files and a log are read as RocksDB reads them: seed ${seed}`, (t) => scoped(async (scope) => {
     const directory = `${scope.temporary('memory')}/history`;
     const expected = await makeDatabase(directory, seed);
     const { dump, losses, salvaged } = await read(scope, directory);
@@ -66,7 +66,7 @@ for (const seed of [1, 2, 3]) {
   }));
 }
 
-test('a flipped byte costs the keys of a block, all of which are told; no value is wrong', (t) => scoped(async (scope) => {
+test.serial('a flipped byte costs the keys of a block, all of which are told; no value is wrong', (t) => scoped(async (scope) => {
   const directory = `${scope.temporary('memory')}/history`;
   const expected = await makeDatabase(directory, 4);
   const random = new Random(5);

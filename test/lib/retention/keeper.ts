@@ -52,7 +52,7 @@ async function countOf(history: History, family: 'content' | 'blocks'): Promise<
   return count;
 }
 
-test('the last state of each bucket stays, everything of the window, and nothing else', async (t) => {
+test.serial('the last state of each bucket stays, everything of the window, and nothing else', async (t) => {
   await scoped(async (scope) => {
     const { tree, history, nowMs } = await daysOfWork(scope, 30);
     const kept = keeper(history);
@@ -75,7 +75,7 @@ test('the last state of each bucket stays, everything of the window, and nothing
   });
 });
 
-test('what was given up is hidden, comes back whole while it is in the trash, and is listed by file and version before', async (t) => {
+test.serial('what was given up is hidden, comes back whole while it is in the trash, and is listed by file and version before', async (t) => {
   await scoped(async (scope) => {
     const { history, nowMs } = await daysOfWork(scope, 20);
     const kept = keeper(history);
@@ -97,7 +97,7 @@ test('what was given up is hidden, comes back whole while it is in the trash, an
   });
 });
 
-test('content that nothing names goes, and the rest stays, also what other content is decoded with', async (t) => {
+test.serial('content that nothing names goes, and the rest stays, also what other content is decoded with', async (t) => {
   await scoped(async (scope) => {
     const { history, nowMs } = await daysOfWork(scope, 40);
     const kept = keeper(history);
@@ -117,7 +117,7 @@ test('content that nothing names goes, and the rest stays, also what other conte
   });
 });
 
-test('content that the extractor finds again during a sweep stays, and what was freed is never named again', async (t) => {
+test.serial('content that the extractor finds again during a sweep stays, and what was freed is never named again', async (t) => {
   await scoped(async (scope) => {
     const { history } = await daysOfWork(scope, 1);
     const batch = history.rocks.batch();
@@ -131,7 +131,7 @@ test('content that the extractor finds again during a sweep stays, and what was 
   });
 });
 
-test('a pinned instant is kept by a schedule, and refuses to be discarded', async (t) => {
+test.serial('a pinned instant is kept by a schedule, and refuses to be discarded', async (t) => {
   await scoped(async (scope) => {
     const { history, nowMs } = await daysOfWork(scope, 40);
     const batch = history.rocks.batch();
@@ -145,7 +145,7 @@ test('a pinned instant is kept by a schedule, and refuses to be discarded', asyn
   });
 });
 
-test('a limit of size gives up the oldest, round by round, but never what is too young', async (t) => {
+test.serial('a limit of size gives up the oldest, round by round, but never what is too young', async (t) => {
   await scoped(async (scope) => {
     const { tree, history, nowMs } = await daysOfWork(scope, 6);
     const kept = keeper(history, { maxBytes: 1, atLeastMs: 2 * DAY_MS });
@@ -161,7 +161,7 @@ test('a limit of size gives up the oldest, round by round, but never what is too
   });
 });
 
-test('of a purged file no byte is left in the store, and whoever asks is told', async (t) => {
+test.serial('of a purged file no byte is left in the store, and whoever asks is told', async (t) => {
   await scoped(async (scope) => {
     const tree = new ModelTree();
     const secret = Buffer.alloc(6000, 'top-secret-4711 ');
@@ -193,7 +193,7 @@ test('of a purged file no byte is left in the store, and whoever asks is told', 
   });
 });
 
-test('content that was compressed against a purged one stands by itself', async (t) => {
+test.serial('content that was compressed against a purged one stands by itself', async (t) => {
   await scoped(async (scope) => {
     const tree = new ModelTree();
     const secret = randomBytes(6000);
@@ -220,7 +220,7 @@ test('content that was compressed against a purged one stands by itself', async 
   });
 });
 
-test('a short secret, which lies in the entry of its block, is gone from the files of the store, too', async (t) => {
+test.serial('a short secret, which lies in the entry of its block, is gone from the files of the store, too', async (t) => {
   await scoped(async (scope) => {
     const tree = new ModelTree();
     tree.do({ op: 'create', path: bytes('secret'), mode: 0o600 });

@@ -59,7 +59,7 @@ function contentChange(random: Random): TreeOp {
 }
 
 for (const [what, change] of [['a tree', randomChange], ['content', contentChange]] as const) {
-  test(`every kept instant of ${what} reads as before, whatever order stretches are merged in, and so does what comes after`, async (t) => {
+  test.serial(`every kept instant of ${what} reads as before, whatever order stretches are merged in, and so does what comes after`, async (t) => {
     const base = freshSeed();
     t.log(`REWIND_SEED=${base}`);
     for (let run = 0; run < RUNS; run++) {

@@ -35,7 +35,7 @@ async function entriesOf(history: History, node: NodeId): Promise<number> {
   return count;
 }
 
-test('what came and went between two kept instants leaves no entry, its name neither', async (t) => {
+test.serial('what came and went between two kept instants leaves no entry, its name neither', async (t) => {
   await scoped(async (scope) => {
     const { tree, history } = await folded(scope, create('stays'), create('temporary'), write('temporary', Buffer.alloc(70_000, 1)), unlink('temporary'));
     const node = (await history.nameHistory(1, 'temporary'))[0]!.node!;
@@ -46,7 +46,7 @@ test('what came and went between two kept instants leaves no entry, its name nei
   });
 });
 
-test('a life that a kept instant falls into keeps that state and its end', async (t) => {
+test.serial('a life that a kept instant falls into keeps that state and its end', async (t) => {
   await scoped(async (scope) => {
     const { tree, history } = await folded(scope, create('file'), write('file', bytes('one')), write('file', bytes('two')), unlink('file'));
     await merge(history, 0, 4);
@@ -57,7 +57,7 @@ test('a life that a kept instant falls into keeps that state and its end', async
   });
 });
 
-test('content between kept instants is told from its neighbours, unless it is certain', async (t) => {
+test.serial('content between kept instants is told from its neighbours, unless it is certain', async (t) => {
   await scoped(async (scope) => {
     const { tree, history } = await folded(scope, create('file'), write('file', bytes('one')), write('file', bytes('two')), create('other'), create('another'));
     const node = (await history.resolve(['file'], tree.seq))!;
@@ -70,7 +70,7 @@ test('content between kept instants is told from its neighbours, unless it is ce
   });
 });
 
-test('many small writes become one entry, and a read is as before', async (t) => {
+test.serial('many small writes become one entry, and a read is as before', async (t) => {
   await scoped(async (scope) => {
     const writes = Array.from({ length: 40 }, (_, i) => write('file', Buffer.alloc(1000, i + 1), i * 1500));
     const { tree, history } = await folded(scope, create('file'), write('file', Buffer.alloc(60_000, 255)), ...writes);
@@ -84,7 +84,7 @@ test('many small writes become one entry, and a read is as before', async (t) =>
   });
 });
 
-test('a merge that is stopped goes on where it stood, also by another process', async (t) => {
+test.serial('a merge that is stopped goes on where it stood, also by another process', async (t) => {
   await scoped(async (scope) => {
     const { tree, history } = await folded(scope, create('a'), write('a', bytes('1')), write('a', bytes('2')), create('b'), write('b', bytes('3')), write('b', bytes('4')));
     const stop = new AbortController();

@@ -15,7 +15,7 @@ function store(scope: Scope, running: Set<number>) {
   return { file, told, open };
 }
 
-test('a new daemon goes on with who still runs, and says who is gone', async (t) => {
+test.serial('a new daemon goes on with who still runs, and says who is gone', async (t) => {
   await scoped(async (scope) => {
     const running = new Set([1, 2]);
     const { told, open } = store(scope, running);
@@ -35,7 +35,7 @@ test('a new daemon goes on with who still runs, and says who is gone', async (t)
   });
 });
 
-test('who was released is not blocked again, and leaves nothing behind', async (t) => {
+test.serial('who was released is not blocked again, and leaves nothing behind', async (t) => {
   await scoped(async (scope) => {
     const { file, told, open } = store(scope, new Set([1]));
     const { blocks } = await open();
@@ -49,7 +49,7 @@ test('who was released is not blocked again, and leaves nothing behind', async (
   });
 });
 
-test('a file that cannot be read blocks nobody', async (t) => {
+test.serial('a file that cannot be read blocks nobody', async (t) => {
   await scoped(async (scope) => {
     const { file, told, open } = store(scope, new Set([1]));
     for (const text of ['', '{', '{}', '{"boot":"a","blocks":[{"pid":"1"}]}', 'null']) {

@@ -4,14 +4,14 @@ import { ClockWatch, type ClockLook } from '../../../lib/states/clock.js';
 const S = 1_000_000_000n;
 const at = (wallS: number, lastS: number, lastSeq: number, steadyS: number): ClockLook => ({ wallNs: BigInt(wallS) * S, lastNs: BigInt(lastS) * S, lastSeq, steadyMs: steadyS * 1000 });
 
-test('while the clock goes on nothing is noted', (t) => {
+test.serial('while the clock goes on nothing is noted', (t) => {
   const watch = new ClockWatch();
   t.is(watch.look(at(100, 99, 5, 0)), null);
   t.is(watch.look(at(101, 101, 6, 1)), null);
   t.is(watch.look({ ...at(102, 102, 7, 2), lastNs: 102n * S + S / 2n }), null, 'so little is nothing');
 });
 
-test('set back, it is noted at once, then as long as something changes, until it has caught up', (t) => {
+test.serial('set back, it is noted at once, then as long as something changes, until it has caught up', (t) => {
   const watch = new ClockWatch();
   t.deepEqual(watch.look(at(40, 100, 5, 0)), { wallNs: 40n * S, behindNs: 60n * S });
   t.is(watch.look(at(47, 100, 6, 7)), null, 'nothing but what was noted');

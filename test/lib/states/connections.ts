@@ -11,7 +11,7 @@ import { until } from '../../helpers/run.js';
 const HEAD = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n';
 const line = (remote: string, state: string, inode: string): string => `   0: 0100007F:1F90 ${remote} ${state} 00000000:00000000 00:00000000 00000000  1000        0 ${inode} 1 0 20 4 30 10 -1\n`;
 
-test('a table of the kernel is read: addresses of both kinds, without what listens or belongs to nobody', (t) => {
+test.serial('a table of the kernel is read: addresses of both kinds, without what listens or belongs to nobody', (t) => {
   const table = HEAD + line('077100CB:01BB', '01', '11') + line('00000000:0000', '0A', '12') + line('077100CB:01BB', '06', '0')
     + line('B80D0120000000000000000001000000:0050', '01', '13') + line('0000000000000000FFFF0000077100CB:0016', '08', '14') + 'rubbish\n';
   t.deepEqual(parseSockets(table), [
@@ -36,7 +36,7 @@ function fake(sockets: Socket[], lineages: Record<number, string[]>): { network:
 
 const writer = (pid: number, ...ancestors: string[]): Writer => ({ pid, start: 1, ancestors } as unknown as Writer);
 
-test('a family is who is above, below or beside; others are not meant', async (t) => {
+test.serial('a family is who is above, below or beside; others are not meant', async (t) => {
   const { network } = fake([{ address: '203.0.113.7', port: 443, inode: '50' }], { 50: ['50:1', '40:1', '30:1'] });
   const connections = new Connections(network, (error) => t.fail(String(error)));
   const remote = { hosts: ['203.0.113.0/24'], ports: [443] };
@@ -48,7 +48,7 @@ test('a family is who is above, below or beside; others are not meant', async (t
   t.false(has({ ...writer(50), start: 2 }));
 });
 
-test('nothing is read without a rule, a socket is searched for once, and what has ended is forgotten in time', async (t) => {
+test.serial('nothing is read without a rule, a socket is searched for once, and what has ended is forgotten in time', async (t) => {
   const sockets = [{ address: '203.0.113.7', port: 443, inode: '50' }, { address: '198.51.100.1', port: 22, inode: '51' }];
   const { network, asked, pass } = fake(sockets, { 50: ['50:1'], 51: ['51:1'] });
   const failures: unknown[] = [];
@@ -74,7 +74,7 @@ test('nothing is read without a rule, a socket is searched for once, and what ha
   t.is(connections.of(remote, writer(51), 1000), null);
 });
 
-test('a real connection of a real process is found; what a look costs', async (t) => {
+test.serial('a real connection of a real process is found; what a look costs', async (t) => {
   const server = createServer(() => undefined).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

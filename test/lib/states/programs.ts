@@ -28,12 +28,12 @@ const COMMANDS: [exe: string, argv: string, kind: 'install' | 'uninstall' | null
 ];
 
 for (const [exe, argv, kind] of COMMANDS) {
-  test(`${argv || 'an unknown command'} is ${kind ?? 'neither'}`, (t) => {
+  test.serial(`${argv || 'an unknown command'} is ${kind ?? 'neither'}`, (t) => {
     t.is(operationOf({ exe, argv: argv.split(' ') }, DEFAULT_INSTALLERS)?.kind ?? null, kind);
   });
 }
 
-test('npm writes a title over its command line', (t) => {
+test.serial('npm writes a title over its command line', (t) => {
   const argv = ['npm install left-pad', '', '', ''];
   t.deepEqual(operationOf({ exe: '/usr/bin/node', argv }, DEFAULT_INSTALLERS), { kind: 'install', command: 'npm install left-pad' });
   t.is(operationOf({ exe: '/usr/bin/node', argv: ['npm run build', '', ''] }, DEFAULT_INSTALLERS), null);

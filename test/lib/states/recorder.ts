@@ -78,7 +78,7 @@ function made(commands: Record<number, { argv: string; ppid?: number; exe?: stri
 
 const rules = (text: { points?: object; point?: object[] }): PointRules => parsePoints(text.points, text.point, undefined, new Lines(''), (_, reason) => { throw new Error(reason); });
 
-test('an installation has a point before its first change and one after its end', async (t) => {
+test.serial('an installation has a point before its first change and one after its end', async (t) => {
   const { recorder, points, change, ended } = made({ 1: { argv: 'vim x' }, 2: { argv: 'cargo install ripgrep' } });
   recorder.changed([change(1, 'x'), change(2, 'bin/rg'), change(2, 'bin/rg')]);
   await recorder.tick();
@@ -91,7 +91,7 @@ test('an installation has a point before its first change and one after its end'
   t.is(points.length, 2);
 });
 
-test('the point after an installation holds all of it, though history lags behind its end', async (t) => {
+test.serial('the point after an installation holds all of it, though history lags behind its end', async (t) => {
   const { recorder, points, change, ended, lag } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'vim x' } });
   recorder.changed([change(1, 'a')]);
   change(1, 'b');
@@ -108,14 +108,14 @@ test('the point after an installation holds all of it, though history lags behin
   t.deepEqual(points.map(({ phase, at }) => [phase, at]), [['before', 10], ['after', 13]]);
 });
 
-test('what an installer starts belongs to it, and so does an installer within it', async (t) => {
+test.serial('what an installer starts belongs to it, and so does an installer within it', async (t) => {
   const { recorder, points, change } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'sh -c node-gyp', ppid: 100 }, 3: { argv: 'make install', ppid: 200 } });
   recorder.changed([change(3, 'a'), change(2, 'b'), change(1, 'c')]);
   await recorder.tick();
   t.deepEqual(points.map(({ kind, note, at }) => [kind, note, at]), [['install', 'npm ci', 10]]);
 });
 
-test('two installers at once have each their pair', async (t) => {
+test.serial('two installers at once have each their pair', async (t) => {
   const { recorder, points, change, ended } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'pip uninstall x' } });
   recorder.changed([change(1, 'a'), change(2, 'b')]);
   ended.add(1);
@@ -125,28 +125,28 @@ test('two installers at once have each their pair', async (t) => {
   t.deepEqual(points.map(({ kind, phase }) => `${phase} ${kind}`), ['before install', 'before uninstall', 'after install', 'after uninstall']);
 });
 
-test('install = false asks for none', async (t) => {
+test.serial('install = false asks for none', async (t) => {
   const { recorder, points, change } = made({ 1: { argv: 'npm ci' } }, rules({ points: { install: false } }));
   recorder.changed([change(1, 'a')]);
   await recorder.tick();
   t.deepEqual(points, []);
 });
 
-test('writes that a rule names have a point before them, one a burst', async (t) => {
+test.serial('writes that a rule names have a point before them, one a burst', async (t) => {
   const { recorder, points, change } = made({ 1: { argv: 'psql' }, 2: { argv: 'vim' } }, rules({ point: [{ name: 'schema', match: ['migrations/', '*.sql'], exe: 'psql*', quiet: '10s' }] }));
   recorder.changed([change(2, 'a.sql', 1), change(1, 'other', 1), change(1, 'deep/a.sql', 2), change(1, 'migrations/b', 8), change(1, 'a.sql', 17), change(1, 'a.sql', 40)]);
   await recorder.tick();
   t.deepEqual(points.map(({ name, phase, at }) => [name, phase, at]), [['schema', 'before', 12], ['schema', 'before', 15]]);
 });
 
-test('a rule can ask for many writes in a short time: the point is before the first of them', async (t) => {
+test.serial('a rule can ask for many writes in a short time: the point is before the first of them', async (t) => {
   const { recorder, points, change } = made({ 1: { argv: 'x', uid: 7 } }, rules({ point: [{ name: 'flood', user: 7, count: 3, within: '2s' }] }));
   recorder.changed([change(1, 'a', 1), change(1, 'b', 5), change(1, 'c', 6), change(1, 'd', 7), change(1, 'e', 8)]);
   await recorder.tick();
   t.deepEqual(points.map(({ name, at }) => [name, at]), [['flood', 11]]);
 });
 
-test('a connection that a rule names has a point before the first change of its family, whichever came first', async (t) => {
+test.serial('a connection that a rule names has a point before the first change of its family, whichever came first', async (t) => {
   const { recorder, points, change, sockets, pass } = made({ 1: { argv: 'curl x' }, 2: { argv: 'vim' } }, rules({ point: [{ name: 'site', host: 'updates.example.org', port: 443, note: 'its updates' }] }));
   sockets.push({ address: '203.0.113.7', port: 80, inode: '100' }, { address: '203.0.113.8', port: 443, inode: '200' });
   recorder.changed([change(2, 'a', 1), change(1, 'b', 2), change(1, 'c', 3)]);
@@ -167,7 +167,7 @@ test('a connection that a rule names has a point before the first change of its 
   t.is(points.length, 2, 'no longer');
 });
 
-test('however long it takes to find whose a connection is, it counts as seen when it was looked for', async (t) => {
+test.serial('however long it takes to find whose a connection is, it counts as seen when it was looked for', async (t) => {
   const { recorder, points, change, sockets, pass, search } = made({ 1: { argv: 'curl x' } }, rules({ point: [{ name: 'site', port: 443, within: '1s' }] }));
   recorder.changed([change(1, 'b', 2)]);
   await recorder.tick();
@@ -178,7 +178,7 @@ test('however long it takes to find whose a connection is, it counts as seen whe
   t.deepEqual(points.map(({ at }) => at), [10]);
 });
 
-test('intervals make a point only when something changed since the last one of any kind', async (t) => {
+test.serial('intervals make a point only when something changed since the last one of any kind', async (t) => {
   const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '10m' } }));
   pass(600_000);
   await recorder.tick();
@@ -194,7 +194,7 @@ test('intervals make a point only when something changed since the last one of a
   t.is(points.length, 2);
 });
 
-test('a point that somebody else made begins an interval anew, and stands for one when nothing changed since', async (t) => {
+test.serial('a point that somebody else made begins an interval anew, and stands for one when nothing changed since', async (t) => {
   const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '10m' } }));
   recorder.changed([change(1, 'a')]);
   pass(599_000);
@@ -209,7 +209,7 @@ test('a point that somebody else made begins an interval anew, and stands for on
   t.deepEqual(points.map(({ kind, at }) => [kind, at]), [['interval', 12]]);
 });
 
-test('a point before a change is none of the state after it', async (t) => {
+test.serial('a point before a change is none of the state after it', async (t) => {
   const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '10m' }, point: [{ name: 'x', match: 'x' }] }));
   recorder.changed([change(1, 'x')]);
   await recorder.tick();
@@ -218,14 +218,14 @@ test('a point before a change is none of the state after it', async (t) => {
   t.deepEqual(points.map(({ kind, at }) => [kind, at]), [['write', 10], ['interval', 11]]);
 });
 
-test('what this process does for somebody who asked is no write that a rule names', async (t) => {
+test.serial('what this process does for somebody who asked is no write that a rule names', async (t) => {
   const { recorder, points, change } = made({ 0.01: { argv: 'node daemon.js' }, 2: { argv: 'vim' } }, rules({ point: [{ name: 'schema', match: '*.sql', quiet: '1s' }] }));
   recorder.changed([change(2, 'a.sql', 1), change(0.01, 'a.sql', 100), change(0.01, 'b.sql', 200)]);
   await recorder.tick();
   t.deepEqual(points.map(({ at }) => at), [10]);
 });
 
-test('a point that cannot be made is reported, and the next one is made', async (t) => {
+test.serial('a point that cannot be made is reported, and the next one is made', async (t) => {
   const { recorder, points, failures, change, full } = made({ 1: { argv: 'npm ci' }, 2: { argv: 'npm ci' } });
   full(new Error('no room'));
   recorder.changed([change(1, 'a')]);
@@ -237,7 +237,7 @@ test('a point that cannot be made is reported, and the next one is made', async 
   t.deepEqual(points.map(({ at }) => at), [11]);
 });
 
-test('a group with a schedule has a point when a member changed, and only then', async (t) => {
+test.serial('a group with a schedule has a point when a member changed, and only then', async (t) => {
   const [group] = parsePolicy('[[group]]\nname = "sql"\ninclude = "*.sql"\nevery = "10s"\nnote = "tables"', 'p').groups;
   const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } });
   recorder.setRules(DEFAULT_POINTS, DEFAULT_TRIPS, [group!]);
@@ -258,7 +258,7 @@ test('a group with a schedule has a point when a member changed, and only then',
   t.is(points.length, 2);
 });
 
-test('a state that holds all changes of a group stands for its point; another interval does not', async (t) => {
+test.serial('a state that holds all changes of a group stands for its point; another interval does not', async (t) => {
   const [group] = parsePolicy('[[group]]\nname = "sql"\ninclude = "*.sql"\nevery = "10s"', 'p').groups;
   const { recorder, points, change, pass } = made({ 1: { argv: 'vim' } }, rules({ points: { every: '5s' } }));
   recorder.setRules(rules({ points: { every: '5s' } }), DEFAULT_TRIPS, [group!]);
@@ -308,7 +308,7 @@ const WRONG: [text: { points?: unknown; point?: unknown }, says: RegExp][] = [
 ];
 
 for (const [text, says] of WRONG) {
-  test(`${JSON.stringify(text)} is refused`, (t) => {
+  test.serial(`${JSON.stringify(text)} is refused`, (t) => {
     t.throws(() => rules(text as { points?: object; point?: object[] }), { message: says });
   });
 }

@@ -86,7 +86,7 @@ class Scene {
   }
 }
 
-test('files that were there before history count: rm -r of a thousand of them trips, an encrypting loop over fifty', async (t) => {
+test.serial('files that were there before history count: rm -r of a thousand of them trips, an encrypting loop over fifty', async (t) => {
   const scene = new Scene();
   const rm = scene.process({ argv: ['rm', '-r', 'src'] });
   await scene.remove(rm, scene.found(999));
@@ -98,7 +98,7 @@ test('files that were there before history count: rm -r of a thousand of them tr
   t.deepEqual(scene.what, ['deletion', 'encryption']);
 });
 
-test('what tools make again is spared when it is deleted, however much it is; what lies beside it is not', async (t) => {
+test.serial('what tools make again is spared when it is deleted, however much it is; what lies beside it is not', async (t) => {
   const scene = new Scene();
   const npm = scene.process({ argv: ['npm', 'ci'] });
   await scene.remove(npm, scene.found(5000), { directory: 2, name: 'index.js' });
@@ -111,7 +111,7 @@ test('what tools make again is spared when it is deleted, however much it is; wh
   t.is(scene.noticed[0]!.writer.argv[0], 'rm');
 });
 
-test('version control is trusted with what it deletes, renames and writes over; not with what cannot be read any more', async (t) => {
+test.serial('version control is trusted with what it deletes, renames and writes over; not with what cannot be read any more', async (t) => {
   const scene = new Scene();
   const git = scene.process({ argv: ['git', 'checkout', 'main'] });
   await scene.remove(git, scene.found(3000));
@@ -122,7 +122,7 @@ test('version control is trusted with what it deletes, renames and writes over; 
   t.deepEqual(scene.what, ['encryption']);
 });
 
-test('content that zeroes, nothing or another text takes the place of', async (t) => {
+test.serial('content that zeroes, nothing or another text takes the place of', async (t) => {
   for (const data of [Buffer.alloc(LETTER.length), Buffer.alloc(0), Buffer.from('Pay, or you never see it again. '.repeat(25)), LETTER.subarray(0, 20)]) {
     const scene = new Scene();
     const wiper = scene.process({ argv: ['wiper'] });
@@ -137,7 +137,7 @@ test('content that zeroes, nothing or another text takes the place of', async (t
   t.deepEqual(renaming.what, ['overwriting']);
 });
 
-test('who changes many files, or makes his own anew, writes over nothing', async (t) => {
+test.serial('who changes many files, or makes his own anew, writes over nothing', async (t) => {
   const scene = new Scene();
   const formatter = scene.process({ argv: ['prettier', '--write'] });
   for (const node of scene.found(2000)) await scene.write(formatter, node, Buffer.from(LETTER.toString().replaceAll('\n', '\r\n\t').replaceAll('of', '(of)')));
@@ -146,7 +146,7 @@ test('who changes many files, or makes his own anew, writes over nothing', async
   t.deepEqual(scene.what, []);
 });
 
-test('what is encrypted in place is told once, unless only writing over is to be stopped', async (t) => {
+test.serial('what is encrypted in place is told once, unless only writing over is to be stopped', async (t) => {
   const scene = new Scene();
   const locker = scene.process({ argv: ['locker'] });
   for (const node of scene.found(400)) await scene.write(locker, node, NOISE);
@@ -157,7 +157,7 @@ test('what is encrypted in place is told once, unless only writing over is to be
   t.deepEqual(stopping.what, ['encryption', 'overwriting']);
 });
 
-test('a group that did much of its own is not looked away from', async (t) => {
+test.serial('a group that did much of its own is not looked away from', async (t) => {
   const scene = new Scene();
   const node = scene.process({ argv: ['tool'] });
   await scene.remove(node, await scene.make(node, 2000), { ms: 0.1 });
@@ -166,7 +166,7 @@ test('a group that did much of its own is not looked away from', async (t) => {
   t.deepEqual(scene.what, ['deletion']);
 });
 
-test('samples are counted within the time: who wrote for long may still be noticed', async (t) => {
+test.serial('samples are counted within the time: who wrote for long may still be noticed', async (t) => {
   const scene = new Scene();
   const tool = scene.process({ argv: ['tool'] });
   for (let i = 0; i < 40; i++) for (const node of scene.found(50)) await scene.write(tool, node, Buffer.concat([LETTER, Buffer.from(String(i))]), 10);
@@ -175,7 +175,7 @@ test('samples are counted within the time: who wrote for long may still be notic
   t.deepEqual(scene.what, ['encryption']);
 });
 
-test('a wire that tripped is set again when it is quiet, though the group goes on', async (t) => {
+test.serial('a wire that tripped is set again when it is quiet, though the group goes on', async (t) => {
   const scene = new Scene();
   const rm = scene.process({ argv: ['rm'] });
   await scene.remove(rm, scene.found(3000), { ms: 5 });
@@ -185,7 +185,7 @@ test('a wire that tripped is set again when it is quiet, though the group goes o
   t.deepEqual(scene.what, ['deletion', 'deletion']);
 });
 
-test('services of one parent are told apart by the group that the system holds them in', async (t) => {
+test.serial('services of one parent are told apart by the group that the system holds them in', async (t) => {
   const scene = new Scene();
   const [one, two] = [scene.process({ argv: ['sync'], cgroup: '/user/a.service' }), scene.process({ argv: ['mail'], cgroup: '/user/b.service' })];
   await scene.remove(one, scene.found(600));
@@ -195,7 +195,7 @@ test('services of one parent are told apart by the group that the system holds t
   t.like(scene.noticed[0], { what: 'deletion', first: 701 });
 });
 
-test('a loop that starts a shell for each file is one, and is told once', async (t) => {
+test.serial('a loop that starts a shell for each file is one, and is told once', async (t) => {
   const scene = new Scene();
   for (const [i, node] of scene.found(300).entries()) {
     const shell = 1000 + i;

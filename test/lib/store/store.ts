@@ -5,7 +5,7 @@ import { registryEntry, storeLayout } from '../../../lib/store/layout.js';
 import { checkBelongs, createStore, lockStore, lockToRead, openStore, registerStore, removeStore, setSnapshotsName, storePlaceOf } from '../../../lib/store/store.js';
 import { scoped } from '../../helpers/scope.js';
 
-test('a new store is private, empty and says whose it is', (t) => scoped(async (scope) => {
+test.serial('a new store is private, empty and says whose it is', (t) => scoped(async (scope) => {
   const root = join(scope.temporary(), 'a', 'store');
   const made = await createStore(root, '/some/tree', '.past');
   const opened = await openStore(root);
@@ -18,14 +18,14 @@ test('a new store is private, empty and says whose it is', (t) => scoped(async (
   t.is(t.throws(() => checkBelongs(opened, '/other'))?.message.includes('/some/tree'), true);
 }));
 
-test('a directory that holds something else never becomes a store', (t) => scoped(async (scope) => {
+test.serial('a directory that holds something else never becomes a store', (t) => scoped(async (scope) => {
   const root = scope.temporary();
   await writeFile(join(root, 'thesis.tex'), 'x');
   await t.throwsAsync(createStore(root, '/t', '.snapshots'), { message: /not empty/ });
   t.deepEqual(await readdir(root), ['thesis.tex']);
 }));
 
-test('what is no store, of a newer format or garbled is refused by its own name', (t) => scoped(async (scope) => {
+test.serial('what is no store, of a newer format or garbled is refused by its own name', (t) => scoped(async (scope) => {
   const root = scope.temporary();
   await t.throwsAsync(openStore(root), { code: 'ERR_NO_STORE' });
   await t.throwsAsync(openStore(join(root, 'missing')), { code: 'ERR_NO_STORE' });
@@ -40,7 +40,7 @@ test('what is no store, of a newer format or garbled is refused by its own name'
   }
 }));
 
-test('a store is locked once, and again after its release', (t) => scoped(async (scope) => {
+test.serial('a store is locked once, and again after its release', (t) => scoped(async (scope) => {
   const store = await createStore(join(scope.temporary(), 's'), '/t', '.snapshots');
   const lock = await lockStore(store);
   await t.throwsAsync(lockStore(store), { code: 'ERR_STORE_LOCKED' });
@@ -48,13 +48,13 @@ test('a store is locked once, and again after its release', (t) => scoped(async 
   (await lockStore(store)).release();
 }));
 
-test('the name of the views is remembered', (t) => scoped(async (scope) => {
+test.serial('the name of the views is remembered', (t) => scoped(async (scope) => {
   const store = await createStore(join(scope.temporary(), 's'), '/t', '.snapshots');
   await setSnapshotsName(store, '.past');
   t.is((await openStore(store.layout.root)).description.snapshots, '.past');
 }));
 
-test('a store that is taken away takes what was made for it, and leaves what was there', (t) => scoped(async (scope) => {
+test.serial('a store that is taken away takes what was made for it, and leaves what was there', (t) => scoped(async (scope) => {
   const place = scope.temporary();
   const nested = await createStore(join(place, 'a', 'b', 'store'), '/t', '.snapshots');
   await removeStore(nested);
@@ -68,7 +68,7 @@ test('a store that is taken away takes what was made for it, and leaves what was
   t.deepEqual(await readdir(join(place, 'empty')), []);
 }));
 
-test('those who only read a store share it, and keep writers away', (t) => scoped(async (scope) => {
+test.serial('those who only read a store share it, and keep writers away', (t) => scoped(async (scope) => {
   const store = await createStore(join(scope.temporary(), 's'), '/t', '.snapshots');
   (await lockStore(store)).release();
   const locks = [await lockToRead(store), await lockToRead(store)];

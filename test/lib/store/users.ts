@@ -17,7 +17,7 @@ async function settle(scope: Scope, command: string, args: string[], cwd = '/'):
   return child.pid!;
 }
 
-test('who stands in a directory, reads or writes a file there, or has one mapped, is found; who does not is not', (t) => scoped(async (scope) => {
+test.serial('who stands in a directory, reads or writes a file there, or has one mapped, is found; who does not is not', (t) => scoped(async (scope) => {
   const directory = scope.temporary();
   const other = scope.temporary();
   for (const place of [directory, other]) fs.writeFileSync(path.join(place, 'file'), 'x'.repeat(5000));
@@ -41,7 +41,7 @@ print('ready', flush=True); sys.stdin.read()`, path.join(directory, 'file')]);
   t.deepEqual(await usersOf(`${directory}/nothing`), []);
 }));
 
-test('a message names a few', (t) => {
+test.serial('a message names a few', (t) => {
   const users = [1, 2, 3].map((pid) => ({ pid, command: 'vi', writing: false }));
   t.is(nameUsers(users), 'vi (1), vi (2), vi (3)');
   t.is(nameUsers(users, 1), 'vi (1) and 2 more');

@@ -71,7 +71,7 @@ const MEANS: [expr: string, seq: number, time: string][] = [
 ];
 
 for (const [expr, seq, time] of MEANS) {
-  test(`"${expr}" means #${seq}`, async (t) => {
+  test.serial(`"${expr}" means #${seq}`, async (t) => {
     const instant = await resolveTime(expr, history, BERLIN);
     t.is(instant.seq, seq);
     t.is(instant.expr, expr);
@@ -110,14 +110,14 @@ const REFUSED: [expr: string, code: ErrorCode, says: RegExp][] = [
 ];
 
 for (const [expr, code, says] of REFUSED) {
-  test(`"${expr}" is refused with ${code}`, async (t) => {
+  test.serial(`"${expr}" is refused with ${code}`, async (t) => {
     const error = await t.throwsAsync<RewindError>(resolveTime(expr, history, BERLIN), { message: says });
     t.is(error?.code, code);
     t.not(error?.hint, '');
   });
 }
 
-test('while the clock had been set back, times mean what it showed then: of a time that came twice, the later one', async (t) => {
+test.serial('while the clock had been set back, times mean what it showed then: of a time that came twice, the later one', async (t) => {
   const hours = ['09:00', '10:00', '11:00', '11:00', '11:00', '11:00', '12:00'].map((hour) => ns(`2026-11-21T${hour}:00Z`));
   const reading = (seq: number, hour: string) => ({ seq, wallNs: ns(`2026-11-21T${hour}:00Z`), stoodNs: ns('2026-11-21T11:00:00Z') });
   const setBack = Object.assign(clockHistory(hours), { clockReadings: async () => [reading(4, '10:10'), reading(5, '10:20'), reading(6, '10:45')] });
@@ -132,37 +132,37 @@ test('while the clock had been set back, times mean what it showed then: of a ti
   t.is(await at('12:10', ns('2026-11-21T12:30:00Z')), 7);
 });
 
-test('a time outside history names the range in times and seqs', async (t) => {
+test.serial('a time outside history names the range in times and seqs', async (t) => {
   const error = await t.throwsAsync<RewindError>(resolveTime('#99', history, BERLIN));
   t.regex(error?.hint ?? '', /2026-11-19T13:00:00\.000\+01:00 \(#1\) to 2026-11-21T11:29:00\.000\+01:00 \(#6\)/);
 });
 
-test('an unknown point names the nearest', async (t) => {
+test.serial('an unknown point names the nearest', async (t) => {
   const error = await t.throwsAsync<RewindError>(resolveTime('before-upgarde', history, BERLIN));
   t.is(error?.code, 'ERR_POINT_UNKNOWN');
   t.is(error?.hint, 'did you mean "before-upgrade"?');
 });
 
-test('last-boot is the last instant before this machine started', async (t) => {
+test.serial('last-boot is the last instant before this machine started', async (t) => {
   t.is((await resolveTime('last-boot', history, { ...BERLIN, bootNs: ns('2026-11-21T08:00:00Z') })).seq, 3);
 });
 
-test('a clock that was set back hides nothing: what history holds can be asked for', async (t) => {
+test.serial('a clock that was set back hides nothing: what history holds can be asked for', async (t) => {
   const past = { nowNs: ns('2026-11-21T09:00:00Z'), timeZone: 'UTC' };
   t.is((await resolveTime('now', history, past)).seq, 6);
   t.is((await resolveTime('2026-11-21T10:20:00Z', history, past)).seq, 5);
 });
 
-test('an empty history has no instant', async (t) => {
+test.serial('an empty history has no instant', async (t) => {
   t.is((await t.throwsAsync<RewindError>(resolveTime('now', clockHistory([]), BERLIN)))?.code, 'ERR_TIME_RANGE');
 });
 
-test('a text that reads as a time is told, so that no point gets it as its name', async (t) => {
+test.serial('a text that reads as a time is told, so that no point gets it as its name', async (t) => {
   for (const text of ['now', '10m', '10:05', '#5', 'last-boot', 'last-boot@3d', 'last-mount 2 days ago', 'before:x', 'yesterday', 'friday', 'noon']) t.true(await readsAsTime(text), text);
   for (const text of ['before-upgrade', 'v1.2', 'release 3', 'x10m']) t.false(await readsAsTime(text), text);
 });
 
-test('what escapes a terminal is not echoed raw', async (t) => {
+test.serial('what escapes a terminal is not echoed raw', async (t) => {
   const error = await t.throwsAsync<RewindError>(resolveTime('\x1b[2Jx', history, BERLIN));
   t.false(/\x1b/.test(error?.message ?? ''));
 });

@@ -64,14 +64,14 @@ async function forgeChain(history: History): Promise<void> {
   await put(history, 'meta', META_FOLD, encodeMeta({ ...history.meta(), chain: head.toString('hex') }));
 }
 
-test('a whole history fits its chain, and an anchor of it', (t) => scoped(async (scope) => {
+test.serial('a whole history fits its chain, and an anchor of it', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const { findings, report } = await looked(history, { anchor: anchorOf(history) });
   t.deepEqual(findings, []);
   t.like(report, { from: 1, to: SMALL.length, links: 3, anchored: true, objects: { whole: 3, thinned: 0, purged: 0, uncaptured: 0 } });
 }));
 
-test('an anchor of before still fits when history has grown', (t) => scoped(async (scope) => {
+test.serial('an anchor of before still fits when history has grown', (t) => scoped(async (scope) => {
   const history = await History.open(`${scope.temporary('memory')}/history`);
   scope.defer(() => history.close());
   await extractRaw(history, SMALL.slice(0, 7), 3);
@@ -150,20 +150,20 @@ const TAMPERINGS: [what: string, kinds: FindingKind[], Tamper][] = [
 ];
 
 for (const [what, kinds, tamper] of TAMPERINGS) {
-  test(`it is found that ${what}`, (t) => scoped(async (scope) => {
+  test.serial(`it is found that ${what}`, (t) => scoped(async (scope) => {
     const history = await smallHistory(scope);
     await tamper(history, scope);
     t.deepEqual(kindsOf((await looked(history)).findings), kinds);
   }));
 }
 
-test('records that were put behind the end are found by the head', (t) => scoped(async (scope) => {
+test.serial('records that were put behind the end are found by the head', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   await put(history, 'points', u64Key(SMALL.length), Buffer.from(JSON.stringify({ kind: 'mark', name: 'forged', note: '', timeNs: '1' })));
   t.deepEqual(kindsOf((await looked(history)).findings), ['chain-broken']);
 }));
 
-test('a chain that was made anew over altered records fits itself, and not the anchor', (t) => scoped(async (scope) => {
+test.serial('a chain that was made anew over altered records fits itself, and not the anchor', (t) => scoped(async (scope) => {
   const directory = `${scope.temporary('memory')}/history`;
   const history = await smallHistory(scope, directory);
   const anchor = anchorOf(history);
@@ -176,14 +176,14 @@ test('a chain that was made anew over altered records fits itself, and not the a
   t.deepEqual(kindsOf((await looked(forged, { anchor })).findings), ['anchor-mismatch']);
 }));
 
-test('an anchor of later than history goes, or of where no link ends, does not fit', (t) => scoped(async (scope) => {
+test.serial('an anchor of later than history goes, or of where no link ends, does not fit', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const anchor = anchorOf(history);
   t.deepEqual(kindsOf((await looked(history, { anchor: { ...anchor, seq: 99 } })).findings), ['anchor-mismatch']);
   t.deepEqual(kindsOf((await looked(history, { anchor: { ...anchor, seq: 3 } })).findings), ['anchor-mismatch']);
 }));
 
-test('what was thinned is counted, and what is left of it still compared', (t) => scoped(async (scope) => {
+test.serial('what was thinned is counted, and what is left of it still compared', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const anchor = anchorOf(history);
   await history.forget(history.rocks.batch(), { ...history.retention(), due: [{ from: 1, to: 9 }] });
@@ -193,7 +193,7 @@ test('what was thinned is counted, and what is left of it still compared', (t) =
   t.like(report.objects, { whole: 1, thinned: 2, purged: 0 }, 'what object 2 got by one write lies there as it was written');
 }));
 
-test('what is left of thinned instants is found when it is altered', (t) => scoped(async (scope) => {
+test.serial('what is left of thinned instants is found when it is altered', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   await history.forget(history.rocks.batch(), { ...history.retention(), due: [{ from: 1, to: 9 }] });
   await mergeDue(history, 12, UNTHROTTLED, never);
@@ -203,7 +203,7 @@ test('what is left of thinned instants is found when it is altered', (t) => scop
   t.true(kindsOf((await looked(history)).findings).includes('content-altered'));
 }));
 
-test('what was purged is counted, and no finding', (t) => scoped(async (scope) => {
+test.serial('what was purged is counted, and no finding', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const editor = new Editor(history, history.retention(), UNTHROTTLED, never);
   await purgeObjects(history, await purgePlan(history, ['b'], false), editor, { by: 'uid 0', timeNs: 5n, note: 'b' });
@@ -213,7 +213,7 @@ test('what was purged is counted, and no finding', (t) => scoped(async (scope) =
   t.is(report.objects.purged, 1);
 }));
 
-test('after a repair the chain goes on, links that fitted are as they were, and an anchor is told of the others', (t) => scoped(async (scope) => {
+test.serial('after a repair the chain goes on, links that fitted are as they were, and an anchor is told of the others', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const anchor = anchorOf(history);
   await change(history, 'writers', 0, () => Buffer.from(JSON.stringify({ pid: 13, start: 34 })));
@@ -227,7 +227,7 @@ test('after a repair the chain goes on, links that fitted are as they were, and 
   t.deepEqual((await looked(history)).findings, []);
 }));
 
-test('a chain that is gone altogether is told, and begins anew with a repair', (t) => scoped(async (scope) => {
+test.serial('a chain that is gone altogether is told, and begins anew with a repair', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   for (const { key } of await entriesOf(history, 'chain')) await put(history, 'chain', key, null);
   const { findings } = await looked(history);
@@ -236,7 +236,7 @@ test('a chain that is gone altogether is told, and begins anew with a repair', (
   t.deepEqual((await looked(history)).findings, []);
 }));
 
-test('an anchor is one line that says what it is of', (t) => {
+test.serial('an anchor is one line that says what it is of', (t) => {
   const anchor = { store: 'ab'.repeat(16), seq: 4711, head: 'cd'.repeat(32) };
   t.deepEqual(parseAnchor(`${formatAnchor(anchor)}\n`), anchor);
   for (const bad of ['', 'rewindfs-anchor:', formatAnchor({ ...anchor, seq: 0 }), formatAnchor({ ...anchor, head: 'xy' }), `${formatAnchor(anchor)} more`]) {

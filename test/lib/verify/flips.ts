@@ -8,7 +8,7 @@ const FLIPS = 200;
 /** Of the stores that are damaged one in so many is repaired, for the time that it takes. */
 const REPAIR_EVERY = 3;
 
-test(`${FLIPS} flipped bytes in tables, blob files, logs, manifest and journal: none makes a wrong answer`, (t) => scoped(async (scope) => {
+test.serial(`${FLIPS} flipped bytes in tables, blob files, logs, manifest and journal: none makes a wrong answer`, (t) => scoped(async (scope) => {
   const counts = await flips(scope, SEED, FLIPS, REPAIR_EVERY);
   t.log(counts);
   t.deepEqual(Object.keys(counts).sort(), ['CURRENT', 'MANIFEST', 'blob', 'journal', 'log', 'other', 'sst']);

@@ -27,7 +27,7 @@ async function packAll(history: History): Promise<void> {
   while (await new EntryPacker(history).step(6, true)) { /* All of it. */ }
 }
 
-test('a small history with something of every family is whole, packed or not', (t) => scoped(async (scope) => {
+test.serial('a small history with something of every family is whole, packed or not', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const empty = [];
   for (const family of FAMILIES) if (await history.rocks.peek(family, {}) === null) empty.push(family);
@@ -38,7 +38,7 @@ test('a small history with something of every family is whole, packed or not', (
 }));
 
 for (const seed of [1, 2, 3, 4]) {
-  test(`random sessions with remounts and walks cut short are whole, also packed and merged: seed ${seed}`, (t) => scoped(async (scope) => {
+  test.serial(`random sessions with remounts and walks cut short are whole, also packed and merged: seed ${seed}`, (t) => scoped(async (scope) => {
     const scenario = new Scenario(new Random(seed));
     scenario.changeUnmounted(20);
     scenario.mount();
@@ -70,7 +70,7 @@ for (const seed of [1, 2, 3, 4]) {
   }));
 }
 
-test('nothing is found while history grows, is packed, merged and verified all the time', (t) => scoped(async (scope) => {
+test.serial('nothing is found while history grows, is packed, merged and verified all the time', (t) => scoped(async (scope) => {
   const scenario = new Scenario(new Random(9));
   scenario.changeUnmounted(20);
   scenario.mount();
@@ -179,7 +179,7 @@ function renumbered(records: readonly Buffer[], from: number): Buffer[] {
 }
 
 for (const [what, kinds, act] of BREAKS) {
-  test(`${what}: ${kinds.join(', ')}`, (t) => scoped(async (scope) => {
+  test.serial(`${what}: ${kinds.join(', ')}`, (t) => scoped(async (scope) => {
     const history = await smallHistory(scope);
     const journal = await act(history, scope) ?? null;
     const findings = await findingsOf(history, journal);
@@ -187,7 +187,7 @@ for (const [what, kinds, act] of BREAKS) {
   }));
 }
 
-test('an entry of any family with a value that cannot be, or a byte too many in its key, is found', (t) => scoped(async (scope) => {
+test.serial('an entry of any family with a value that cannot be, or a byte too many in its key, is found', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const isFound = async (key: Buffer): Promise<boolean> => (await findingsOf(history)).some((finding) => finding.kind === 'entry-malformed' && finding.key.equals(key));
   for (const family of FAMILIES) {
@@ -205,7 +205,7 @@ test('an entry of any family with a value that cannot be, or a byte too many in 
   t.deepEqual(await findingsOf(history), [], 'all is as it was');
 }));
 
-test('a table that RocksDB cannot read is a finding, and the other families are looked at', (t) => scoped(async (scope) => {
+test.serial('a table that RocksDB cannot read is a finding, and the other families are looked at', (t) => scoped(async (scope) => {
   const directory = `${scope.temporary('memory')}/history`;
   const history = await smallHistory(scope, directory);
   await put(history, 'writers', u64Key(1000), Buffer.from('{}'));
@@ -230,7 +230,7 @@ test('a table that RocksDB cannot read is a finding, and the other families are 
   t.true(unreadable > 8, `${unreadable}`);
 }));
 
-test('content is decoded only when that is asked for', (t) => scoped(async (scope) => {
+test.serial('content is decoded only when that is asked for', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   await change(history, 'content', 0, (value) => {
     value[100]! ^= 1;
@@ -242,7 +242,7 @@ test('content is decoded only when that is asked for', (t) => scoped(async (scop
   t.is(getU64(deep.find(({ kind }) => kind === 'content-damaged')!.key, 0), 1);
 }));
 
-test('every kind of finding has a test, and is a heading of docs/verify.md with what to do', (t) => {
+test.serial('every kind of finding has a test, and is a heading of docs/verify.md with what to do', (t) => {
   const kinds = Object.keys(FINDINGS).sort();
   const tampered = ['anchor-mismatch', 'chain-gap', 'chain-mended', 'content-altered'];  // chain.ts
   t.deepEqual([...new Set([...BREAKS.flatMap(([, some]) => some), ...tampered, 'unreadable'])].sort(), kinds);

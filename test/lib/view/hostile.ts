@@ -24,7 +24,7 @@ function randomBody(random: Random): Buffer {
   return body;
 }
 
-test('garbage in every place of a request is answered or dropped, never thrown', async (t) => {
+test.serial('garbage in every place of a request is answered or dropped, never thrown', async (t) => {
   const seed = freshSeed();
   t.log(`seed ${seed}`);
   const random = new Random(seed);
@@ -48,7 +48,7 @@ test('garbage in every place of a request is answered or dropped, never thrown',
   t.is(kernel.server.pending, 0);
 });
 
-test('bytes that are no frames at all are dropped', (t) => {
+test.serial('bytes that are no frames at all are dropped', (t) => {
   const seed = freshSeed();
   t.log(`seed ${seed}`);
   const random = new Random(seed);
@@ -60,7 +60,7 @@ test('bytes that are no frames at all are dropped', (t) => {
   }
 });
 
-test('a file, a directory and a link refuse what is asked of another kind', async (t) => {
+test.serial('a file, a directory and a link refuse what is asked of another kind', async (t) => {
   const kernel = new ViewKernel(history());
   const { nodeid } = await kernel.must('@now/d/f');
   t.deepEqual((await kernel.list(nodeid)).map(({ name }) => name), ['.', '..']);

@@ -8,7 +8,7 @@ async function listed(kernel: ViewKernel, path: string): Promise<string[]> {
   return (await kernel.list(nodeid)).slice(2).map(({ name }) => name.replace(/^.*Z#/, '#'));
 }
 
-test('a path lists its versions, one a save, over all its lives', async (t) => {
+test.serial('a path lists its versions, one a save, over all its lives', async (t) => {
   const history = new MemoryHistory();
   history.file('foo', 'one'); // 2, its own save
   history.write('foo', 'one more', 2); // 3, the same save
@@ -26,7 +26,7 @@ test('a path lists its versions, one a save, over all its lives', async (t) => {
   t.is(await kernel.walk(`~/foo/${(names[0] as string).replace('#3', '#4')}`), null);
 });
 
-test('a directory lists every name that it ever held, and only those of its own time at that place', async (t) => {
+test.serial('a directory lists every name that it ever held, and only those of its own time at that place', async (t) => {
   const history = new MemoryHistory();
   history.mkdir('d');
   history.file('d/kept', '');
@@ -44,7 +44,7 @@ test('a directory lists every name that it ever held, and only those of its own 
   t.is(await kernel.walk('~/d/later'), null);
 });
 
-test('a save by rename is a version of the path that it replaced', async (t) => {
+test.serial('a save by rename is a version of the path that it replaced', async (t) => {
   const history = new MemoryHistory();
   history.file('doc', 'old');
   history.file('doc.tmp', 'new');
@@ -54,7 +54,7 @@ test('a save by rename is a version of the path that it replaced', async (t) => 
   t.deepEqual(await listed(kernel, '~/doc.tmp'), ['#3']);
 });
 
-test('only the owner of the view may enter what paths ever were', async (t) => {
+test.serial('only the owner of the view may enter what paths ever were', async (t) => {
   const kernel = new ViewKernel(new MemoryHistory());
   t.is((await kernel.must('~')).mode, 0o040500);
 });

@@ -6,7 +6,7 @@ import { mountedView } from '../../helpers/mounted-view.js';
 import { run, sleep, until } from '../../helpers/run.js';
 import { scoped } from '../../helpers/scope.js';
 
-test('everything about an object is as it was', async (t) => {
+test.serial('everything about an object is as it was', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory(0o750);
     history.mkdir('d', 0o2775, { uid: 1000, gid: 1001 });
@@ -28,7 +28,7 @@ test('everything about an object is as it was', async (t) => {
   });
 });
 
-test('nothing can be changed, not even by root, and nothing is run from a view', async (t) => {
+test.serial('nothing can be changed, not even by root, and nothing is run from a view', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.file('f', '#!/bin/sh\n', 0o777);
@@ -49,7 +49,7 @@ test('nothing can be changed, not even by root, and nothing is run from a view',
   });
 });
 
-test('names are bytes: not UTF-8, 255 of them, with a newline', async (t) => {
+test.serial('names are bytes: not UTF-8, 255 of them, with a newline', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     const names = ['\xff\xfe', 'new\nline', 'n'.repeat(255), '-dash', ' '];
@@ -63,7 +63,7 @@ test('names are bytes: not UTF-8, 255 of them, with a newline', async (t) => {
   });
 });
 
-test('two instants of one tree are two trees to programs that compare', async (t) => {
+test.serial('two instants of one tree are two trees to programs that compare', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.mkdir('a');
@@ -80,7 +80,7 @@ test('two instants of one tree are two trees to programs that compare', async (t
   });
 });
 
-test('a slow answer keeps nobody else waiting, and who waits for it can be killed', async (t) => {
+test.serial('a slow answer keeps nobody else waiting, and who waits for it can be killed', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.file('f', 'content');
@@ -99,7 +99,7 @@ test('a slow answer keeps nobody else waiting, and who waits for it can be kille
   });
 });
 
-test('a view in use is unmounted only lazily; who is left in it gets errors, not a hang', async (t) => {
+test.serial('a view in use is unmounted only lazily; who is left in it gets errors, not a hang', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.file('f', 'content');
@@ -120,7 +120,7 @@ test('a view in use is unmounted only lazily; who is left in it gets errors, not
   });
 });
 
-test('when somebody else unmounts it, the owner is told', async (t) => {
+test.serial('when somebody else unmounts it, the owner is told', async (t) => {
   await scoped(async (scope) => {
     let gone = false;
     const { point, view } = await mountedView(scope, new MemoryHistory(), { onGone: () => (gone = true) });
@@ -130,7 +130,7 @@ test('when somebody else unmounts it, the owner is told', async (t) => {
   });
 });
 
-test('a mountpoint that is no directory, or is not there, is refused by name', async (t) => {
+test.serial('a mountpoint that is no directory, or is not there, is refused by name', async (t) => {
   await scoped(async (scope) => {
     const directory = scope.temporary();
     const refused = (mountpoint: string) => mountedView(scope, new MemoryHistory(), { mountpoint });

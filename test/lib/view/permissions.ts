@@ -8,7 +8,7 @@ const ALICE = 61_001;
 const BOB = 61_002;
 const ACCESS = 'system.posix_acl_access';
 
-test('owner and mode of then decide', async (t) => {
+test.serial('owner and mode of then decide', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.file('f', 'secret', 0o600); // 2
@@ -26,7 +26,7 @@ test('owner and mode of then decide', async (t) => {
   });
 });
 
-test('a directory that could not be searched or listed then cannot be now', async (t) => {
+test.serial('a directory that could not be searched or listed then cannot be now', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.mkdir('d', 0o700);
@@ -42,7 +42,7 @@ test('a directory that could not be searched or listed then cannot be now', asyn
   });
 });
 
-test('an ACL lets in whom it names, and only up to its mask', async (t) => {
+test.serial('an ACL lets in whom it names, and only up to its mask', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     const entries = (mask: number) => acl([
@@ -63,7 +63,7 @@ test('an ACL lets in whom it names, and only up to its mask', async (t) => {
   });
 });
 
-test('the owning group whom an ACL refuses is refused, though the mode shows the mask in its place', async (t) => {
+test.serial('the owning group whom an ACL refuses is refused, though the mode shows the mask in its place', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.file('f', 'not for the group', 0o640, { gid: BOB });
@@ -76,7 +76,7 @@ test('the owning group whom an ACL refuses is refused, though the mode shows the
   });
 });
 
-test('a chmod after the ACL counts, though nobody set the ACL again', async (t) => {
+test.serial('a chmod after the ACL counts, though nobody set the ACL again', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.file('f', 'x', 0o640);
@@ -90,7 +90,7 @@ test('a chmod after the ACL counts, though nobody set the ACL again', async (t) 
   });
 });
 
-test('an ACL of a directory decides who passes', async (t) => {
+test.serial('an ACL of a directory decides who passes', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.mkdir('d', 0o710);
@@ -104,7 +104,7 @@ test('an ACL of a directory decides who passes', async (t) => {
   });
 });
 
-test('attributes for root alone are neither shown nor named to others', async (t) => {
+test.serial('attributes for root alone are neither shown nor named to others', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.file('f', '', 0o644);
@@ -118,7 +118,7 @@ test('attributes for root alone are neither shown nor named to others', async (t
   });
 });
 
-test('what paths ever were is for the owner of the view alone', async (t) => {
+test.serial('what paths ever were is for the owner of the view alone', async (t) => {
   await scoped(async (scope) => {
     const history = new MemoryHistory();
     history.mkdir('private', 0o700);

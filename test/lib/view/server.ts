@@ -21,7 +21,7 @@ function fooHistory(): MemoryHistory {
   return history;
 }
 
-test('each instant shows the content of then, and nothing where nothing was', async (t) => {
+test.serial('each instant shows the content of then, and nothing where nothing was', async (t) => {
   const kernel = new ViewKernel(fooHistory());
   t.is(await kernel.walk('@#1/foo'), null);
   t.is(await kernel.content('@#2/foo'), 'one');
@@ -32,7 +32,7 @@ test('each instant shows the content of then, and nothing where nothing was', as
   t.is(await kernel.content(`@${formatTimeUtc(FIRST_NS + SECOND)}/foo`), 'one');
 });
 
-test('a name that can mean nothing else is kept for ever, a sliding one is not', async (t) => {
+test.serial('a name that can mean nothing else is kept for ever, a sliding one is not', async (t) => {
   const kernel = new ViewKernel(fooHistory());
   t.is((await kernel.must('@#2')).nameSeconds, held);
   t.is((await kernel.must(`@${formatTimeUtc(FIRST_NS + SECOND)}`)).nameSeconds, held);
@@ -44,14 +44,14 @@ test('a name that can mean nothing else is kept for ever, a sliding one is not',
   t.is((await kernel.must('@now/foo')).attrSeconds, forever);
 });
 
-test('an expression that cannot be read or lies outside of history is ENOENT', async (t) => {
+test.serial('an expression that cannot be read or lies outside of history is ENOENT', async (t) => {
   const kernel = new ViewKernel(fooHistory());
   for (const name of ['foo', '@', '@nonsense here', '@#99', '@1970-01-01T00:00:00Z', '@2286-01-01T00:00:00Z', '@\xff\xfe']) {
     t.is((await kernel.ask(Opcode.LOOKUP, ROOT_ID, nameBody(Buffer.from(name, 'latin1')))).errno, ENOENT, name);
   }
 });
 
-test('@now waits until history holds what was acknowledged', async (t) => {
+test.serial('@now waits until history holds what was acknowledged', async (t) => {
   const history = fooHistory();
   let settled = (): void => undefined;
   const kernel = new ViewKernel(history, () => new Promise((resolve) => (settled = resolve)));
@@ -63,7 +63,7 @@ test('@now waits until history holds what was acknowledged', async (t) => {
   t.is(foo?.size, 12n);
 });
 
-test('while a state may still grow, every look from the root sees what history holds by now', async (t) => {
+test.serial('while a state may still grow, every look from the root sees what history holds by now', async (t) => {
   const history = fooHistory();
   let growing = true;
   const kernel = new ViewKernel(history, undefined, (seq) => growing && seq >= 3);
@@ -79,7 +79,7 @@ test('while a state may still grow, every look from the root sees what history h
   t.is((await kernel.must('@#4')).nameSeconds, held);
 });
 
-test('the root lists the points, each of which can be looked up', async (t) => {
+test.serial('the root lists the points, each of which can be looked up', async (t) => {
   const history = fooHistory();
   history.mark('');
   const kernel = new ViewKernel(history);
@@ -88,7 +88,7 @@ test('the root lists the points, each of which can be looked up', async (t) => {
   for (const name of names.slice(2)) t.truthy(await kernel.walk(name), name);
 });
 
-test('attributes are those of then, to the nanosecond, before 1970 too', async (t) => {
+test.serial('attributes are those of then, to the nanosecond, before 1970 too', async (t) => {
   const history = new MemoryHistory();
   history.file('f', 'x'.repeat(5000), 0o4751, { mtime: -1n, uid: 7, gid: 8, nlink: 3 });
   history.setattr('f', { mode: 0o100600 });
@@ -103,7 +103,7 @@ test('attributes are those of then, to the nanosecond, before 1970 too', async (
   t.is(body.readBigUInt64LE(16 + 16), 10n);
 });
 
-test('hard links of one instant share an inode number; two instants never do', async (t) => {
+test.serial('hard links of one instant share an inode number; two instants never do', async (t) => {
   const history = new MemoryHistory();
   history.file('a', 'x');
   history.link('a', 'b');
@@ -114,7 +114,7 @@ test('hard links of one instant share an inode number; two instants never do', a
   t.not((await kernel.must('@#3')).ino, (await kernel.must('@#4')).ino);
 });
 
-test('a long directory is read page by page, each name once, by every page size', async (t) => {
+test.serial('a long directory is read page by page, each name once, by every page size', async (t) => {
   const history = new MemoryHistory();
   for (let i = 0; i < 500; i++) history.file(`${'n'.repeat(i % 200)}${i}`, '');
   const kernel = new ViewKernel(history);
@@ -129,7 +129,7 @@ test('a long directory is read page by page, each name once, by every page size'
   }
 });
 
-test('small files that are read one after the other are read ahead, each once; others are not', async (t) => {
+test.serial('small files that are read one after the other are read ahead, each once; others are not', async (t) => {
   const history = new MemoryHistory();
   for (let i = 0; i < 100; i++) history.file(`f${100 + i}`, `content ${i}`);
   history.file('large', 'x'.repeat(70_000));
@@ -155,7 +155,7 @@ test('small files that are read one after the other are read ahead, each once; o
   t.is(reads.length, 16);
 });
 
-test('what the kernel forgets takes no memory, whatever was handed out', async (t) => {
+test.serial('what the kernel forgets takes no memory, whatever was handed out', async (t) => {
   const history = fooHistory();
   history.mkdir('d');
   const kernel = new ViewKernel(history);
@@ -175,14 +175,14 @@ test('what the kernel forgets takes no memory, whatever was handed out', async (
   t.is((await kernel.ask(Opcode.GETATTR, top.nodeid, Buffer.alloc(16))).errno, ESTALE);
 });
 
-test('an entry that the kernel did not take is not held', async (t) => {
+test.serial('an entry that the kernel did not take is not held', async (t) => {
   const kernel = new ViewKernel(fooHistory());
   kernel.taken = ENOENT;
   await kernel.ask(Opcode.LOOKUP, ROOT_ID, nameBody('@#2'));
   t.is(kernel.view.nodes.size, 0);
 });
 
-test('an interrupted request is answered at once and what it finds later is dropped', async (t) => {
+test.serial('an interrupted request is answered at once and what it finds later is dropped', async (t) => {
   let settled = (): void => undefined;
   const kernel = new ViewKernel(fooHistory(), () => new Promise((resolve) => (settled = resolve)));
   const { unique, reply } = kernel.begin(Opcode.LOOKUP, ROOT_ID, nameBody('@now'));
@@ -195,7 +195,7 @@ test('an interrupted request is answered at once and what it finds later is drop
   kernel.interrupt(unique);
 });
 
-test('extended attributes: value, length, too little room, absence, and the list', async (t) => {
+test.serial('extended attributes: value, length, too little room, absence, and the list', async (t) => {
   const history = new MemoryHistory();
   history.file('f', '');
   history.setxattr('f', 'user.a', Buffer.from('value'));
@@ -211,7 +211,7 @@ test('extended attributes: value, length, too little room, absence, and the list
   t.is((await kernel.ask(Opcode.GETXATTR, (await kernel.must('@#2/f')).nodeid, xattrBody(100, 'user.a'))).errno, ENODATA);
 });
 
-test('data and holes of a sparse file are found', async (t) => {
+test.serial('data and holes of a sparse file are found', async (t) => {
   const history = new MemoryHistory();
   const content = Buffer.alloc(300_000);
   content[70_000] = 1;
@@ -231,14 +231,14 @@ test('data and holes of a sparse file are found', async (t) => {
   t.is(await seek(300_000, SEEK_HOLE), -ENXIO);
 });
 
-test('the kernel is told not to ask for opens, and that nothing can be changed', async (t) => {
+test.serial('the kernel is told not to ask for opens, and that nothing can be changed', async (t) => {
   const kernel = new ViewKernel(fooHistory());
   const { nodeid } = await kernel.must('@#2/foo');
   for (const opcode of [Opcode.OPEN, Opcode.OPENDIR, Opcode.FLUSH, Opcode.IOCTL, 9999]) t.is((await kernel.ask(opcode, nodeid)).errno, ENOSYS);
   for (const opcode of [Opcode.WRITE, Opcode.SETATTR, Opcode.UNLINK, Opcode.CREATE, Opcode.RENAME2]) t.is((await kernel.ask(opcode, nodeid)).errno, EROFS);
 });
 
-test('what history cannot answer is EIO and is reported', async (t) => {
+test.serial('what history cannot answer is EIO and is reported', async (t) => {
   const history = fooHistory();
   const kernel = new ViewKernel(history);
   const { nodeid } = await kernel.must('@#2/foo');
@@ -249,7 +249,7 @@ test('what history cannot answer is EIO and is reported', async (t) => {
   t.is((kernel.errors[0] as Error).message, 'a corrupt block');
 });
 
-test('bodies that are too short, names without an end and bytes that are no frame are refused', async (t) => {
+test.serial('bodies that are too short, names without an end and bytes that are no frame are refused', async (t) => {
   const kernel = new ViewKernel(fooHistory());
   const { nodeid } = await kernel.must('@#2/foo');
   for (const opcode of [Opcode.READ, Opcode.GETXATTR, Opcode.LISTXATTR, Opcode.LSEEK, Opcode.READDIR, Opcode.READDIRPLUS]) {

@@ -10,7 +10,7 @@ const header = fs.readFileSync(path.join(projectRoot, 'native/fuse/wire.h'), 'ut
 /** GETXATTR, kGetxattr and BATCH_FORGET, kBatchForget alike. */
 const plain = (name: string): string => name.replace(/^k|_/g, '').toLowerCase();
 
-test('every opcode has the number of the native header', (t) => {
+test.serial('every opcode has the number of the native header', (t) => {
   const body = /enum class Op[^{]*\{([^}]*)\}/.exec(header)?.[1] as string;
   const native = new Map([...body.matchAll(/(k\w+) = (\d+)/g)].map(([, name, value]) => [plain(name as string), Number(value)]));
   t.true(native.size > 40);
@@ -32,7 +32,7 @@ function structBytes(name: string): number {
   return bytes;
 }
 
-test('every structure has the size of the native header', (t) => {
+test.serial('every structure has the size of the native header', (t) => {
   const names = {
     in_header: 'InHeader', out_header: 'OutHeader', attr: 'Attr', entry_out: 'EntryOut', attr_out: 'AttrOut', statx_out: 'StatxOut',
     kstatfs: 'StatfsOut', dirent: 'Dirent', direntplus: 'Direntplus', forget_in: 'ForgetIn', forget_one: 'ForgetOne',

@@ -4,7 +4,7 @@ import { Random } from '../../../helpers/random.js';
 
 const merge = (base: string, ours: string, theirs: string): string | null => mergeLines([...base], [...ours], [...theirs])?.join('') ?? null;
 
-test('changes of different lines are both had, also where they touch', (t) => {
+test.serial('changes of different lines are both had, also where they touch', (t) => {
   t.is(merge('abcdef', 'aBcdef', 'abcdEf'), 'aBcdEf');
   t.is(merge('abc', 'ac', 'abcd'), 'acd');
   t.is(merge('ab', 'a', 'abx'), 'ax');
@@ -12,20 +12,20 @@ test('changes of different lines are both had, also where they touch', (t) => {
   t.is(merge('abcd', 'aBcd', 'abCd'), 'aBCd');
 });
 
-test('changes of the same line, or insertions at one place, contradict each other', (t) => {
+test.serial('changes of the same line, or insertions at one place, contradict each other', (t) => {
   t.is(merge('abc', 'aXc', 'aYc'), null);
   t.is(merge('ab', 'axb', 'ayb'), null);
   t.is(merge('abcd', 'ad', 'abxcd'), null);
   t.is(merge('abc', 'aXc', 'aXc'), 'aXc');
 });
 
-test('lines keep their ends and their bytes', (t) => {
+test.serial('lines keep their ends and their bytes', (t) => {
   const bytes = Buffer.from('a\r\n\n\xff\xfe\nlast', 'latin1');
   t.true(Buffer.from(linesOf(bytes).join(''), 'latin1').equals(bytes));
   t.deepEqual(linesOf(Buffer.alloc(0)), []);
 });
 
-test('taking a patch of other lines away gives what the rest alone gives', (t) => {
+test.serial('taking a patch of other lines away gives what the rest alone gives', (t) => {
   const random = new Random(20261121);
   for (let i = 0; i < 500; i++) {
     const base = Array.from({ length: random.between(1, 40) }, (_, line) => `${line}`);

@@ -10,7 +10,7 @@ import { scoped } from '../../../helpers/scope.js';
 
 const only = (...seqs: Seq[]): Selected => ({ writers: [], after: Math.min(...seqs) - 1, has: ({ seq }) => seqs.includes(seq) });
 
-test('a change whose two sides are not both kept cannot be undone; one that has them can', async (t) => {
+test.serial('a change whose two sides are not both kept cannot be undone; one that has them can', async (t) => {
   await scoped(async (scope) => {
     const tree = new ModelTree();
     const path = Buffer.from('file');
