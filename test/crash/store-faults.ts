@@ -130,7 +130,7 @@ test.serial('the database\'s disk is full: writers are refused at the backlog\'s
   await scoped(async (scope) => {
     const small = path.join(scope.temporary('memory'), 'small');
     fs.mkdirSync(small);
-    await must('mount', ['-t', 'tmpfs', '-o', 'size=100M', 'rewindfs-test', small]);
+    await must('mount', ['-t', 'tmpfs', '-o', 'size=400M', 'rewindfs-test', small]);
     scope.defer(async () => void (await must('umount', [small])));
     const mounted = await treeWithDatabaseOn(scope, small, ['--backlog-limit', '64']);
     const changes = new Changes(mounted.tree);
@@ -138,7 +138,7 @@ test.serial('the database\'s disk is full: writers are refused at the backlog\'s
     await mounted.settled();
     const ballast = path.join(small, 'ballast');
     try {
-      fs.writeFileSync(ballast, Buffer.alloc(200 * MiB));
+      fs.writeFileSync(ballast, Buffer.alloc(500 * MiB));
     } catch { /* full */ }
     await changes.untilRefused('ENOSPC', 4 * MiB);
     const { failed, failed_hint } = await mounted.status();
