@@ -9,7 +9,7 @@ import { pathBytes } from '../paths.js';
 import type { RecoveryRule } from '../policy/recovery.js';
 import { isDir, isFile } from '../recovery/compare.js';
 import { damageOf, isUnharmed } from '../recovery/damage.js';
-import { orAborted, type Recoverer, type Ward } from './recovery.js';
+import { orAborted, restFor, type Recoverer, type Ward } from './recovery.js';
 
 const TICK_MS = 1000;
 /** So many times as long as a comparison took it rests. */
@@ -61,7 +61,7 @@ export class Checker {
       const damage = await damageOf(history, path, (...args) => engine.readBacking(...args), () => this.ward.settle()).catch(() => null);
       if (damage && !isUnharmed(damage)) await this.recoverer.recover({ path, cause: 'check', by: null });
       const rest = Math.min(MAX_REST_MS, REST * (performance.now() - started));
-      await orAborted(new Promise((resolve) => { setTimeout(resolve, rest).unref(); }), signal);
+      await restFor(rest, signal);
     }
     await this.recoverer.jobs.noteCheck(due.map(({ pattern }) => pattern), began);
   }

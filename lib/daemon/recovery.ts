@@ -298,6 +298,11 @@ export async function orAborted(waited: Promise<void>, signal: AbortSignal): Pro
   await Promise.race([waited, aborted]).finally(() => signal.removeEventListener('abort', stop));
 }
 
+/** Resolves after so long, or as soon as the signal fires; keeps no process alive. */
+export function restFor(ms: number, signal: AbortSignal): Promise<void> {
+  return orAborted(new Promise((resolve) => { setTimeout(resolve, ms).unref(); }), signal);
+}
+
 /** Is it a thread of this process? */
 async function isOurs(thread: number): Promise<boolean> {
   return thread !== 0 && await readFile(`/proc/self/task/${thread}/comm`).then(() => true, () => false);

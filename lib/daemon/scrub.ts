@@ -7,7 +7,7 @@ import type { History } from '../history/history.js';
 import type { ReadableJournal } from '../verify/journal.js';
 import type { ScrubRules } from '../policy/scrub.js';
 import { verify } from '../verify/verify.js';
-import { orAborted } from './recovery.js';
+import { restFor } from './recovery.js';
 import { ScrubBook } from './scrubbook.js';
 import { findingRow } from './verify.js';
 
@@ -100,7 +100,7 @@ export class Scrub {
     const { rules, isQuiet } = this.scrubbed;
     const { signal } = this.stopping;
     const ms = Math.max(tookMs * (isQuiet() ? REST.quiet : REST.busy), bytes / rules().rateBytes * 1000 - tookMs);
-    await orAborted(new Promise((resolve) => { setTimeout(resolve, ms).unref(); }), signal);
+    await restFor(ms, signal);
     signal.throwIfAborted();
   }
 }

@@ -14,6 +14,8 @@ const PARTS = 21;
 interface Round { began: string; bytes: number; findings: number; kept: FindingRow[] }
 interface Stored { running: Round & { place: Place | null } | null; last: Round & { ended: string } | null }
 
+const isSame = (one: FindingRow, other: FindingRow): boolean => one.kind === other.kind && one.family === other.family && one.key === other.key;
+
 export class ScrubBook {
   private constructor(private readonly file: string, private stored: Stored) {}
 
@@ -48,12 +50,11 @@ export class ScrubBook {
   /** Answers whether to tell of it: nobody was told yet, and it is not one of too many. */
   note(row: FindingRow): boolean {
     const { running, last } = this.stored;
-    const isSame = (one: FindingRow): boolean => one.kind === row.kind && one.family === row.family && one.key === row.key;
-    if (running === null || running.kept.some(isSame)) return false;
+    if (running === null || running.kept.some((one) => isSame(one, row))) return false;
     running.findings++;
     if (running.kept.length >= KEPT) return false;
     running.kept.push(row);
-    return !(last?.kept.some(isSame) ?? false);
+    return !(last?.kept.some((one) => isSame(one, row)) ?? false);
   }
 
   passed(place: Place, bytes: number): void {
@@ -78,7 +79,7 @@ export class ScrubBook {
   row(everyMs: number, firstMs: number | null): ScrubRow {
     const { running, last } = this.stored;
     const isEver = Number.isFinite(everyMs);
-    const isFresh = (row: FindingRow): boolean => !(running?.kept.some(({ kind, family, key }) => kind === row.kind && family === row.family && key === row.key) ?? false);
+    const isFresh = (row: FindingRow): boolean => !(running?.kept.some((one) => isSame(one, row)) ?? false);
     return {
       every_ms: isEver ? everyMs : null,
       running: running && { since: running.began, bytes: running.bytes, part: Math.min(1, (running.place?.part ?? 0) / PARTS) },

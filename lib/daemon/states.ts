@@ -1,6 +1,6 @@
 /** Joins the recorder of states to a mounted tree: what it sees, where its points go, when it looks, and what an alarm does. */
 import type { Extractor } from '../extractor/loop.js';
-import type { HistoryReader } from '../history/reader.js';
+import type { History } from '../history/history.js';
 import type { Seq } from '../history/types.js';
 import type { Journal } from '../native.js';
 import type { PolicySource } from '../policy/source.js';
@@ -20,7 +20,7 @@ import { writerRow } from './rows.js';
 
 const TICK_MS = 1000;
 
-type Watched = { history: HistoryReader; journal: Journal; policy: PolicySource; blocks: Blocks; mountpoint: string };
+type Watched = { history: History; journal: Journal; policy: PolicySource; blocks: Blocks; mountpoint: string };
 
 /** The recorder of a mounted tree. */
 export interface States {
@@ -63,9 +63,8 @@ export function recordStates(tree: Watched, extractor: Extractor, tell: (alarm: 
 
 /** Of the first reading after the clock was set back people are told, too. */
 async function noteClock(tree: Watched, clock: ClockWatch): Promise<void> {
-  const lastSeq = tree.history.watermark();
-  const lastNs = await tree.history.timeOf(lastSeq);
-  const noted = clock.look({ wallNs: BigInt(Date.now()) * NS_PER_MS, lastNs: lastNs ?? 0n, lastSeq, steadyMs: performance.now() });
+  const { watermark: lastSeq, timeNs: lastNs } = tree.history.meta();
+  const noted = clock.look({ wallNs: BigInt(Date.now()) * NS_PER_MS, lastNs, lastSeq, steadyMs: performance.now() });
   if (noted === null) return;
   const note = noted.behindNs === null ? '' : `the clock of the machine was set back: ${formatTimeUtc(noted.wallNs)} is ${noted.behindNs / NS_PER_S} s before the newest change`;
   await appendPoint(tree, { kind: 'clock', name: '', note, phase: 'after', at: lastSeq, detail: { clock: String(noted.wallNs) } });

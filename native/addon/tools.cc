@@ -19,25 +19,19 @@ Napi::Value unmount(const Napi::CallbackInfo& info) {
   return run_async(info.Env(), {}, [path, lazy] { return fuse::unmount(path, lazy); });
 }
 
-Napi::Value sync_path(const Napi::CallbackInfo& info) {
+// Opens the path and syncs what this call syncs of it.
+Napi::Value sync_by(const Napi::CallbackInfo& info, int (*sync)(int), const char* name) {
   const std::string path = info[0].As<Napi::String>();
-  return run_async(info.Env(), {}, [path]() -> Outcome<Done> {
+  return run_async(info.Env(), {}, [path, sync, name]() -> Outcome<Done> {
     const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!fd.valid()) return Failure{errno, "open", path};
-    if (fdatasync(fd.get()) != 0) return Failure{errno, "fdatasync", path};
+    if (sync(fd.get()) != 0) return Failure{errno, name, path};
     return Done{};
   });
 }
 
-Napi::Value sync_file_system(const Napi::CallbackInfo& info) {
-  const std::string path = info[0].As<Napi::String>();
-  return run_async(info.Env(), {}, [path]() -> Outcome<Done> {
-    const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    if (!fd.valid()) return Failure{errno, "open", path};
-    if (syncfs(fd.get()) != 0) return Failure{errno, "syncfs", path};
-    return Done{};
-  });
-}
+Napi::Value sync_path(const Napi::CallbackInfo& info) { return sync_by(info, fdatasync, "fdatasync"); }
+Napi::Value sync_file_system(const Napi::CallbackInfo& info) { return sync_by(info, syncfs, "syncfs"); }
 
 // The lock lives as long as the descriptor, which the returned object owns: also until it is collected.
 Napi::Value lock_file(const Napi::CallbackInfo& info) {
