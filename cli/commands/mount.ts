@@ -1,5 +1,4 @@
 /** `rewind mount`: starts the daemon of a tree, and waits until the tree answers. */
-import { fileURLToPath } from 'node:url';
 import { flag, text, texts, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
 import { launch, wasLaunched } from '../../lib/daemon/launch.js';
@@ -32,7 +31,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   for (const tag of start.tags) options.push(`--tag=${tag}`);
   if (flag(args, 'force')) options.push('--force');
   try {
-    const row = await launch([fileURLToPath(new URL('../main.js', import.meta.url)), 'mount', plan.tree, ...options], plan.store.layout.log, (progress) => showProgress(progress, out)) as MountRow;
+    const row = await launch([process.argv[1]!, 'mount', plan.tree, ...options], plan.store.layout.log, (progress) => showProgress(progress, out)) as MountRow;
     out.endProgress();
     await tell(row, out);
     if (isWithin(process.cwd(), row.mountpoint)) out.remark('Your shell still stands in the directory below the mount, where nothing is recorded. Step into it anew: cd "$PWD"');

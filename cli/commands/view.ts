@@ -1,7 +1,6 @@
 /** `rewind view`: the past of a store, or what archives hold, as a read-only directory; no engine, no tree. */
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { flag, text, texts, type Arguments } from '../command.js';
 import type { Output } from '../output.js';
 import { announce, launch, wasLaunched } from '../../lib/daemon/launch.js';
@@ -36,7 +35,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   if ((await readdir(mountpoint)).length > 0) throw new RewindError('ERR_EXISTS', `${mountpoint} is not empty`, 'Name an empty directory.');
   await checkFuse();
   if (!flag(args, 'foreground')) {
-    const row = await launch([fileURLToPath(new URL('../main.js', import.meta.url)), 'view', ...shown.words, mountpoint, '--foreground'], await shown.log()) as ViewRow;
+    const row = await launch([process.argv[1]!, 'view', ...shown.words, mountpoint, '--foreground'], await shown.log()) as ViewRow;
     await tell(row, shown.look, out);
     return;
   }

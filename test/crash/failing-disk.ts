@@ -3,7 +3,7 @@ import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
 import { mountSettled } from '../helpers/mount.js';
-import { must, until } from '../helpers/run.js';
+import { must, run, until } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
 
 /** An ext4 that believes to have 1 GiB, in an image that may grow to less. */
@@ -12,7 +12,8 @@ async function thinDisk(scope: Scope): Promise<{ disk: string; holder: string }>
   const [disk, holder] = [path.join(top, 'disk'), path.join(top, 'holder')];
   for (const place of [disk, holder]) fs.mkdirSync(place);
   await must('mount', ['-t', 'tmpfs', '-o', 'size=120M', 'rewindfs-test', holder]);
-  scope.defer(async () => void (await must('umount', [holder])));
+  // The device lets go of its image a little after it was told to.
+  scope.defer(() => until('the disk below is unmounted', async () => (await run('umount', [holder])).code === 0));
   const image = path.join(holder, 'image');
   fs.writeFileSync(image, '');
   fs.truncateSync(image, 1 << 30);

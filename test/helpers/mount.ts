@@ -17,7 +17,7 @@ const state = fs.mkdtempSync(path.join(os.tmpdir(), 'rewindfs-state-'));
 process.env['XDG_STATE_HOME'] = state;
 process.on('exit', () => fs.rmSync(state, { recursive: true, force: true }));
 
-export const cli = path.join(projectRoot, 'dist/cli/main.js');
+export const cli = path.join(projectRoot, 'dist/bin/main.js');
 
 /** `rewind args`, whatever its exit code. */
 export function rewind(args: string[], options: RunOptions = {}): Promise<RunResult> {

@@ -29,13 +29,13 @@ std::string content_hash(const std::string& path) {
   int fd = open(path.c_str(), O_RDONLY | O_NOATIME | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0 && errno == EPERM) fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return std::string("!") + strerrorname_np(errno);
-  std::string buffer(1 << 18, '\0');
+  static char buffer[1 << 18];
   uint64_t h = 0, total = 0;
   // Filled to the brim before it is hashed: short reads must not show.
   for (;;) {
     size_t have = 0;
-    while (have < buffer.size()) {
-      ssize_t got = read(fd, &buffer[have], buffer.size() - have);
+    while (have < sizeof buffer) {
+      ssize_t got = read(fd, buffer + have, sizeof buffer - have);
       if (got < 0) {
         std::string error = std::string("!") + strerrorname_np(errno);
         close(fd);
@@ -44,16 +44,16 @@ std::string content_hash(const std::string& path) {
       if (got == 0) break;
       have += static_cast<size_t>(got);
     }
-    h = hash(h, buffer.data(), have);
+    h = hash(h, buffer, have);
     total += have;
-    if (have < buffer.size()) break;
+    if (have < sizeof buffer) break;
   }
   close(fd);
   return std::to_string(total) + ":" + std::to_string(h);
 }
 
 std::string xattrs(const std::string& path) {
-  char names[65536], data[65536];
+  static char names[65536], data[65536];
   ssize_t bytes = llistxattr(path.c_str(), names, sizeof names);
   if (bytes < 0) return errno == ENOTSUP ? "" : std::string("!") + strerrorname_np(errno);
   std::vector<std::string> all;
