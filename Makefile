@@ -8,8 +8,9 @@ DRIVER := $(sort $(wildcard test/native/*.cc))
 CUT_DISK := $(sort $(wildcard test/native/disk/*.cc)) native/fuse/mount.cc
 BENCH := $(sort $(wildcard bench/*.cc))
 OBJECTS := $(SOURCES:%.cc=$(OUT)/%.o)
-INCLUDES := -Inative -Itest/native -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api
-CXXFLAGS += -std=c++20 -O2 -g -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE \
+STD := $(OUT)/std/std.h.gch
+INCLUDES := -I$(dir $(STD)) -include std.h -Inative -Itest/native -isystem node_modules/node-api-headers/include -isystem node_modules/node-addon-api
+CXXFLAGS += -std=c++20 -O2 -g1 -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET_BITS=64 -D_GNU_SOURCE \
   -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(filter thread,$(SAN)),-Wno-error=tsan)
 
@@ -29,7 +30,11 @@ $(OUT)/cut-disk: $(CUT_DISK:%.cc=$(OUT)/%.o)
 $(OUT)/bench-worker: $(BENCH:%.cc=$(OUT)/%.o)
 	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
 
-$(OUT)/%.o: %.cc Makefile
+$(STD): native/std.h Makefile
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -x c++-header -o $@ $<
+
+$(OUT)/%.o: %.cc $(STD) Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
