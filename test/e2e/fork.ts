@@ -85,7 +85,7 @@ function change(random: Random, root: string): void {
   }
 }
 
-for (let round = 0; round < 6; round++) {
+for (let round = 0; round < 3; round++) {
   const seed = freshSeed() + round;
   test.serial(`keep makes the live tree the fork, and its rollback takes it back; round ${round}`, (t) => scoped(async (scope) => {
     t.log(`seed ${seed}`);

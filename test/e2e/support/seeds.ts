@@ -9,7 +9,7 @@ import { transportOf } from '../../helpers/transport.js';
 import type { Transport } from '../../../lib/transport.js';
 import { OBJECTS, Oracle, type OracleOptions } from './oracle.js';
 
-interface Kept extends Pick<OracleOptions, 'seed' | 'steps' | 'where' | 'objects'> { transport?: Transport }
+interface Kept extends Pick<OracleOptions, 'seed' | 'steps' | 'where'> { objects: number; transport?: Transport }
 
 const FRESH = 5;
 const STEPS = 2000;
@@ -18,8 +18,8 @@ const STEPS = 2000;
 export function testSeeds(where: OracleOptions['where']): void {
   const kept = (JSON.parse(fs.readFileSync(path.join(projectRoot, 'fixtures/seeds.json'), 'utf8')) as { oracle: Kept[] }).oracle;
   const base = freshSeed();
-  const fresh = Array.from({ length: FRESH }, (_, i): Kept => ({ seed: (base + i) >>> 0, steps: STEPS, where, transport: transportOf(i), objects: OBJECTS[i % OBJECTS.length] }));
-  for (const [i, { seed, steps, objects = OBJECTS[0], transport = transportOf(0) }] of [...fresh, ...kept.filter((one) => one.where === where)].entries()) {
+  const fresh = Array.from({ length: FRESH }, (_, i): Kept => ({ seed: (base + i) >>> 0, steps: STEPS, where, transport: transportOf(i), objects: OBJECTS[i % OBJECTS.length]! }));
+  for (const [i, { seed, steps, objects, transport = transportOf(0) }] of [...fresh, ...kept.filter((one) => one.where === where)].entries()) {
     test.serial(`every step of ${steps} is shown by its view, seed ${i < FRESH ? `number ${i + 1}` : seed}`, async (t) => {
       t.timeout(600_000);
       t.log(`seed ${seed}, ${steps} steps, ${objects} objects, ${where}, ${transport}`);

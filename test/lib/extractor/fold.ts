@@ -94,7 +94,7 @@ async function checkWays(t: ExecutionContext, history: History, scenario: Scenar
   t.true(wholeA.equals(wholeB), `changed ranges of node ${entry.node} between ${other} and ${seq}`);
 }
 
-const seeds = [1, 2, 3, 4, 5, 6, 7, 8, 9, freshSeed()];
+const seeds = [1, 2, 3, 4, freshSeed()];
 for (const seed of seeds) {
   test.serial(`at every seq history answers the tree as it was (seed ${seed})`, async (t) => {
     await scoped(async (scope) => {

@@ -8,7 +8,7 @@ import { ModelTree } from '../../helpers/model-tree.js';
 import { freshSeed, Random } from '../../helpers/random.js';
 import { scoped } from '../../helpers/scope.js';
 
-const SEEDS = 10;
+const SEEDS = 5;
 const MINUTE = 60_000_000_000n;
 const LINE = 12;
 const b = (text: string): Buffer => Buffer.from(text, 'latin1');

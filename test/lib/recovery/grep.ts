@@ -8,7 +8,7 @@ import { ModelTree } from '../../helpers/model-tree.js';
 import { freshSeed, Random } from '../../helpers/random.js';
 import { scoped } from '../../helpers/scope.js';
 
-const SEEDS = 10;
+const SEEDS = 5;
 const b = (text: string): Buffer => Buffer.from(text, 'latin1');
 const NAMES = ['a', 'b', 'd/a', 'd/\xff', 'd/new\nline', 'e/a'];
 const WORDS = ['apple', 'Apple pie', 'b\xe4d \xff', 'caf\xc3\xa9', 'x', '', '\0zero'];

@@ -4,7 +4,7 @@ import { scoped } from '../../helpers/scope.js';
 import { flips } from './support/flips.js';
 
 const SEED = 5;
-const FLIPS = 200;
+const FLIPS = 120;
 /** Of the stores that are damaged one in so many is repaired, for the time that it takes. */
 const REPAIR_EVERY = 3;
 

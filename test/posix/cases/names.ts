@@ -326,7 +326,7 @@ export const nameCases: Case[] = [
       await c.ok('list', 'inner');
       await c.stat('.');
       await c.ok('mkdir', 'go', 0o755);
-      await c.ok('many', 'go/x', 0, 3000);
+      await c.ok('many', 'go/x', 0, 1500);
       await c.ok('emptydir', 'go');
       await c.ok('rmdir', 'go');
     },

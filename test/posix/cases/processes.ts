@@ -66,14 +66,14 @@ export const processCases: Case[] = [
     },
   },
   {
-    name: 'a directory of 100,000 entries: each once, positions stable, removal while reading',
+    name: 'a directory of 20,000 entries: each once, positions stable, removal while reading',
     large: true,
     async run(c) {
       await c.ok('mkdir', 'big', 0o755);
-      await c.ok('many', 'big/entry-number-', 0, 100_000);
+      await c.ok('many', 'big/entry-number-', 0, 20_000);
       await c.ok('seekdir', 'big', 997);
       await c.stat('big');
-      await c.ok('unlinkmany', 'big/entry-number-', 1000, 50_000);
+      await c.ok('unlinkmany', 'big/entry-number-', 1000, 10_000);
       await c.ok('seekdir', 'big', 1009);
       await c.ok('emptydir', 'big');
       await c.ok('rmdir', 'big');
