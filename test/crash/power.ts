@@ -16,7 +16,7 @@ const ALONE = ['--mount', '--propagation', 'private', process.execPath, path.joi
     t.timeout(600_000);
     const seed = (base + i) >>> 0;
     t.log(`seed ${seed}`);
-    const { stdout, stderr } = await run('unshare', [...ALONE, '--cuts', String(CUTS), '--per-load', String(CUTS), '--load-ms', '2000', '--file-system', fileSystem, '--apart', apart, '--seed', String(seed)], { timeoutMs: 500_000 });
+    const { stdout, stderr } = await run('unshare', [...ALONE, '--cuts', String(CUTS), '--per-load', String(CUTS), '--load-ms', '1200', '--file-system', fileSystem, '--apart', apart, '--seed', String(seed)], { timeoutMs: 500_000 });
     const last = stdout.trimEnd().split('\n').at(-1) ?? '';
     t.true(last.startsWith('{'), `${stdout}\n${stderr}`);
     const result = JSON.parse(last) as PowerResult;

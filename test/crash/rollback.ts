@@ -105,9 +105,9 @@ async function killedAnywhere(t: ExecutionContext, paths: string[], kills: numbe
   });
 }
 
-test.serial('a daemon killed anywhere in a rollback: --resume ends it exactly, undo takes it back exactly', (t) => killedAnywhere(t, [], 10));
+test.serial('a daemon killed anywhere in a rollback: --resume ends it exactly, undo takes it back exactly', (t) => killedAnywhere(t, [], 7));
 
-test.serial('the same for a rollback of some paths, which leaves nothing beside them', (t) => killedAnywhere(t, ['c', 'locked/in', 'large', 'a/f1'], 6));
+test.serial('the same for a rollback of some paths, which leaves nothing beside them', (t) => killedAnywhere(t, ['c', 'locked/in', 'large', 'a/f1'], 4));
 
 test.serial('a daemon that is told to stop in the middle of a rollback', (t) => scoped(async (scope) => {
   t.timeout(300_000);
