@@ -4,7 +4,6 @@
  */
 import fs from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { baselineDone, mountTree, type MountedTree } from '../helpers/mount.js';
 import { shell } from '../helpers/run.js';
@@ -35,8 +34,7 @@ async function firstSession(scope: Scope, end: (mounted: MountedTree) => Promise
   await shell(existing, { cwd: tree });
   const before = scope.temporary('disk');
   await copyTree(tree, before);
-  process.env['NODE_OPTIONS'] = `--import=${fileURLToPath(new URL('support/hold-walk.js', import.meta.url))}`;
-  const mounted = await mountTree(scope, { tree }).finally(() => delete process.env['NODE_OPTIONS']);
+  const mounted = await mountTree(scope, { tree, preload: new URL('support/hold-walk.js', import.meta.url) });
   const { seq } = await mounted.status();
   await shell(during, { cwd: tree });
   await end(mounted);

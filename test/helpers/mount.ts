@@ -10,6 +10,7 @@ import { Driver } from './driver.js';
 import { must, projectRoot, run, sleep, until, type RunOptions, type RunResult } from './run.js';
 import { mountsUnder, type Scope } from './scope.js';
 import { transportOf } from './transport.js';
+import { END_TRAILER } from '../../lib/daemon/socket.js';
 import type { Transport } from '../../lib/transport.js';
 
 // Tests neither see nor fill the user's own list of stores.
@@ -18,6 +19,9 @@ process.env['XDG_STATE_HOME'] = state;
 process.on('exit', () => fs.rmSync(state, { recursive: true, force: true }));
 
 export const cli = path.join(projectRoot, 'dist/bin/main.js');
+
+/** The same as modules: in a bundle there is nothing that `--import` could change. */
+const modules = path.join(projectRoot, 'dist/cli/main.js');
 
 /** `rewind args`, whatever its exit code. */
 export function rewind(args: string[], options: RunOptions = {}): Promise<RunResult> {
@@ -50,6 +54,14 @@ export interface MountOptions {
   transport?: Transport;
   /** More arguments of `rewind mount`. */
   args?: string[];
+  /** Of the first mount. */
+  preload?: URL;
+}
+
+/** Of a mount command, and of the daemon that it starts: its environment, and a module that is loaded before all others. */
+export interface Circumstances {
+  env?: NodeJS.ProcessEnv;
+  preload?: URL;
 }
 
 export class MountedTree {
@@ -63,14 +75,19 @@ export class MountedTree {
     private readonly transport: Transport = transportOf(0),
   ) {}
 
-  async mount(): Promise<void> {
-    const row = await rewindMust(['mount', this.tree, '--store', this.store, '--transport', this.transport, '--json', ...this.args], { timeoutMs: 60_000 });
+  async mount({ env = process.env, preload }: Circumstances = {}): Promise<void> {
+    const node = preload === undefined ? [cli] : [`--import=${preload.href}`, modules];
+    const row = await must(process.execPath, [...node, 'mount', this.tree, '--store', this.store, '--transport', this.transport, '--json', ...this.args], { timeoutMs: 60_000, env });
     this.pid = (JSON.parse(row) as Pick<Status, 'pid'>).pid;
   }
 
   /** pid of the daemon of the last mount. */
   get daemon(): number {
     return this.pid;
+  }
+
+  get alive(): boolean {
+    return alive(this.pid);
   }
 
   get mounted(): boolean {
@@ -83,18 +100,31 @@ export class MountedTree {
   }
 
   /** One call to the daemon's control socket, without a process: resolves to the first item of the answer. */
-  control(method: string, args: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+  async control(method: string, args: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
+    const { items, end } = await this.ask(method, args, 30_000);
+    if (items.length === 0) throw new Error(`${method}: ${end}`);
+    return items[0]!;
+  }
+
+  /** The same, with all items. Rejects with what the answer ended with, if not well. */
+  async items(method: string, args: Record<string, unknown> = {}, timeoutMs = 30_000): Promise<Record<string, unknown>[]> {
+    const { items, end } = await this.ask(method, args, timeoutMs);
+    if (end !== 'ok') throw new Error(`${method}: ${end}`);
+    return items;
+  }
+
+  private ask(method: string, args: Record<string, unknown>, timeoutMs: number): Promise<{ items: Record<string, unknown>[]; end: string | undefined }> {
     return new Promise((resolve, reject) => {
       const body = JSON.stringify(args);
-      const request = http.request({ socketPath: path.join(this.store, 'control.sock'), path: `/v1/${method}`, method: 'POST', headers: { 'content-length': Buffer.byteLength(body) }, timeout: 30_000 });
+      const request = http.request({ socketPath: path.join(this.store, 'control.sock'), path: `/v1/${method}`, method: 'POST', headers: { 'content-length': Buffer.byteLength(body) }, timeout: timeoutMs });
       request.on('timeout', () => request.destroy(new Error(`${method}: the daemon does not answer`)));
       request.on('error', reject);
       request.on('response', (response) => {
         let text = '';
         response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('error', reject);
         response.on('end', () => {
-          if (text === '' || response.statusCode !== 200) reject(new Error(`${method}: ${text || JSON.stringify(response.trailers)}`));
-          else resolve(JSON.parse(text.slice(0, text.indexOf('\n'))) as Record<string, unknown>);
+          if (response.statusCode !== 200) reject(new Error(`${method}: ${text}`));
+          else resolve({ items: text.split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>), end: response.trailers[END_TRAILER] });
         });
       });
       request.end(body);
@@ -190,7 +220,7 @@ export async function mountTree(scope: Scope, options: MountOptions = {}): Promi
   const store = options.store ?? path.join(scope.temporary(options.storeWhere ?? where), 'store');
   const mounted = new MountedTree(scope, tree, store, options.args, options.transport);
   scope.defer(() => mounted.dispose());
-  await mounted.mount();
+  await mounted.mount({ preload: options.preload });
   return mounted;
 }
 
