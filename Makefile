@@ -6,6 +6,7 @@ OUT := build$(if $(SAN),-$(SAN))
 SOURCES := $(sort $(wildcard native/*/*.cc))
 DRIVER := $(sort $(wildcard test/native/*.cc))
 CUT_DISK := $(sort $(wildcard test/native/disk/*.cc)) native/fuse/mount.cc
+FAULTS := $(sort $(wildcard test/native/faults/*.cc))
 BENCH := $(sort $(wildcard bench/*.cc))
 OBJECTS := $(SOURCES:%.cc=$(OUT)/%.o)
 STD := $(OUT)/std/std.h.gch
@@ -14,9 +15,9 @@ CXXFLAGS += -std=c++20 -O2 -g1 -fPIC -fvisibility=hidden -pthread -D_FILE_OFFSET
   -Wall -Wextra -Werror -Wshadow -Wno-unused-parameter -DNAPI_VERSION=8 -DNODE_ADDON_API_DISABLE_DEPRECATED \
   $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(if $(filter thread,$(SAN)),-Wno-error=tsan)
 
-# test/native: the system-call driver of the tests, and disks that log what is written to them; bench: the worker that
-# measures. None is part of the product.
-all: $(OUT)/rewindfs.node $(if $(DRIVER),$(OUT)/driver $(OUT)/cut-disk) $(if $(BENCH),$(OUT)/bench-worker)
+# test/native: the system-call driver of the tests, disks that log what is written to them, and calls that go wrong; bench: the
+# worker that measures. None is part of the product.
+all: $(OUT)/rewindfs.node $(if $(DRIVER),$(OUT)/driver $(OUT)/cut-disk $(OUT)/faults.so) $(if $(BENCH),$(OUT)/bench-worker)
 
 $(OUT)/rewindfs.node: $(OBJECTS)
 	$(CXX) -shared -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
@@ -26,6 +27,9 @@ $(OUT)/driver: $(DRIVER:%.cc=$(OUT)/%.o)
 
 $(OUT)/cut-disk: $(CUT_DISK:%.cc=$(OUT)/%.o)
 	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
+
+$(OUT)/faults.so: $(FAULTS:%.cc=$(OUT)/%.o)
+	$(CXX) -shared -pthread -o $@ $^
 
 $(OUT)/bench-worker: $(BENCH:%.cc=$(OUT)/%.o)
 	$(CXX) -pthread $(if $(SAN),-fsanitize=$(SAN)) -o $@ $^
@@ -67,5 +71,5 @@ thread-safety:
 clean:
 	rm -rf build build-*
 
--include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(CUT_DISK:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d) $(TEST_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d)
+-include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(CUT_DISK:%.cc=$(OUT)/%.d) $(FAULTS:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d) $(TEST_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d)
 .PHONY: all native-tests fuzz fuzz-replay clean thread-safety

@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { RewindError } from '../errors.js';
 import { safeForTerminal } from '../paths.js';
+import { asStoreError } from '../store/store.js';
 import { fromWire, toWire, type WireError } from './socket.js';
 
 /** The child's end of the pipe is named in this variable. */
@@ -27,10 +28,10 @@ export interface StartProgress { done: number; total: number }
 /**
  * Resolves to what the child said once it was ready.
  * @param program arguments for this Node: a script and its arguments
- * @throws what the child failed with; ERR_DAEMON_START when it ended without a word
+ * @throws ERR_DISK_FULL, ERR_IO, ERR_NO_PERMISSION of the log; what the child failed with; ERR_DAEMON_START when it ended without a word
  */
 export async function launch(program: string[], log: string, onProgress: (progress: StartProgress) => void = () => undefined): Promise<unknown> {
-  const logFile = openSync(log, 'a', 0o600);
+  const logFile = openLog(log);
   const before = fstatSync(logFile).size;
   const child = spawn(process.execPath, [...process.execArgv, ...program], {
     cwd: '/', detached: true, stdio: ['ignore', logFile, logFile, 'pipe'],
@@ -58,6 +59,14 @@ export async function launch(program: string[], log: string, onProgress: (progre
   }
   child.unref();
   return message.ready;
+}
+
+function openLog(log: string): number {
+  try {
+    return openSync(log, 'a', 0o600);
+  } catch (error) {
+    throw asStoreError(error, log);
+  }
 }
 
 /** What the daemon printed last: its log may go with the store that was made for it. */

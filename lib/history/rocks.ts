@@ -288,6 +288,13 @@ function notThere(directory: string, cause?: unknown): RewindError {
   return new RewindError('ERR_IO', `there is no history in ${directory} any more`, 'Bring back the disk of the store.', { cause });
 }
 
+function ioError(directory: string, text: string, cause: unknown): RewindError {
+  return new RewindError('ERR_IO', `history in ${directory}: ${text}`, 'Check the disk that holds the store.', { cause });
+}
+
+/** How RocksDB ends what it says when the disk has not done what it was to do; names of files before it mean nothing. */
+const DISK_FAILED = /: (input\/output error|read-only file system|stale file handle|remote i\/o error|no such device( or address)?)$/i;
+
 /** What RocksDB says, as an error that a person can act on. */
 function translate(error: unknown, directory: string): RewindError {
   if (error instanceof RewindError) return error;
@@ -295,6 +302,7 @@ function translate(error: unknown, directory: string): RewindError {
   const text = cause instanceof Error ? cause.message : String(cause);
   const options = { cause };
   if (/no space left|quota exceeded/i.test(text)) return new RewindError('ERR_DISK_FULL', `no room left for history in ${directory}: ${text}`, 'Make room on that disk.', options);
+  if (DISK_FAILED.test(text)) return ioError(directory, text, cause);
   if (/LOCK|lock hold/.test(text)) return new RewindError('ERR_STORE_LOCKED', `history in ${directory} is open in another process: ${text}`, 'Use the daemon that holds it, or stop that first.', options);
   if (/CURRENT: No such file|does not exist \(create_if_missing/.test(text)) return new RewindError('ERR_NO_STORE', `there is no history in ${directory}`, 'Name the store with --store.', options);
   if (/No such file/.test(text) && !existsSync(directory)) return notThere(directory, cause);
@@ -302,5 +310,5 @@ function translate(error: unknown, directory: string): RewindError {
   if (/corrupt|checksum|does not end with newline|MANIFEST|mismatch|truncated|bad magic|No such file/i.test(text)) {
     return new RewindError('ERR_HISTORY_CORRUPT', `history in ${directory} is damaged: ${text}`, REPAIR, options);
   }
-  return new RewindError('ERR_IO', `history in ${directory}: ${text}`, 'Check the disk that holds the store.', options);
+  return ioError(directory, text, cause);
 }

@@ -33,7 +33,7 @@ export interface Store {
 }
 
 /**
- * Makes an empty store.
+ * Makes an empty store. One that was begun there and not finished is gone on with.
  * @throws ERR_EXISTS when the directory holds something else, ERR_NO_PERMISSION, ERR_IO
  */
 export async function createStore(root: string, tree: string, snapshots: string): Promise<Store> {
@@ -43,11 +43,12 @@ export async function createStore(root: string, tree: string, snapshots: string)
   };
   try {
     const made = await mkdir(root, { recursive: true, mode: 0o700 });
-    if ((await readdir(root)).length > 0) {
+    if (!await isEmpty(layout)) {
       throw new RewindError('ERR_EXISTS', `${root} is not empty and not a store`, 'Name a new or an empty directory with --store.');
     }
-    await mkdir(layout.journal, { mode: 0o700 });
-    await mkdir(layout.history, { mode: 0o700 });
+    for (const directory of [layout.journal, layout.history]) {
+      await mkdir(directory, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => { if (error.code !== 'EEXIST') throw error; });
+    }
     await writeDescription(layout, description);
     // A directory is on stable storage once its name is, too.
     for (let above = dirname(root), done = false; made !== undefined && !done; above = dirname(above)) {
@@ -60,9 +61,21 @@ export async function createStore(root: string, tree: string, snapshots: string)
   }
 }
 
+const asideOf = (layout: StoreLayout): string => `${layout.description}.new`;
+
+/** Nothing lies there, or what is left of a store that was begun and not finished: empty directories, and a part of its description. */
+async function isEmpty(layout: StoreLayout): Promise<boolean> {
+  for (const name of await readdir(layout.root)) {
+    const path = join(layout.root, name);
+    if (path === asideOf(layout)) continue;
+    if ((path !== layout.journal && path !== layout.history) || (await readdir(path)).length > 0) return false;
+  }
+  return true;
+}
+
 /** The description is what makes a directory a store, so it comes last and whole: written aside, synced, renamed. */
 async function writeDescription(layout: StoreLayout, description: StoreDescription): Promise<void> {
-  const aside = layout.description + '.new';
+  const aside = asideOf(layout);
   await writeFile(aside, JSON.stringify(description, null, 2) + '\n', { mode: 0o600, flush: true });
   await rename(aside, layout.description);
   await native.syncPath(layout.root);

@@ -25,6 +25,18 @@ test.serial('a directory that holds something else never becomes a store', (t) =
   t.deepEqual(await readdir(root), ['thesis.tex']);
 }));
 
+test.serial('a store that was begun and not finished is gone on with, by whoever begins one there next', (t) => scoped(async (scope) => {
+  const root = join(scope.temporary(), 'store');
+  const layout = storeLayout(root);
+  for (const directory of [root, layout.journal, layout.history]) await mkdir(directory);
+  await writeFile(`${layout.description}.new`, '{"form');
+  const made = await createStore(root, '/some/tree', '.snapshots');
+  t.deepEqual((await openStore(root)).description, made.description);
+  const other = join(scope.temporary(), 'store');
+  await mkdir(join(other, 'history', 'of-something-else'), { recursive: true });
+  await t.throwsAsync(createStore(other, '/t', '.snapshots'), { message: /not empty/ });
+}));
+
 test.serial('what is no store, of a newer format or garbled is refused by its own name', (t) => scoped(async (scope) => {
   const root = scope.temporary();
   await t.throwsAsync(openStore(root), { code: 'ERR_NO_STORE' });
