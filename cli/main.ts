@@ -5,6 +5,7 @@
  */
 import type { Argv } from 'yargs';
 import { RewindError } from '../lib/errors.js';
+import { safeForTerminal } from '../lib/paths.js';
 import { typedWords } from '../lib/store/typed.js';
 import { flag, text, type Arguments, type Command } from './command.js';
 import { EXIT_INTERRUPTED, EXIT_OK, exitCode } from './exit.js';
@@ -30,7 +31,7 @@ async function main(words: string[]): Promise<number> {
       .parserConfiguration({ 'parse-positional-numbers': false, 'dot-notation': false, 'boolean-negation': false })
       .epilogue('Times: now, 10:05, "yesterday 17:00", 10m, "2h ago", 2026-11-21T10:05:00Z, #12345 (change number), a point\'s name.')
       .fail((message: string | null, error: Error | undefined) => {
-        throw error ?? new RewindError('ERR_USAGE', message?.replaceAll(DASH, '-') ?? 'The command line cannot be understood', 'See rewind --help.');
+        throw error ?? new RewindError('ERR_USAGE', message === null ? 'The command line cannot be understood' : quoted(message.replaceAll(DASH, '-'), typed), 'See rewind --help.');
       });
     for (const spec of COMMANDS) {
       parser = parser.command(`${spec.name} ${spec.positionals}`.trim(), spec.describe, (sub) => describeCommand(sub, spec), async (args) => {
@@ -90,15 +91,24 @@ function addOption(sub: Argv, flag: string, option: OptionSpec, demandOption: bo
   });
 }
 
+/** A message of the parser, in which words that were typed are fit for a terminal. */
+function quoted(message: string, typed: readonly string[]): string {
+  return typed.map((word) => word.replace(/^-+/, '')).filter((word) => word !== safeForTerminal(word)).reduce((text, word) => text.replaceAll(word, safeForTerminal(word)), message);
+}
+
+/** Whatever a message quotes, its lines cannot steer a terminal. */
+const safeLines = (text: string): string => text.split('\n').map(safeForTerminal).join('\n');
+
 function report(error: unknown, json: boolean): number {
   const code = exitCode(error);
   const known = error instanceof RewindError;
-  const message = error instanceof Error ? error.message : String(error);
+  const message = safeLines(error instanceof Error ? error.message : String(error));
+  const hint = known ? safeLines(error.hint) : '';
   if (json) {
-    process.stderr.write(JSON.stringify({ message_type: 'exit_error', code, ...known && { error: error.code, hint: error.hint }, message }) + '\n');
+    process.stderr.write(JSON.stringify({ message_type: 'exit_error', code, ...known && { error: error.code, hint }, message }) + '\n');
   } else {
     process.stderr.write(`rewind: ${message}${known ? ` (${error.code})` : ''}\n`);
-    if (known && error.hint) process.stderr.write(`  ${error.hint}\n`);
+    if (hint !== '') process.stderr.write(`  ${hint}\n`);
     if (!known && error instanceof Error && process.env['REWIND_DEBUG']) process.stderr.write(`${error.stack}\n`);
   }
   return code;

@@ -14,7 +14,7 @@ import { groupNamed, groupRow } from './groups.js';
 import { forkKeep } from './keep.js';
 import { log } from './log.js';
 import { addMark, checkPointName, pinPoint } from './mark.js';
-import { pathBytes } from '../paths.js';
+import { pathBytes, safeForTerminal } from '../paths.js';
 import type { AlarmRow, MethodName, Methods, RecoveryRow } from './protocol.js';
 import { prune } from './prune.js';
 import { purge } from './purge.js';
@@ -93,7 +93,7 @@ const methods: { [M in MethodName]: Method<M> } = {
     const at = await stateAt(session, args.at, args);
     const { node, attr } = await nodeThen(history, args.path, at);
     if ((attr.mode & S_IFMT) !== 0o100000) {
-      throw new RewindError('ERR_USAGE', `${args.path} was not a regular file at #${at.seq}`, 'See `rewind ls` for what it was.');
+      throw new RewindError('ERR_USAGE', `${safeForTerminal(args.path)} was not a regular file at #${at.seq}`, 'See `rewind ls` for what it was.');
     }
     if (attr.uncaptured) throw notCaptured(args.path, at);
     for (let offset = 0; offset < attr.size && !signal.aborted; offset += CAT_BYTES) {

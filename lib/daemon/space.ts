@@ -98,7 +98,7 @@ export async function* du(session: Session, args: Methods['du']['args'], signal:
   for (const name of names) tops = (await Promise.all(tops.map(async (top) => [...await walk.led(top, name)]))).flat();
   if (tops.length === 0) throw await neverExisted(session.history, names) ?? gone(names);
   const row = (path: Name[], { files, bytes, pieces, writtenBytes, storedBytes }: Usage & { files: number; bytes: number }): DuRow =>
-    ({ type: 'path', path: showPath(path), files, bytes, writes: pieces, written_bytes: writtenBytes, stored_bytes: storedBytes, ratio: ratio(writtenBytes, storedBytes) });
+    ({ type: 'path', path: safeForTerminal(showPath(path)), files, bytes, writes: pieces, written_bytes: writtenBytes, stored_bytes: storedBytes, ratio: ratio(writtenBytes, storedBytes) });
   const all = { files: 0, bytes: 0, pieces: 0, writtenBytes: 0, storedBytes: 0 };
   for (const top of tops) {
     for (const [name, nodes] of await walk.children(top)) {
