@@ -139,11 +139,13 @@ int TreeWriter::change_name(const TreeOp& op) {
   if (!place.ok()) return place.error();
   if (op.kind == TreeOp::Kind::kUnlink) {
     if (op.path == file_path_) file_.reset();
+    made_.erase(op.path);
     return errno_of(unlinkat(place->dir, place->name.c_str(), 0));
   }
   if (op.kind == TreeOp::Kind::kRmdir) {
     int error = errno_of(unlinkat(place->dir, place->name.c_str(), AT_REMOVEDIR));
     if (error == 0) parents_.erase(op.path);  // it was empty: nothing beneath it can be held
+    made_.erase(op.path);
     return error;
   }
   return make(op, *place);
@@ -157,7 +159,8 @@ int TreeWriter::make(const TreeOp& op, const Place& place) {
       if (mkdirat(place.dir, name, mode) < 0) return errno;
       break;
     case TreeOp::Kind::kSymlink:
-      return errno_of(symlinkat(op.from.c_str(), place.dir, name));
+      if (symlinkat(op.from.c_str(), place.dir, name) < 0) return errno;
+      break;
     case TreeOp::Kind::kMknod:
       if (mknodat(place.dir, name, op.mode, makedev(op.rdev >> 32, op.rdev & 0xffffffff)) < 0) return errno;
       break;
@@ -168,11 +171,14 @@ int TreeWriter::make(const TreeOp& op, const Place& place) {
       file_path_ = op.path;
     }
   }
-  // Only the umask, an inherited ACL or the loss of a special bit can have changed the mode that was asked for.
   struct stat st;
-  if (fstatat(place.dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0) return errno;
-  if ((st.st_mode & kModeBits) == mode) return 0;
-  Result<UniqueFd> made = object(place);
+  const bool is_file = op.kind == TreeOp::Kind::kCreate;
+  if ((is_file ? fstat(file_.get(), &st) : fstatat(place.dir, name, &st, AT_SYMLINK_NOFOLLOW)) < 0) return errno;
+  made_.insert_or_assign(op.path, Identity{st.st_dev, st.st_ino});
+  // Only the umask, an inherited ACL or the loss of a special bit can have changed the mode that was asked for.
+  if (op.kind == TreeOp::Kind::kSymlink || (st.st_mode & kModeBits) == mode) return 0;
+  if (is_file) return errno_of(fchmod(file_.get(), mode));
+  Result<UniqueFd> made = object_at(op.path);
   if (!made.ok()) return made.error();
   return errno_of(chmod(FdPath(made->get()).text, mode));
 }
@@ -190,14 +196,18 @@ int TreeWriter::two_places(const TreeOp& op) {
     return errno_of(linkat(from_dir.get(), from->name.c_str(), to->dir, to->name.c_str(), 0));
   int error = errno_of(renameat2(from_dir.get(), from->name.c_str(), to->dir, to->name.c_str(), op.exchange ? RENAME_EXCHANGE : 0));
   forget_names();  // a directory may have moved, with every path beneath it
+  auto made = made_.extract(op.from);
+  made_.erase(op.path);
+  if (!made.empty() && error == 0 && !op.exchange) {
+    made.key() = op.path;
+    made_.insert(std::move(made));
+  }
   return error;
 }
 
 int TreeWriter::change_data(const TreeOp& op) {
   if (op.kind == TreeOp::Kind::kFsync && !(file_.valid() && op.path == file_path_)) {
-    Result<Place> place = place_of(op.path);
-    if (!place.ok()) return place.error();
-    Result<UniqueFd> found = object(*place);
+    Result<UniqueFd> found = object_at(op.path);
     if (!found.ok()) return found.error();
     struct stat st;
     if (fstat(found->get(), &st) < 0) return errno;
@@ -216,18 +226,16 @@ int TreeWriter::change_data(const TreeOp& op) {
 }
 
 int TreeWriter::change_attributes(const TreeOp& op) {
-  Result<Place> place = place_of(op.path);
-  if (!place.ok()) return place.error();
-  const char* name = place->name.c_str();
-  if (op.kind == TreeOp::Kind::kChown) return errno_of(fchownat(place->dir, name, op.uid, op.gid, AT_SYMLINK_NOFOLLOW));
-  if (op.kind == TreeOp::Kind::kTimes) {
-    const timespec times[2] = {to_timespec(op.atime_ns), to_timespec(op.mtime_ns)};
-    return errno_of(utimensat(place->dir, name, times, AT_SYMLINK_NOFOLLOW));
-  }
-  Result<UniqueFd> found = object(*place);
+  Result<UniqueFd> found = object_at(op.path);
   if (!found.ok()) return found.error();
   FdPath path(found->get());
   switch (op.kind) {
+    case TreeOp::Kind::kChown: return errno_of(fchownat(found->get(), "", op.uid, op.gid, AT_EMPTY_PATH));
+    case TreeOp::Kind::kTimes: {
+      made_.erase(op.path);
+      const timespec times[2] = {to_timespec(op.atime_ns), to_timespec(op.mtime_ns)};
+      return errno_of(utimensat(found->get(), "", times, AT_EMPTY_PATH));
+    }
     case TreeOp::Kind::kChmod: return errno_of(chmod(path.text, op.mode & kModeBits));
     case TreeOp::Kind::kSetxattr:
       return as_writable(found->get(), [&](const char* real) {
@@ -263,11 +271,21 @@ Result<UniqueFd> TreeWriter::object(const Place& place) {
   return open_beneath(place.dir, place.name.c_str(), O_PATH | O_NOFOLLOW);
 }
 
-Result<int> TreeWriter::file_for_writing(const std::string& path) {
-  if (file_.valid() && path == file_path_) return file_.get();
-  Result<Place> place = place_of(path);
+Result<UniqueFd> TreeWriter::object_at(const std::string& path) {
+  const Result<Place> place = place_of(path);
   if (!place.ok()) return Errno{place.error()};
   Result<UniqueFd> found = object(*place);
+  const auto made = made_.find(path);
+  if (!found.ok() || made == made_.end()) return found;
+  struct stat st;
+  if (fstat(found->get(), &st) < 0) return last_errno();
+  if (Identity{st.st_dev, st.st_ino} != made->second) return Errno{ESTALE};
+  return found;
+}
+
+Result<int> TreeWriter::file_for_writing(const std::string& path) {
+  if (file_.valid() && path == file_path_) return file_.get();
+  Result<UniqueFd> found = object_at(path);
   if (!found.ok()) return Errno{found.error()};
   struct stat st;
   if (fstat(found->get(), &st) < 0) return last_errno();

@@ -3,7 +3,9 @@
 // Guarantees: nothing outside the tree is ever touched. The directory of each path is opened beneath the root without
 // following a symlink or crossing into another mount; the last component is never followed either. A path is a list
 // of plain names joined by '/' ("" and "." are the root itself); anything else ("..", "a//b", a NUL) is EINVAL. Devices and
-// fifos are never opened. One apply() at a time; descriptors are kept only within one batch.
+// fifos are never opened. What was made by this writer gets its content, owner and mode only as long as it is that very object
+// (ESTALE): nobody gets setuid, or a file of somebody else, by a swap of names. It counts as made until its times are set, which
+// is the last that an object gets. One apply() at a time; descriptors are kept only within one batch.
 #pragma once
 #include <sys/types.h>
 
@@ -50,6 +52,11 @@ class TreeWriter {
   std::vector<int> apply(std::span<const TreeOp> ops) EXCLUDES(mutex_);
 
  private:
+  struct Identity {
+    dev_t device;
+    ino_t inode;
+    bool operator==(const Identity&) const = default;
+  };
   struct Place {
     int dir;           // borrowed from parents_, valid until the next directory is looked up
     std::string name;  // "." for the root itself
@@ -67,6 +74,7 @@ class TreeWriter {
   Result<Place> place_of(std::string_view path) REQUIRES(mutex_);
   Result<int> directory(std::string_view path) REQUIRES(mutex_);
   Result<UniqueFd> object(const Place& place);  // O_PATH, not followed, on the same mount
+  Result<UniqueFd> object_at(const std::string& path) REQUIRES(mutex_);  // the same, and still the one that was made there
   Result<int> file_for_writing(const std::string& path) REQUIRES(mutex_);
   void forget_names() REQUIRES(mutex_);
 
@@ -76,6 +84,7 @@ class TreeWriter {
   std::unordered_map<std::string, UniqueFd> parents_ GUARDED_BY(mutex_);
   std::string file_path_ GUARDED_BY(mutex_);
   UniqueFd file_ GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Identity> made_ GUARDED_BY(mutex_);
 };
 
 }  // namespace rewindfs

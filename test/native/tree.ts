@@ -6,7 +6,7 @@ import test from 'ava';
 import { native, type TreeOp } from '../../lib/native.js';
 import { scoped } from '../helpers/scope.js';
 
-const { EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR } = constants.errno;
+const { EBUSY, EEXIST, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR, ESTALE } = constants.errno;
 const b = (text: string): Buffer => Buffer.from(text, 'latin1');
 
 /** Applies to a directory of its own; `outside` lies beside it. */
@@ -139,6 +139,32 @@ test.serial('no symlink is followed, neither on the way nor at the end', async (
       fs.writeFileSync(path.join(tree, 'own'), '');
     },
   );
+});
+
+test.serial('what takes the name of something that was just made gets nothing that was meant for that', async (t) => {
+  await scoped(async (scope) => {
+    const tree = scope.temporary();
+    const at = (name: string): string => path.join(tree, name);
+    const writer = await native.openTree(tree);
+    scope.defer(() => writer.close());
+    const [file, directory, link] = [b('file'), b('directory'), b('link')];
+    t.deepEqual(await writer.apply([{ op: 'create', path: b('temporary'), mode: 0o600 }, { op: 'rename', path: file, from: b('temporary') }, { op: 'mkdir', path: directory, mode: 0o700 }, { op: 'symlink', path: link, target: b('x') }]), [0, 0, 0, 0]);
+    for (const name of ['file', 'directory', 'link']) {
+      fs.renameSync(at(name), at(`made-${name}`));
+      fs.writeFileSync(at(name), 'of somebody else', { mode: 0o600 });
+    }
+    const given: TreeOp[] = [
+      { op: 'write', path: file, offset: 0, data: b('set-id program') }, { op: 'truncate', path: file, size: 0 }, { op: 'fsync', path: file }, { op: 'chown', path: file, uid: 5, gid: 5 }, { op: 'chmod', path: file, mode: 0o4755 },
+      { op: 'setxattr', path: file, name: b('user.x'), value: b('x') }, { op: 'times', path: file, atimeNs: 1n, mtimeNs: 1n },
+      { op: 'chown', path: directory, uid: 5, gid: 5 }, { op: 'chown', path: link, uid: 5, gid: 5 },
+    ];
+    t.deepEqual(await writer.apply(given), given.map(() => ESTALE));
+    for (const name of ['file', 'directory', 'link']) {
+      const { mode, uid, mtimeMs } = fs.statSync(at(name));
+      t.deepEqual([fs.readFileSync(at(name), 'utf8'), mode & 0o7777, uid, mtimeMs > 1000], ['of somebody else', 0o600, 0, true], name);
+    }
+    t.deepEqual(await writer.apply([{ op: 'unlink', path: link }, { op: 'symlink', path: link, target: b('y') }, { op: 'chown', path: link, uid: 5, gid: 5 }, { op: 'chown', path: b('made-file'), uid: 5, gid: 5 }]), [0, 0, 0, 0]);
+  });
 });
 
 test.serial('a directory that moves within a batch takes its paths with it', async (t) => {
