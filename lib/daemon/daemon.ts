@@ -13,7 +13,7 @@ import { native, type Engine, type Journal, type JournalState } from '../native.
 import { Packing } from '../pack/packing.js';
 import { expectOwnLogs } from '../repair/logs.js';
 import type { Keeper } from '../retention/keeper.js';
-import type { MountPlan } from '../store/prepare.js';
+import { nameLateWriters, type MountPlan } from '../store/prepare.js';
 import { lockStore } from '../store/store.js';
 import type { Transport } from '../transport.js';
 import { mountView, type MountedView } from '../view/mount.js';
@@ -201,6 +201,7 @@ export class Daemon implements LiveTree, Session {
     daemon.walk.catch(() => undefined);  // told to who waits for it
     await noteEnd(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
     await noteCut(opened, journal, options.onFailure);
+    await nameLateWriters(plan);
     await noteUsers(plan.users, journal);
     daemon.lookAfterFiles();
     await daemon.mountViews();

@@ -9,7 +9,7 @@ import {
   checkApart, checkDirectory, checkFileSystem, checkFuse, checkInode, checkMountpoint, checkSnapshotsName, isDeadMount, realPath, treeMountAt,
 } from './checks.js';
 import { isWithin, readMounts } from './mounts.js';
-import { nameUsers, usersOf, type User } from './users.js';
+import { nameUsers, usersOf, writersPast, type User } from './users.js';
 import { registryEntry } from './layout.js';
 import { checkBelongs, createStore, openStore, registerStore, setSnapshotsName, storePlaceOf, type Store } from './store.js';
 
@@ -36,6 +36,16 @@ export interface MountPlan {
   cleaned: string[];
   /** Programs that work in the tree since before the mount: what they do there goes past it. */
   users: User[];
+  /** As in MountRequest. */
+  launcher?: number;
+}
+
+/** Names those who have opened a file of the tree for writing between the checks and the mount, too. */
+export async function nameLateWriters(plan: MountPlan): Promise<void> {
+  const mount = treeMountAt(await readMounts(), plan.mountpoint);
+  const known = new Set([plan.launcher, ...plan.users.filter(({ writing }) => writing).map(({ pid }) => pid)]);
+  const late = mount === undefined ? [] : (await writersPast(plan.tree, mount.device)).filter(({ pid }) => !known.has(pid));
+  plan.users = [...plan.users.filter(({ pid }) => late.every((other) => other.pid !== pid)), ...late];
 }
 
 /** @throws every error of checks.ts and store.ts */
@@ -69,7 +79,7 @@ export async function prepareMount(request: MountRequest): Promise<MountPlan> {
   const store = existing ?? await createStore(place, tree, snapshots);
   await setSnapshotsName(store, snapshots);
   await registerStore(store);
-  return { tree, mountpoint, store, created: existing === null, cleaned, users };
+  return { tree, mountpoint, store, created: existing === null, cleaned, users, launcher: request.launcher };
 }
 
 /** A file that is open below the mount is written to unseen, and behind what the kernel caches for the mount. @throws ERR_BUSY */

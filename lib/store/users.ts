@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { safeForTerminal } from '../paths.js';
-import { isWithin } from './mounts.js';
+import { isWithin, parseMounts } from './mounts.js';
 
 /** A process that uses a directory. */
 export interface User {
@@ -15,8 +15,8 @@ export interface User {
 /** So many processes are looked into at a stretch. */
 const STRETCH = 32;
 const ACCESS_MODE = 0o3;
-/** proc(5): a shared mapping that may be written, and what it maps. */
-const WRITABLE_MAPPING = /^\S+ .w.s \S+ \S+ \d+ +(\/.*)$/gm;
+/** proc(5): a shared mapping that may be written, the device (major:minor, hexadecimal) and the name of what it maps. */
+const WRITABLE_MAPPING = /^\S+ .w.s \S+ ([0-9a-f]+):([0-9a-f]+) \d+ +(\/.*)$/gm;
 
 /** Processes with a working directory, root, program, open file or shared mapping at or below a directory, but for this one. */
 export async function usersOf(directory: string, limit = Infinity): Promise<User[]> {
@@ -35,6 +35,19 @@ export async function* writersIn(directory: string): AsyncGenerator<{ pid: numbe
     const files = writtenBy(entry, openIn(entry, asBytes(directory)), asBytes(directory));
     if (files.size > 0) yield { pid: Number(entry), files };
   }
+}
+
+/**
+ * Those of them that do it past a file system which is mounted there, since they were there before it. `device`: of that file
+ * system, as in mountinfo.
+ */
+export async function writersPast(directory: string, device: string): Promise<User[]> {
+  const users: User[] = [];
+  for await (const entry of otherProcesses()) {
+    const past = new Map([...openIn(entry, asBytes(directory))].filter(([fd]) => deviceOf(entry, fd) !== device));
+    if (writtenBy(entry, past, asBytes(directory), device).size > 0) users.push({ pid: Number(entry), command: programNameOf(entry), writing: true });
+  }
+  return users;
 }
 
 /** What a process calls itself. */
@@ -72,14 +85,23 @@ function openIn(entry: string, directory: string): Map<string, string> {
   return open;
 }
 
-function writtenBy(entry: string, open: ReadonlyMap<string, string>, directory: string): Set<string> {
+/** `but`: a device whose mappings do not count. */
+function writtenBy(entry: string, open: ReadonlyMap<string, string>, directory: string, but?: string): Set<string> {
   const files = new Set<string>();
   for (const [fd, target] of open) if (isForWriting(entry, fd)) files.add(target);
-  for (const [, target] of orEmpty(() => readFileSync(`/proc/${entry}/maps`, 'latin1')).matchAll(WRITABLE_MAPPING)) if (isWithin(target!, directory)) files.add(target!);
+  for (const [, major, minor, target] of orEmpty(() => readFileSync(`/proc/${entry}/maps`, 'latin1')).matchAll(WRITABLE_MAPPING)) {
+    if (isWithin(target!, directory) && `${parseInt(major!, 16)}:${parseInt(minor!, 16)}` !== but) files.add(target!);
+  }
   return files;
 }
 
 const targetOf = (entry: string, link: string): string => orEmpty(() => readlinkSync(`/proc/${entry}/${link}`, 'latin1'));
+
+/** Of the file system that a descriptor was opened on, as the process itself sees it mounted; null when it sees it no more. */
+function deviceOf(entry: string, fd: string): string | null {
+  const id = /^mnt_id:\s+(\d+)/m.exec(orEmpty(() => readFileSync(`/proc/${entry}/fdinfo/${fd}`, 'utf8')))?.[1] ?? '';
+  return parseMounts(orEmpty(() => readFileSync(`/proc/${entry}/mountinfo`, 'utf8'))).find((mount) => String(mount.id) === id)?.device ?? null;
+}
 
 function isForWriting(entry: string, fd: string): boolean {
   const flags = /^flags:\s+(\d+)/m.exec(orEmpty(() => readFileSync(`/proc/${entry}/fdinfo/${fd}`, 'utf8')))?.[1] ?? '0';

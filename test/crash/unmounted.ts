@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { baselineDone, mountSettled } from '../helpers/mount.js';
-import { shell } from '../helpers/run.js';
+import { shell, until } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 import { copyTree, rsyncDifferences } from '../helpers/trees.js';
 import { liveAgainstNewest } from './support/newest.js';
@@ -52,6 +52,43 @@ test.serial('changes made while unmounted are in history after the next mount, a
     t.false(found.has('still'), 'what did not change is not recorded');
     await mounted.rewind('rollback', '--to', `#${seq}`, '--yes');
     t.is(await rsyncDifferences(before, mounted.tree), '');
+  });
+});
+
+test.serial('a daemon that is exchanged for another: who works in the tree meanwhile goes on, and what nobody recorded is named and found', async (t) => {
+  t.timeout(120_000);
+  await scoped(async (scope) => {
+    const mounted = await mountSettled(scope);
+    const log = path.join(mounted.tree, 'log');
+    fs.writeFileSync(log, 'by the first\n');
+    const held = fs.openSync(log, 'a');
+    await t.throwsAsync(mounted.control('unmount', { lazy: false }), { message: /ERR_BUSY/ }, 'nobody is cut off unasked');
+    fs.writeSync(held, 'still by the first\n');
+    fs.closeSync(held);
+    await mounted.unmount();
+    fs.appendFileSync(log, 'by nobody\n');
+    const pid = path.join(scope.temporary(), 'pid');
+    await mounted.mount({
+      preload: new URL('support/late-writer.js', import.meta.url),
+      env: { ...process.env, LATE_WRITER: `exec 3>> ${log}; bash -c 'while sleep 0.2; do echo past >&3; done' & echo $! > ${pid}` },
+    });
+    const writer = Number(fs.readFileSync(pid, 'utf8'));
+    const end = (): void => {
+      if (fs.existsSync(`/proc/${writer}`)) process.kill(writer, 'SIGKILL');
+    };
+    scope.defer(end);
+    await baselineDone(mounted);
+    t.like((await mounted.status())['last_gap'], { reason: 'past-the-mount', detail: { programs: [{ pid: writer, command: 'bash' }] } });
+    t.regex(await mounted.rewind('cat', log), /^by the first\nstill by the first\nby nobody\n/);
+    await mounted.unmount();
+    process.kill(writer, 'SIGSTOP');
+    await mounted.mount().then(() => t.fail('mounted over a writer'), (error: Error) => t.regex(error.message, /ERR_BUSY/));
+    end();
+    await until('the writer is gone', () => !fs.existsSync(`/proc/${writer}/fd/3`));
+    await mounted.mount();
+    await baselineDone(mounted);
+    t.is(await mounted.rewind('cat', log), fs.readFileSync(log, 'utf8'));
+    t.deepEqual(await liveAgainstNewest(mounted), []);
   });
 });
 

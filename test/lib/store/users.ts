@@ -3,7 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
-import { nameUsers, usersOf } from '../../../lib/store/users.js';
+import { mountOf, readMounts } from '../../../lib/store/mounts.js';
+import { nameUsers, usersOf, writersPast } from '../../../lib/store/users.js';
+import { must } from '../../helpers/run.js';
 import { scoped, type Scope } from '../../helpers/scope.js';
 
 /** A process that says when it is where it wants to be, and stays there until the scope ends. */
@@ -39,6 +41,21 @@ print('ready', flush=True); sys.stdin.read()`, path.join(directory, 'file')]);
   t.is(found.find(({ pid }) => pid === writes)?.command, 'bash');
   t.is((await usersOf(directory, 1)).length, 1);
   t.deepEqual(await usersOf(`${directory}/nothing`), []);
+}));
+
+test.serial('who writes past a file system that was mounted over a directory is told from who writes to it', (t) => scoped(async (scope) => {
+  const directory = scope.temporary();
+  const map = ['-c', "import mmap, sys; f = open(sys.argv[1], 'r+b'); m = mmap.mmap(f.fileno(), 0); f.close(); print('ready', flush=True); sys.stdin.read()", path.join(directory, 'file')];
+  const writers = async (): Promise<number[]> => {
+    fs.writeFileSync(path.join(directory, 'file'), 'x'.repeat(5000));
+    return [await settle(scope, 'bash', ['-c', 'exec 3>> "$1"; echo ready; read', 'bash', path.join(directory, 'file')]), await settle(scope, 'python3', map)];
+  };
+  const past = await writers();
+  await must('mount', ['-t', 'tmpfs', 'rewindfs-test', directory]);
+  scope.defer(async () => void (await must('umount', ['-l', directory])));
+  await writers();
+  const found = await writersPast(directory, mountOf(await readMounts(), directory)!.device);
+  t.deepEqual(found.map(({ pid }) => pid).sort(), past.sort());
 }));
 
 test.serial('a message names a few', (t) => {
