@@ -23,6 +23,8 @@ async function main(words: string[]): Promise<number> {
   const json = argv.includes('--json');
   // A reader that has seen enough (head) ends us quietly.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT_OK : 1));
+  // What nobody can be told ends nothing, and changes no exit code.
+  process.stderr.on('error', () => undefined);
   try {
     let code = EXIT_OK;
     let parser = parserOf(argv).scriptName('rewind').usage('$0 <command>: every change in a directory is kept, any past instant can be seen and had back')

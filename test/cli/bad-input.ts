@@ -45,6 +45,10 @@ test.serial('a command line that cannot be understood', async (t) => {
   t.regex(plain.stderr, /^rewind: .*\(ERR_USAGE\)\n {2}See rewind --help/);
 });
 
+test.serial('an error that cannot be told, since stderr is a full disk, has its exit code all the same', async (t) => {
+  t.is((await run('sh', ['-c', `"$0" "$1" ls --store /nowhere 2> /dev/full`, process.execPath, cli])).code, 10);
+});
+
 test.serial('a directory that is missing, is none, or cannot be protected', (t) => scoped(async (scope) => {
   const { tree, store } = fresh(scope);
   await refused(['mount', path.join(tree, 'none'), '--store', store], 1, 'ERR_NOT_FOUND', /none/);

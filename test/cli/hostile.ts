@@ -38,13 +38,13 @@ test.serial('no name, target or program of a hostile tree reaches a terminal as 
   const pid = String(((await mounted.items('log', { path: '', time_zone: 'UTC' }))[0] as { writer: { pid: number } }).writer.pid);
   const elsewhere = scope.temporary('memory');
   const listings: string[][] = [
-    ['log', '--all-writes'], ['log', '-p'], ['log', evil], ['ls', '--at', 'then'], ['ls', evil, '--at', 'then'], ['diff', '--from', 'then', '-p'], ['status'],
-    ['status', '--since', 'then'], ['du'], ['du', '--history'], ['find', '*'], ['blame', 'same'], ['grep', '.'], ['points'], ['prune', '--dry-run'],
-    ['verify'], ['policy', 'check', evil], ['rollback', '--to', 'then', '--dry-run'], ['undo', '--writer', pid, '--dry-run'],
-    ['replay', '--from', 'then', '--except', pid, '--dry-run'], ['cat', `${evil}/nothing`, '--at', 'then'], ['cat', evil, '--at', 'then'],
-    ['restore', `${evil}/x`, '--at', 'then', '--into', '/nowhere'], ['mark', EVIL], ['ls', '--at', EVIL], ['find', `[${EVIL}`], [EVIL], ['log', `--${EVIL}`],
-    ['watch', evil, EVIL], ['fork', 'then', '--name', 'old', '--', 'sh', '-c', 'rm -r "$0"; touch "other$0"', EVIL], ['fork', 'diff', 'old'], ['fork', 'keep', 'old', '--dry-run'],
-    ['fork', 'drop', 'old'], ['export', 'now', `${elsewhere}/${EVIL}`], ['import', `${elsewhere}/${EVIL}`, '--into', `${elsewhere}/in${EVIL}`], ['policy', 'set', `*${EVIL}`, 'capture=none'],
+    ['log', '--all-writes'], ['log', '-p'], ['log', evil], ['ls', '--at', 'then'], ['ls', evil, '--at', 'then'], ['diff', '--from', 'then', '-p'],
+    ['status', '--since', 'then'], ['du'], ['du', '--history'], ['find', '*'], ['blame', 'same'], ['grep', '.'], ['policy', 'check', evil],
+    ['rollback', '--to', 'then', '--dry-run'], ['undo', '--writer', pid, '--dry-run'], ['replay', '--from', 'then', '--except', pid, '--dry-run'],
+    ['cat', `${evil}/nothing`, '--at', 'then'], ['cat', evil, '--at', 'then'], ['restore', `${evil}/x`, '--at', 'then', '--into', '/nowhere'],
+    ['mark', EVIL], ['ls', '--at', EVIL], ['find', `[${EVIL}`], [EVIL], ['log', `--${EVIL}`], ['watch', evil, EVIL], ['policy', 'set', `*${EVIL}`, 'capture=none'],
+    ['fork', 'then', '--name', 'old', '--', 'sh', '-c', 'rm -r "$0"; touch "other$0"', EVIL], ['fork', 'diff', 'old'], ['fork', 'keep', 'old', '--dry-run'],
+    ['export', 'now', `${elsewhere}/${EVIL}`], ['import', `${elsewhere}/${EVIL}`, '--into', `${elsewhere}/in${EVIL}`],
     ['rollback', '--to', 'then', '--yes'], ['op', 'log'], ['undo', '--yes'],
   ];
   const raw: string[] = [];
