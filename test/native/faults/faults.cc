@@ -9,7 +9,6 @@
 //   FAULTS_NOTES    a directory: `count`, 8 bytes, says how many there were; `calls` has a line for each
 //
 // Guarantees: these calls go wrong, all others are the kernel's own; what fails was not done. What stdio writes is not seen.
-#undef _FILE_OFFSET_BITS  // each call has two names, that differ on machines of 32 bits only
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <sys/mman.h>
