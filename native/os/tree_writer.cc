@@ -197,7 +197,7 @@ int TreeWriter::two_places(const TreeOp& op) {
   int error = errno_of(renameat2(from_dir.get(), from->name.c_str(), to->dir, to->name.c_str(), op.exchange ? RENAME_EXCHANGE : 0));
   forget_names();  // a directory may have moved, with every path beneath it
   auto made = made_.extract(op.from);
-  made_.erase(op.path);
+  for (const std::string& path : {op.from, op.path}) forget_made(path);
   if (!made.empty() && error == 0 && !op.exchange) {
     made.key() = op.path;
     made_.insert(std::move(made));
@@ -301,6 +301,14 @@ Result<int> TreeWriter::file_for_writing(const std::string& path) {
   file_ = std::move(file);
   file_path_ = path;
   return file_.get();
+}
+
+void TreeWriter::forget_made(const std::string& path) {
+  made_.erase(path);
+  const std::string beneath = path + "/";
+  auto first = made_.lower_bound(beneath), last = first;
+  while (last != made_.end() && last->first.starts_with(beneath)) ++last;
+  made_.erase(first, last);
 }
 
 void TreeWriter::forget_names() {

@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -77,6 +78,7 @@ class TreeWriter {
   Result<UniqueFd> object_at(const std::string& path) REQUIRES(mutex_);  // the same, and still the one that was made there
   Result<int> file_for_writing(const std::string& path) REQUIRES(mutex_);
   void forget_names() REQUIRES(mutex_);
+  void forget_made(const std::string& path) REQUIRES(mutex_);  // there and beneath
 
   Mutex mutex_;
   const UniqueFd root_;
@@ -84,7 +86,7 @@ class TreeWriter {
   std::unordered_map<std::string, UniqueFd> parents_ GUARDED_BY(mutex_);
   std::string file_path_ GUARDED_BY(mutex_);
   UniqueFd file_ GUARDED_BY(mutex_);
-  std::unordered_map<std::string, Identity> made_ GUARDED_BY(mutex_);
+  std::map<std::string, Identity> made_ GUARDED_BY(mutex_);
 };
 
 }  // namespace rewindfs

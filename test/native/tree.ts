@@ -178,11 +178,17 @@ test.serial('a directory that moves within a batch takes its paths with it', asy
     { op: 'rmdir', path: b('a') },
     { op: 'mkdir', path: b('a'), mode: 0o755 },
     { op: 'create', path: b('a/three'), mode: 0o644 },
+    { op: 'rename', path: b('c'), from: b('a') },
+    { op: 'rename', path: b('a'), from: b('old') },
+    { op: 'chmod', path: b('a/three'), mode: 0o600 },
   ];
   await applied(ops, (errors, tree) => {
     t.deepEqual(errors, ops.map(() => 0));
-    t.deepEqual(fs.readdirSync(path.join(tree, 'a')), ['three']);
-    t.deepEqual(fs.readdirSync(path.join(tree, 'b')), ['one']);
+    for (const [name, inside] of [['a', 'three'], ['b', 'one'], ['c', 'three']] as const) t.deepEqual(fs.readdirSync(path.join(tree, name)), [inside]);
+    t.is(fs.statSync(path.join(tree, 'a/three')).mode & 0o777, 0o600);
+  }, (tree) => {
+    fs.mkdirSync(path.join(tree, 'old'));
+    fs.writeFileSync(path.join(tree, 'old/three'), 'there before', { mode: 0o644 });
   });
 });
 
