@@ -29,5 +29,5 @@ function line(row: Exclude<GrepRow, { type: 'searched' }>, namesOnly: boolean, o
 
 function tell({ versions, contents, uncaptured }: Extract<GrepRow, { type: 'searched' }>, rows: number, out: Output): void {
   if (rows === 0) out.remark(`Nothing in ${contents} contents of ${versions} versions.`);
-  if (uncaptured > 0) out.remark(`${uncaptured} versions could not be searched: their content was not captured.`);
+  if (uncaptured > 0) out.remark(`${uncaptured} versions could not be searched: history does not have their content.`);
 }

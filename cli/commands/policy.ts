@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { safeForTerminal } from '../../lib/paths.js';
 import { RewindError } from '../../lib/errors.js';
 import { parsePolicy } from '../../lib/policy/file.js';
-import type { PolicyPathRow, PolicyRow, RecoveryPolicyRow, RecoveryRow } from '../../lib/daemon/protocol.js';
+import type { KeepRow, KeepRuleRow, PolicyPathRow, PolicyRow, RecoveryPolicyRow, RecoveryRow } from '../../lib/daemon/protocol.js';
 import { place, withTree, type Tree } from '../ask.js';
 import type { Arguments } from '../command.js';
 import { showTime, type Output } from '../output.js';
@@ -41,7 +41,7 @@ async function policyOf({ client }: Tree): Promise<PolicyRow> {
 
 async function show(policy: PolicyRow, out: Output): Promise<void> {
   if (out.json) return await out.object(policy);
-  const patterns = [...policy.rules, ...policy.recovery].map(({ pattern }) => safeForTerminal(pattern).length);
+  const patterns = [...[...policy.rules, ...policy.recovery].map(({ pattern }) => pattern), ...policy.keep.map(named)].map((pattern) => safeForTerminal(pattern).length);
   const width = Math.max('(the rest)'.length, ...patterns);
   const row = (what: string, pattern: string, by: string): Promise<void> => out.line(`${what.padEnd(10)}  ${safeForTerminal(pattern).padEnd(width)}  ${safeForTerminal(by)}`.trimEnd());
   await row('CAPTURE', 'PATTERN', 'BY');
@@ -51,6 +51,10 @@ async function show(policy: PolicyRow, out: Output): Promise<void> {
   await row('RECOVER', 'PATTERN', 'BY');
   for (const rule of policy.recovery) await row(rule.recover, rule.pattern, `${rule.by}  ${inWords(rule)}`);
   await row(policy.default_recovery.recover, '(the rest)', '');
+  await out.line('');
+  await row('KEEP', 'PATTERN', 'BY');
+  for (const rule of policy.keep) await row(periodInWords(rule.keep_s), named(rule), `${rule.by}  ${bucketsInWords(rule)}`);
+  await row(periodInWords(policy.default_keep.keep_s), '(the rest)', bucketsInWords(policy.default_keep));
   for (const { patterns: words, by } of policy.paused) await row('paused', words.join(' '), by);
   if (policy.groups.length > 0) await out.line('');
   for (const { name, include, exclude, every_s, view, note } of policy.groups) {
@@ -64,6 +68,24 @@ async function show(policy: PolicyRow, out: Output): Promise<void> {
 function inWords({ recover, retries, timeout_ms, check_ms }: RecoveryPolicyRow): string {
   if (recover === 'manual') return '';
   return `${retries} ${retries === 1 ? 'try' : 'tries'} of ${timeout_ms / 1000} s${check_ms === null ? '' : `, compared every ${check_ms / 1000} s`}`;
+}
+
+const named = ({ group, patterns }: KeepRuleRow): string => (group === null ? patterns.join(' ') : `group ${group}`);
+
+const UNITS = [['d', 86_400], ['h', 3600], ['m', 60], ['s', 1]] as const;
+
+function periodInWords(seconds: number | null): string {
+  if (seconds === null) return 'forever';
+  if (seconds === 0) return 'never';
+  const [unit, length] = UNITS.find((one) => seconds % one[1] === 0)!;
+  return `${seconds / length}${unit}`;
+}
+
+/** What is kept once all is no longer. */
+function bucketsInWords(keep: KeepRow): string {
+  if (keep.keep_s === null) return '';
+  const kept = (['hour', 'day', 'week', 'month', 'year'] as const).filter((bucket) => keep[`${bucket}_s`] !== 0).map((bucket) => `${bucket} ${periodInWords(keep[`${bucket}_s`])}`);
+  return `then ${kept.length === 0 ? 'nothing' : `the last of each: ${kept.join(', ')}`}`;
 }
 
 /** Every recovery that there was. */
@@ -100,10 +122,13 @@ async function checkPaths(tree: Tree, args: Arguments, typed: string[], out: Out
   }
 }
 
-function described({ path, capture, rule, recovery, recovery_rule, groups }: PolicyPathRow): string[] {
+function described({ path, capture, rule, recovery, recovery_rule, groups, keep, keep_rule }: PolicyPathRow): string[] {
   const by = (one: { pattern: string; by: string } | null): string => (one ? `(${safeForTerminal(one.pattern)}, ${safeForTerminal(one.by)})` : '(no rule matches)');
   const name = safeForTerminal(path) || '.';
-  return [`${capture.padEnd(10)}  ${name}  ${by(rule)}${groups.length > 0 ? `  in ${groups.map((group) => `group ${safeForTerminal(group)}`).join(', ')}` : ''}`, ...recovery_rule ? [`${recovery.recover.padEnd(10)}  ${name}  ${by(recovery_rule)}`] : []];
+  const within = groups.length > 0 ? `  in ${groups.map((group) => `group ${safeForTerminal(group)}`).join(', ')}` : '';
+  const recovers = recovery_rule ? [`${recovery.recover.padEnd(10)}  ${name}  ${by(recovery_rule)}`] : [];
+  const says = keep_rule ? `(${safeForTerminal(named(keep_rule))}, ${safeForTerminal(keep_rule.by)})` : '([retention])';
+  return [`${capture.padEnd(10)}  ${name}  ${by(rule)}${within}`, ...recovers, `${`keep ${periodInWords(keep.keep_s)}`.padEnd(10)}  ${name}  ${says}  ${bucketsInWords(keep)}`.trimEnd()];
 }
 
 /** What is not there is a directory when it is written as one. */

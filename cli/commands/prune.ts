@@ -2,7 +2,7 @@
 import { withTree, type Tree } from '../ask.js';
 import { flag, type Arguments } from '../command.js';
 import { showBytes, showTime, type Output } from '../output.js';
-import type { PruneRow } from '../../lib/daemon/prunerows.js';
+import type { GoingRow, PruneRow } from '../../lib/daemon/prunerows.js';
 import { RewindError } from '../../lib/errors.js';
 
 /** Versions that are shown before the question; `--dry-run` shows all. */
@@ -35,11 +35,16 @@ async function show(rows: AsyncIterable<PruneRow>, out: Output, limit: number): 
   if (!out.json && limit > 0 && versions > limit) await out.line(`  ... and ${versions - limit} more (--dry-run shows all)`);
 }
 
+const sum = ({ versions, files, bytes }: GoingRow): string => `${versions} versions of ${files} files, ${showBytes(bytes)} of content`;
+
 async function line(row: PruneRow, out: Output, limit: number): Promise<void> {
   switch (row.type) {
-    case 'version': return await out.line(`  ${out.paint('red', row.whole ? 'file   ' : 'version')} ${row.path ?? '?'}  ${showTime(row.time)} (#${row.seq}), ${showBytes(row.size)}`);
-    case 'plan': if (limit > 0) await out.line(`${row.versions} versions of ${row.files} files, ${showBytes(row.bytes)} of content`); return;
-    case 'trashed': return await out.line(`In the trash until ${showTime(row.until)}; back with: rewind prune --undo`);
+    case 'version': return await out.line(`  ${out.paint('red', row.whole ? 'file   ' : 'version')} ${row.path ?? '?'}  ${showTime(row.time)} (#${row.seq}), ${showBytes(row.size)}${row.rule === null ? '' : `  (${row.rule})`}`);
+    case 'plan':
+      if (limit === 0) return;
+      if (row.rules.some(({ rule }) => rule !== null)) for (const { rule, ...one } of row.rules) await out.line(`  ${sum(one)}: ${rule ?? '[retention]'}`);
+      return await out.line(sum(row));
+    case 'trashed': return await out.line(`In the trash until ${showTime(row.until)} (${row.reason}); back with: rewind prune --undo`);
     case 'taken_back': return await out.line(`Taken back: what was given up on ${showTime(row.time)}`);
     case 'done': return await out.line(`Forgotten for good: ${row.stretches} stretches, ${row.contents} contents; history takes ${showBytes(row.bytes_after)} (before: ${showBytes(row.bytes_before)})`);
   }

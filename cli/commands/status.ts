@@ -48,7 +48,11 @@ function describe(status: StatusRow): string[] {
   if (status.memory_bytes !== null) lines.push(row('memory', showBytes(status.memory_bytes)));
   const { trash, merged, due } = status.retention;
   if (merged + due > 0) lines.push(row('thinned', `${merged + due} stretches between kept instants${due > 0 ? `, ${due} of them to be merged yet` : ''}`));
-  for (const { reason, until, stretches } of trash) lines.push(row('trash', `${stretches} stretches (${reason}), back until ${showTime(until)} with: rewind prune --undo`));
+  for (const reason of new Set(trash.map((one) => one.reason))) {
+    const given = trash.filter((one) => one.reason === reason);
+    const [first] = given.map(({ until }) => until).sort();
+    lines.push(row('trash', `${given.reduce((sum, { stretches }) => sum + stretches, 0)} stretches (${reason}), ${given.length === 1 ? 'back' : 'the first of them back'} until ${showTime(first!)} with: rewind prune --undo`));
+  }
   lines.push(row('scrub', describeScrub(status.scrub)));
   if (status.last_gap) lines.push(row('gaps', `${status.gaps}, the last ${status.last_gap.reason} at ${showTime(status.last_gap.time)} (#${status.last_gap.seq})`));
   if (status.cut) lines.push(row('after a crash', `${showBytes(status.cut.bytes)} that were not whole were cut from the journal's end${status.cut.kept === null ? '' : `; kept in ${status.cut.kept}`}`));

@@ -2,12 +2,12 @@
 import { RewindError } from '../errors.js';
 import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
-import { parsePath, safeForTerminal, showPath } from '../paths.js';
+import { parsePath, pathBytes, safeForTerminal, showPath } from '../paths.js';
 import { neverExisted } from '../recovery/nearest.js';
 import { unseenSlot } from '../recovery/unseen.js';
 import { formatTimeUtc } from '../time/format.js';
 import type { Instant } from '../time/resolve.js';
-import { expectKept } from '../time/kept.js';
+import { expectKept, nearestKept } from '../time/kept.js';
 import { resolveSettled } from '../time/settled.js';
 import type { TimeArgs } from './protocol.js';
 import type { Session } from './session.js';
@@ -18,13 +18,21 @@ export async function instantAt(session: Session, expression: unknown, args: Tim
   return await resolveSettled(expression, session.history, () => session.settle(), { timeZone: args.time_zone });
 }
 
-/** As instantAt, for questions about whole states: waits until a state that may still grow is whole. @throws ERR_TIME_THINNED */
-export async function stateAt(session: Session, expression: unknown, args: TimeArgs): Promise<Instant> {
+/**
+ * As instantAt, for questions about whole states, or about the paths that are named: waits until a state that may still
+ * grow is whole. @throws ERR_TIME_THINNED
+ */
+export async function stateAt(session: Session, expression: unknown, args: TimeArgs, paths: readonly unknown[] = []): Promise<Instant> {
   const at = await instantAt(session, expression, args);
   const { live } = session;
   if (live && at.seq >= live.provisionalFrom) await live.walked();
-  await expectKept(session.history, at.seq);
+  await expectKept(session.history, at.seq, areNamed(session, paths));
   return at;
+}
+
+/** Has each of these paths a schedule of its own? Then what all others lose at an instant is no reason not to ask for them. */
+export function areNamed({ policy }: Pick<Session, 'policy'>, paths: readonly unknown[]): boolean {
+  return paths.length > 0 && paths.every((path) => policy.keeping().isNamed(pathBytes(validPath(path))));
 }
 
 /** The stretch that `since` and `until` name, as seqs; without `until` to the newest. @throws ERR_USAGE when it is empty */
@@ -57,9 +65,10 @@ export async function nodeThen(history: HistoryReader, path: string, at: Instant
     new RewindError('ERR_NOT_THEN', `${shown} did not exist at ${formatTimeUtc(at.timeNs)} (#${at.seq})`, `When it did: rewind log ${shown}`);
 }
 
-/** The error of who asks for a content that history does not have. */
-export function notCaptured(path: string, at: Instant): RewindError {
+/** The error of who asks for a content that history does not have, or no longer. */
+export async function noContent(history: HistoryReader, path: string, at: Instant, { thinned }: NodeAttr): Promise<RewindError> {
   const shown = safeForTerminal(showPath(validPath(path)));
+  if (thinned !== undefined) return new RewindError('ERR_TIME_THINNED', `The content that ${shown} had at ${formatTimeUtc(at.timeNs)} (#${at.seq}) is kept no longer: ${await nearestKept(history, thinned)}`, `Name one of these; by which rule: rewind policy check ${shown}`);
   return new RewindError('ERR_NOT_CAPTURED', `The content that ${shown} had at ${formatTimeUtc(at.timeNs)} (#${at.seq}) was not captured`, `Which rule left it out: rewind policy check ${shown}`);
 }
 

@@ -7,19 +7,19 @@ import { hasNoContent, isFile } from '../recovery/compare.js';
 import { isBinary } from '../recovery/textdiff.js';
 import { WriterCache } from '../recovery/writers.js';
 import { formatTimeUtc } from '../time/format.js';
-import { nodeThen, notCaptured, stateAt } from './ask.js';
+import { noContent, nodeThen, stateAt } from './ask.js';
 import type { BlameRow, InstantRow, Methods } from './protocol.js';
 import { instantRow, writerRow } from './rows.js';
 import type { Session } from './session.js';
 
 export async function* blame(session: Session, args: Methods['blame']['args'], signal: AbortSignal): AsyncGenerator<{ at: InstantRow } | BlameRow> {
   const { history } = session;
-  const at = await stateAt(session, args.at, args);
+  const at = await stateAt(session, args.at, args, [args.path]);
   const { node, attr, names } = await nodeThen(history, args.path, at);
   const shown = safeForTerminal(args.path);
   const name = names.at(-1);
   if (!isFile(attr) || name === undefined) throw new RewindError('ERR_USAGE', `${shown || '.'} was not a regular file at #${at.seq}`, 'See `rewind ls` for what it was.');
-  if (hasNoContent(attr)) throw notCaptured(args.path, at);
+  if (hasNoContent(attr)) throw await noContent(history, args.path, at, attr);
   yield { at: instantRow(at) };
   const parent = (await history.resolve(names.slice(0, -1), at.seq))!;
   const stage: Stage = { node, seq: at.seq, slot: { parent, name } };

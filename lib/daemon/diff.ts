@@ -15,8 +15,8 @@ import type { DiffEntry } from '../recovery/types.js';
 export async function* diff(session: Session, args: Methods['diff']['args'], signal: AbortSignal): AsyncGenerator<Methods['diff']['item']> {
   const { history } = session;
   const path = validPath(args.path);
-  const to = await stateAt(session, args.to, args);
-  const from = await stateAt(session, args.from, args);
+  const to = await stateAt(session, args.to, args, [args.path]);
+  const from = await stateAt(session, args.from, args, [args.path]);
   const met = await gapsBetween(history, [path], from.seq, to.seq);
   yield { from: instantRow(from), to: instantRow(to), ...met && { gaps: met } };
   const members = membersOf(session, args.group);

@@ -1,5 +1,5 @@
 /** Rows of how a tree, its daemon and its history are. */
-import type { TrashRow } from './prunerows.js';
+import type { RetentionRow } from './prunerows.js';
 import type { BaselineProgress, EngineStats } from '../native.js';
 import type { Capture } from '../policy/file.js';
 import type { BlockRow } from './alarms.js';
@@ -56,7 +56,7 @@ export interface StatusRow {
   /** Writers that may change nothing. */
   blocked: BlockRow[];
   /** What was given up and can still be taken back; instants kept no longer, in stretches. */
-  retention: { trash: TrashRow[]; merged: number; due: number };
+  retention: RetentionRow;
   /** Reading all of the store in the background. */
   scrub: ScrubRow;
   /** What is not captured at each write, and why the policy file is not in force if it is not. */

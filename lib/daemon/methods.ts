@@ -4,7 +4,7 @@ import { DEFAULT_RECOVERY } from '../policy/recovery.js';
 import { listWrites } from '../recovery/versions.js';
 import type { WriteEntry } from '../recovery/types.js';
 import { checkArguments } from './api.js';
-import { instantAt, nodeThen, notCaptured, notMounted, stateAt, validPath } from './ask.js';
+import { instantAt, noContent, nodeThen, notMounted, stateAt, validPath } from './ask.js';
 import { diff } from './diff.js';
 import { exportTree } from './export.js';
 import { blame } from './blame.js';
@@ -20,7 +20,7 @@ import { prune } from './prune.js';
 import { purge } from './purge.js';
 import { recover, recoveries } from './recovering.js';
 import { release } from './release.js';
-import { instantRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
+import { instantRow, keepRow, keepRuleRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
 import type { Caller, Session } from './session.js';
 import { du, pack } from './space.js';
 import { gaps } from './gaps.js';
@@ -72,7 +72,7 @@ const methods: { [M in MethodName]: Method<M> } = {
 
   async *ls(session, args) {
     const { history } = session;
-    const at = await stateAt(session, args.at, args);
+    const at = await stateAt(session, args.at, args, [args.path]);
     yield { at: instantRow(at) };
     const { node, attr, names } = await nodeThen(history, args.path, at);
     const target = async (id: number, mode: number) => (mode & S_IFMT) === 0o120000 ? await history.readlink(id, at.seq) : undefined;
@@ -90,12 +90,12 @@ const methods: { [M in MethodName]: Method<M> } = {
 
   async *cat(session, args, signal) {
     const { history } = session;
-    const at = await stateAt(session, args.at, args);
+    const at = await stateAt(session, args.at, args, [args.path]);
     const { node, attr } = await nodeThen(history, args.path, at);
     if ((attr.mode & S_IFMT) !== 0o100000) {
       throw new RewindError('ERR_USAGE', `${safeForTerminal(args.path)} was not a regular file at #${at.seq}`, 'See `rewind ls` for what it was.');
     }
-    if (attr.uncaptured) throw notCaptured(args.path, at);
+    if (attr.uncaptured) throw await noContent(history, args.path, at, attr);
     for (let offset = 0; offset < attr.size && !signal.aborted; offset += CAT_BYTES) {
       yield await history.read(node, offset, Math.min(CAT_BYTES, attr.size - offset), at.seq);
     }
@@ -166,14 +166,18 @@ const methods: { [M in MethodName]: Method<M> } = {
     const { policy } = session;
     if (args.paths === undefined) {
       const row = policy.row();
-      yield { ...row, groups: policy.policy.groups.map(groupRow), recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY) };
+      yield { ...row, groups: policy.policy.groups.map(groupRow), recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY), keep: policy.policy.keeping.map(keepRuleRow), default_keep: keepRow(policy.policy.retention) };
     }
     for (const { path, directory } of args.paths ?? []) {
       const bytes = pathBytes(validPath(path));
       const rule = policy.decide(bytes, directory);
       const groups = policy.policy.groups.filter((group) => group.has(bytes, directory)).map(({ name }) => name);
       const recovery = policy.recovery().rule(bytes);
-      yield { path, capture: rule?.capture ?? 'each-write', rule, groups, recovery: recoveryPolicyRow(recovery ?? DEFAULT_RECOVERY), recovery_rule: recovery && recoveryRuleRow(recovery) };
+      const keep = policy.keeping().rule(bytes, directory);
+      yield {
+        path, capture: rule?.capture ?? 'each-write', rule, groups, recovery: recoveryPolicyRow(recovery ?? DEFAULT_RECOVERY), recovery_rule: recovery && recoveryRuleRow(recovery),
+        keep: keepRow(keep ?? policy.policy.retention), keep_rule: keep && keepRuleRow(keep),
+      };
     }
   },
 

@@ -168,6 +168,9 @@ export interface PolicyRow {
   /** The same for what becomes of damaged files; where none matches, `default_recovery` applies. */
   recovery: RecoveryRuleRow[];
   default_recovery: RecoveryPolicyRow;
+  /** The same for how long content is kept; where none matches, `default_keep` applies. */
+  keep: KeepRuleRow[];
+  default_keep: KeepRow;
   /** Rules of the file that are switched off. */
   paused: { patterns: string[]; by: string; line: number }[];
   groups: GroupRow[];
@@ -192,8 +195,14 @@ export interface RecoveryRuleRow extends RecoveryPolicyRow { pattern: string; by
 
 export interface PolicyRuleRow { pattern: string; capture: Capture; by: string; line: number | null }
 
-/** What applies to one path. `rule` is null when none matches; `groups`: those that it is a member of. */
-export interface PolicyPathRow { path: string; capture: Capture; rule: PolicyRuleRow | null; groups: string[]; recovery: RecoveryPolicyRow; recovery_rule: RecoveryRuleRow | null }
+/** How long everything is kept, then the last of each; in seconds, null: for ever, 0: not. */
+export interface KeepRow { keep_s: number | null; hour_s: number | null; day_s: number | null; week_s: number | null; month_s: number | null; year_s: number | null }
+
+/** A rule with its patterns, or a group with its name. */
+export interface KeepRuleRow extends KeepRow { patterns: string[]; group: string | null; by: string; line: number }
+
+/** What applies to one path. A rule is null when none matches; `groups`: those that it is a member of. */
+export interface PolicyPathRow { path: string; capture: Capture; rule: PolicyRuleRow | null; groups: string[]; recovery: RecoveryPolicyRow; recovery_rule: RecoveryRuleRow | null; keep: KeepRow; keep_rule: KeepRuleRow | null }
 
 /** One message of a rollback or restore. */
 export type WorkRow =

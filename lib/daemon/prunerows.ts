@@ -3,10 +3,16 @@
 /** What is in the trash: until when it can be taken back. */
 export interface TrashRow { id: number; time: string; until: string; reason: string; stretches: number }
 
+/** What was given up and can still be taken back, and how many stretches were merged, or are to be. */
+export interface RetentionRow { trash: TrashRow[]; merged: number; due: number }
+
+/** How much would go. */
+export interface GoingRow { versions: number; files: number; bytes: number }
+
 export type PruneRow =
-  /** A version that goes; `whole`: nothing of its file remains. */
-  | { type: 'version'; path: string | null; seq: number; time: string; size: number; whole: boolean }
-  | { type: 'plan'; stretches: number; versions: number; files: number; bytes: number }
+  /** A version that goes; `whole`: nothing of its file remains; `rule`: the file and line that give it up, null for [retention]. */
+  | { type: 'version'; path: string | null; seq: number; time: string; size: number; whole: boolean; rule: string | null }
+  | ({ type: 'plan'; stretches: number; /** The same by rule. */ rules: ({ rule: string | null } & GoingRow)[] } & GoingRow)
   | ({ type: 'trashed' | 'taken_back' } & TrashRow)
   /** What went for good, and what the database takes on the disk. */
   | { type: 'done'; stretches: number; objects: number; contents: number; bytes_before: number; bytes_after: number };

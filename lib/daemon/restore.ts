@@ -4,7 +4,6 @@ import type { Name } from '../history/types.js';
 import { native } from '../native.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import { noDifference } from '../recovery/compare.js';
-import { NEVER_CAPTURED } from '../recovery/plan/uncaptured.js';
 import { planRestore, restoreInto, type RestoreOptions } from '../recovery/restore.js';
 import type { ApplyProgress, PlanCounts } from '../recovery/types.js';
 import { realPath } from '../store/checks.js';
@@ -20,7 +19,7 @@ import { following, operate, type Work } from './work.js';
 
 export async function* restore(session: Session, args: Methods['restore']['args']): AsyncGenerator<WorkRow> {
   const path = validPath(args.path);
-  const at = await stateAt(session, args.at, args);
+  const at = await stateAt(session, args.at, args, [args.path]);
   yield { type: 'instant', at: instantRow(at) };
   const met = await gapsOfState(session.history, path, at.seq);
   if (met) yield { type: 'gaps', ...met };
@@ -33,13 +32,15 @@ export async function* restore(session: Session, args: Methods['restore']['args'
 
 type Asked = Omit<RestoreOptions, 'openTree' | 'onSkip'>;
 
-const skipped = (path: Name[]): WorkRow => ({ type: 'entry', ...planRow({ action: 'skip', path, what: noDifference(), bytes: 0, reason: NEVER_CAPTURED }) });
+interface Left { path: Name[]; reason: string }
+
+const skipped = ({ path, reason }: Left): WorkRow => ({ type: 'entry', ...planRow({ action: 'skip', path, what: noDifference(), bytes: 0, reason }) });
 
 async function* elsewhere(session: Session, asked: Asked): AsyncGenerator<WorkRow> {
   let progress: ApplyProgress | null = null;
-  const left: Name[][] = [];
+  const left: Left[] = [];
   const failure = yield* following(async (options) => {
-    progress = await restoreInto(session.history, { ...options, ...asked, onSkip: (one) => left.push(one), openTree: native.openTree });
+    progress = await restoreInto(session.history, { ...options, ...asked, onSkip: (path, reason) => left.push({ path, reason }), openTree: native.openTree });
   });
   yield* left.map(skipped);
   if (failure) throw failure;
@@ -48,9 +49,9 @@ async function* elsewhere(session: Session, asked: Asked): AsyncGenerator<WorkRo
 }
 
 async function* intoTree(session: Session, live: LiveTree, asked: Asked, at: Instant, into: string): AsyncGenerator<WorkRow> {
-  const left: Name[][] = [];
+  const left: Left[] = [];
   // What stands in the way is known before a point is made.
-  const { ops, bytes } = await planRestore(session.history, { ...asked, onSkip: (one) => left.push(one) });
+  const { ops, bytes } = await planRestore(session.history, { ...asked, onSkip: (path, reason) => left.push({ path, reason }) });
   yield* left.map(skipped);
   const work = async (): Promise<Work> => {
     const { objects, ...steps } = await planRestore(session.history, asked);

@@ -14,7 +14,7 @@ import { TEMPORARY } from '../recovery/plan/placer.js';
 import type { Part } from '../recovery/types.js';
 import { select, type Selected } from '../recovery/undo/select.js';
 import { expectKept } from '../time/kept.js';
-import { instantAt, notMounted, validPath } from './ask.js';
+import { areNamed, instantAt, notMounted, validPath } from './ask.js';
 import { discardAfter, discardedAfter } from './discard.js';
 import { gapsBetween } from './gaps.js';
 import { membersOf } from './groups.js';
@@ -67,7 +67,7 @@ async function partsOf(session: Session, args: Args): Promise<{ part: Part; row:
   const seen = new Map<string, Seq>();
   for (const { path, to } of wanted) {
     const at = await instantAt(session, to, args);
-    await expectKept(session.history, at.seq);
+    await expectKept(session.history, at.seq, areNamed(session, [path]));
     const part = { path: validPath(path), to: at.seq };
     const key = part.path.join('/');
     const other = seen.get(key);

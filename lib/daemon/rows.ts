@@ -6,9 +6,10 @@ import type { Operation } from '../recovery/operations.js';
 import type { DiffEntry, PlanEntry, Save, WriteEntry } from '../recovery/types.js';
 import { formatTimeUtc } from '../time/format.js';
 import type { Instant } from '../time/resolve.js';
+import type { KeepRule, Schedule } from '../policy/keeping.js';
 import type { Recovery, RecoveryRule } from '../policy/recovery.js';
 import type { Job } from './jobs.js';
-import type { DiffRow, FindRow, InstantRow, ListRow, LogRow, OperationRow, PlanRow, PointRow, RecoveryPolicyRow, RecoveryRow, RecoveryRuleRow, WriterRow } from './protocol.js';
+import type { DiffRow, FindRow, InstantRow, KeepRow, KeepRuleRow, ListRow, LogRow, OperationRow, PlanRow, PointRow, RecoveryPolicyRow, RecoveryRow, RecoveryRuleRow, WriterRow } from './protocol.js';
 
 export const S_IFMT = 0o170000;
 const TYPES: Record<number, ListRow['type']> = {
@@ -103,4 +104,13 @@ export function recoveryPolicyRow({ recover, retries, timeoutMs, checkMs }: Reco
 
 export function recoveryRuleRow(rule: RecoveryRule): RecoveryRuleRow {
   return { pattern: rule.pattern, ...recoveryPolicyRow(rule), by: rule.by, line: rule.line };
+}
+
+export function keepRow({ windowMs, bucketMs: { hour, day, week, month, year } }: Schedule): KeepRow {
+  const seconds = (ms: number): number | null => (Number.isFinite(ms) ? ms / 1000 : null);
+  return { keep_s: seconds(windowMs), hour_s: seconds(hour), day_s: seconds(day), week_s: seconds(week), month_s: seconds(month), year_s: seconds(year) };
+}
+
+export function keepRuleRow(rule: KeepRule): KeepRuleRow {
+  return { patterns: [...rule.patterns], group: rule.group, ...keepRow(rule), by: rule.by, line: rule.line };
 }

@@ -7,7 +7,7 @@ import type { CutRow, Methods, OperationRow, StatusRow } from './protocol.js';
 import { blockRow } from './release.js';
 import { gapRow } from './gaps.js';
 import { operationRow, recoveryRow } from './rows.js';
-import { trashRow } from './prune.js';
+import { retentionRow } from './prune.js';
 import type { Session } from './session.js';
 import { NO_SPACE, spaceOf } from './space.js';
 import { working } from './work.js';
@@ -44,7 +44,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
   const space = await known(spaceOf(session), NO_SPACE);
   const interrupted = await known(interruptedOf(session), null);
   const failed = live?.failed() ?? unreadable;
-  const { trash, merged, due } = session.keeper.history.retention();
+  const retention = session.keeper.history.retention();
   yield {
     mounted: live !== null,
     pid: live ? process.pid : null,
@@ -74,7 +74,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     cut: live && cutRow(live.opened),
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
     interrupted,
-    retention: { trash: trash.map(trashRow), merged: merged.length, due: due.length },
+    retention: retentionRow(retention),
     scrub: session.scrub.row(session.policy.policy.scrub.everyMs, range && Number(range.first.timeNs / 1_000_000n)),
     blocked: await Promise.all((live?.blocks.list() ?? []).map(blockRow)),
     policy: {

@@ -13,7 +13,8 @@ import { decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FOR
 import type { HistoryReader } from './reader.js';
 import { Rocks, type Batch } from './rocks.js';
 import { changedRanges } from './ranges.js';
-import { purged, removalOf } from './removed.js';
+import { MissingContent } from './missing.js';
+import { purged, thinned } from './removed.js';
 import { decodeRetention, encodeRetention, hiddenAt, META_RETENTION, NOTHING_MERGED, within, type Hidden, type Retention } from './retained.js';
 import { TimelineReader } from './timeline.js';
 import { TreeReader } from './tree.js';
@@ -49,14 +50,15 @@ export class History implements HistoryReader {
   private reused: ((id: number) => void) | null = null;
   /** Contents that were deleted since it was opened. */
   readonly freed = new IdSet();
-  /** Something was taken out of history by name. */
-  private removes = false;
+  /** What was taken out of single objects. */
+  readonly missing: MissingContent;
 
   private constructor(readonly directory: string, /** For the extractor only. */ readonly rocks: Rocks, private current: Readonly<FoldMeta>) {
     this.tree = new TreeReader(rocks);
     this.timeline = new TimelineReader(rocks);
     this.contents = new Contents(rocks);
     this.content = new ContentReader(rocks, this.contents);
+    this.missing = new MissingContent(rocks);
   }
 
   /**
@@ -111,7 +113,7 @@ export class History implements HistoryReader {
   private async loadRetention(): Promise<void> {
     const value = await this.rocks.get('meta', META_RETENTION);
     this.kept = value === null ? NOTHING_MERGED : decodeRetention(value);
-    this.removes = await this.rocks.peek('removed', {}) !== null;
+    this.missing.forget();
   }
 
   /** Which instants are kept; a copy. */
@@ -128,7 +130,6 @@ export class History implements HistoryReader {
       batch.end();
     }
     this.kept = structuredClone(retention);
-    this.removes ||= await this.rocks.peek('removed', {}) !== null;
   }
 
   /** Told of each content that the extractor is about to name again. Answers how to end it. */
@@ -144,8 +145,8 @@ export class History implements HistoryReader {
     return true;
   }
 
-  hidden(seq: Seq): Hidden | null {
-    return hiddenAt(this.kept, seq);
+  hidden(seq: Seq, named = false): Hidden | null {
+    return hiddenAt(this.kept, seq, named);
   }
 
   /**
@@ -153,11 +154,16 @@ export class History implements HistoryReader {
    * before a kept instant, from when it held it on. @throws ERR_TIME_THINNED, ERR_PURGED
    */
   private async expectThere(node: NodeId, seq: Seq): Promise<void> {
-    const removal = this.removes ? await removalOf(this.rocks, node, seq) : null;
-    if (removal !== null) throw purged(node, seq, removal);
+    await this.expectNotRemoved(node, seq);
     const stretch = within(this.kept.merged, seq) ?? within(this.kept.due, seq);
     if (stretch === null || await this.tree.lastStateAt(node, stretch.to) <= seq) return;
     throw new RewindError('ERR_TIME_THINNED', `the content that object ${node} had at #${seq} was merged into later content`, `#${stretch.from} and #${stretch.to} are the nearest instants that are kept.`);
+  }
+
+  /** Asked again once content was read: it may have been given up meanwhile. @throws ERR_TIME_THINNED, ERR_PURGED */
+  private async expectNotRemoved(node: NodeId, seq: Seq): Promise<void> {
+    const removal = await this.missing.of(node, seq);
+    if (removal !== null) throw removal.thinned === undefined ? purged(node, seq, removal) : thinned(node, seq, removal.thinned);
   }
 
   watermark(): Seq {
@@ -193,9 +199,9 @@ export class History implements HistoryReader {
     yield nodes;
   }
 
-  /** Is all of an object's content known? Not when a mount found it and could not read some of it. */
-  async isWhole(node: NodeId): Promise<boolean> {
-    const [value] = await this.tree.nodeValues([node], this.watermark());
+  /** Was all of an object's content captured? Not when a mount found it and could not read some of it. */
+  async isWhole(node: NodeId, seq = this.watermark()): Promise<boolean> {
+    const [value] = await this.tree.nodeValues([node], seq);
     return value != null && !isUncaptured(value);
   }
 
@@ -214,9 +220,9 @@ export class History implements HistoryReader {
 
   lookup(parent: NodeId, name: Name, seq: Seq): Promise<NameEntry | null> { return this.tree.lookup(parent, name, seq); }
   list(node: NodeId, seq: Seq): Promise<NameEntry[]> { return this.tree.list(node, seq); }
-  async attr(node: NodeId, seq: Seq): Promise<NodeAttr | null> { return (await this.tree.attrs([node], seq))[0]!; }
-  attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> { return this.tree.attrs(nodes, seq); }
-  attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]): Promise<(NodeAttr | null)[]> { return this.tree.attrsAt(wanted); }
+  async attr(node: NodeId, seq: Seq): Promise<NodeAttr | null> { return (await this.attrs([node], seq))[0]!; }
+  async attrs(nodes: NodeId[], seq: Seq): Promise<(NodeAttr | null)[]> { return this.missing.mark(await this.tree.attrs(nodes, seq), (i) => ({ node: nodes[i]!, seq })); }
+  async attrsAt(wanted: readonly { node: NodeId; seq: Seq }[]): Promise<(NodeAttr | null)[]> { return this.missing.mark(await this.tree.attrsAt(wanted), (i) => wanted[i]!); }
   xattrs(node: NodeId, seq: Seq): Promise<Map<Name, Buffer>> { return this.tree.xattrs(node, seq); }
   xattrsOfAll(nodes: NodeId[], seq: Seq): Promise<Map<Name, Buffer>[]> { return this.tree.xattrsOfAll(nodes, seq); }
   xattrNodes(from: NodeId, until: NodeId): Promise<Set<NodeId> | null> { return this.tree.xattrNodes(from, until); }
@@ -232,7 +238,9 @@ export class History implements HistoryReader {
   async read(node: NodeId, offset: number, length: number, seq: Seq, size?: number): Promise<Buffer> {
     await this.expectThere(node, seq);
     const end = size ?? await this.readableSize(node, seq);
-    return this.content.read(node, offset, Math.max(0, Math.min(length, end - offset)), seq);
+    const bytes = await this.content.read(node, offset, Math.max(0, Math.min(length, end - offset)), seq);
+    await this.expectNotRemoved(node, seq);
+    return bytes;
   }
 
   /** @throws ERR_NOT_CAPTURED */
@@ -255,6 +263,7 @@ export class History implements HistoryReader {
       if (last !== undefined && last.offset + last.length === offset) last.length += length;
       else ranges.push({ offset, length });
     }
+    await this.expectNotRemoved(node, seq);
     return ranges;
   }
 

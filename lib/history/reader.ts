@@ -12,8 +12,11 @@ export interface HistoryReader {
   range(): Promise<{ first: { seq: Seq; timeNs: bigint }; last: { seq: Seq; timeNs: bigint } } | null>;
   /** The last seq with a time not after timeNs, or null when it lies before the first. */
   seqAt(timeNs: bigint): Promise<Seq | null>;
-  /** The instants that are answered for beside one that is not (docs/retention.md); null, or no such question, when it is. */
-  hidden?(seq: Seq): Hidden | null;
+  /**
+   * The instants that are answered for beside one that is not (docs/retention.md); null, or no such question, when it is.
+   * `named`: for a path that a rule of the policy keeps by a schedule of its own.
+   */
+  hidden?(seq: Seq, named?: boolean): Hidden | null;
   timeOf(seq: Seq): Promise<bigint | null>;
   /** Times of many seqs at once, in their order. */
   timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]>;

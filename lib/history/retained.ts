@@ -30,13 +30,29 @@ export interface Trashed {
 /** Where work that was begun stands, so that it is gone on with and not begun again. */
 export interface Work { stretch: Stretch; /** Objects up to this one are done. */ node: NodeId }
 
-export interface Retention {
+/** What is given up by and by. */
+export interface Forgetting {
   /** Merged for good, ascending. */
   merged: Stretch[];
   /** To be merged; hidden already. */
   due: Stretch[];
   trash: Trashed[];
   work: Work | null;
+}
+
+/** What a schedule gives up by itself: content of the files that it counts for. Their names and attributes stay. */
+export interface Part extends Forgetting {
+  /** Its name (lib/policy/keeping.ts): '' for that of all files that no rule names. */
+  schedule: string;
+  /** Of the rules that decide which files those are. */
+  version: string;
+  /** What was merged under other rules: of no file more is known than that some of it may be gone. */
+  before: Stretch[];
+}
+
+/** Of the whole tree, and by schedule what is given up beyond that. */
+export interface Retention extends Forgetting {
+  parts: Part[];
   /** Contents that were made by merging have ids of their own, from here on. */
   nextContent: number;
   /** Content may be in history that nothing names any more. */
@@ -46,7 +62,7 @@ export interface Retention {
 /** Ids of contents below are given by the extractor. */
 export const MERGED_CONTENT = 2 ** 52;
 
-export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], trash: [], work: null, nextContent: MERGED_CONTENT, unswept: false });
+export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], trash: [], work: null, parts: [], nextContent: MERGED_CONTENT, unswept: false });
 
 /** An instant that is not answered for: the nearest that are, and until when it can be had back (null: it is gone). */
 export interface Hidden extends Stretch { untilNs: bigint | null }
@@ -57,12 +73,14 @@ export function encodeRetention(retention: Retention): Buffer {
 
 export function decodeRetention(value: Buffer): Retention {
   try {
-    const raw = JSON.parse(value.toString('utf8')) as Retention;
-    return { ...NOTHING_MERGED, ...raw, trash: raw.trash.map((one) => ({ ...one, timeNs: BigInt(one.timeNs), untilNs: BigInt(one.untilNs) })) };
+    const raw = { ...NOTHING_MERGED, ...JSON.parse(value.toString('utf8')) as Retention };
+    return { ...raw, trash: raw.trash.map(ofText), parts: raw.parts.map((part) => ({ ...part, trash: part.trash.map(ofText) })) };
   } catch {
     throw corrupt('a retention that cannot be read');
   }
 }
+
+const ofText = (one: Trashed): Trashed => ({ ...one, timeNs: BigInt(one.timeNs), untilNs: BigInt(one.untilNs) });
 
 /** The stretch of a list (ascending, apart) that an instant lies within, its ends left out. */
 export function within(stretches: readonly Stretch[], seq: Seq): Stretch | null {
@@ -84,11 +102,16 @@ export function union(...lists: (readonly Stretch[])[]): Stretch[] {
   return apart;
 }
 
-/** Why an instant is not answered for; null when it is. The ends are kept instants. */
-export function hiddenAt({ merged, due, trash }: Retention, seq: Seq): Hidden | null {
+/**
+ * Why an instant is not answered for; null when it is. The ends are kept instants. `named`: asked for a path that a rule
+ * names; what only the schedule of all others gives up is no reason then.
+ */
+export function hiddenAt(retention: Retention, seq: Seq, named = false): Hidden | null {
+  const table = named ? undefined : retention.parts.find(({ schedule }) => schedule === '');
+  const [merged, due, trash] = [[...retention.merged, ...table?.before ?? [], ...table?.merged ?? []], [...retention.due, ...table?.due ?? []], [...retention.trash, ...table?.trash ?? []]];
   const everywhere = within(union(merged, due, ...trash.map(({ stretches }) => stretches)), seq);
   if (everywhere === null) return null;
-  const gone = within(merged, seq) ?? within(due, seq);
+  const gone = within(union(merged, due), seq);
   const until = trash.filter(({ stretches }) => within(stretches, seq) !== null).map(({ untilNs }) => untilNs);
   return { from: everywhere.from, to: everywhere.to, untilNs: gone !== null || until.length === 0 ? null : until.reduce((a, b) => (a < b ? a : b)) };
 }

@@ -23,8 +23,10 @@ export interface NodeAttr {
   mtime: bigint;
   ctime: bigint;
   btime: bigint;
-  /** The content was never captured (policy, or it could not be read): only these attributes are known. */
+  /** Of the content only these attributes are known: it was never captured (policy, or it could not be read), or is kept no longer. */
   uncaptured?: true;
+  /** Such content was captured, and its schedule gave it up: the instants around that are kept of it (0 = nothing before). */
+  thinned?: { from: Seq; to: Seq };
 }
 
 /** What a name led to. */

@@ -6,7 +6,9 @@ import { parse, TomlError } from 'smol-toml';
 import { RewindError } from '../errors.js';
 import { DEFAULT_RULES } from './defaults.js';
 import { parseGroups, type Group } from './groups.js';
+import { KEEP_KEYS, parseKeep, type KeepRule } from './keeping.js';
 import { Lines, type Fail } from './lines.js';
+import { matcherOf } from './matcher.js';
 import { patternsOf } from './pattern.js';
 import { parseRecovery, RECOVERY_KEYS, type RecoveryRule } from './recovery.js';
 import { DEFAULT_POINTS, parsePoints, type PointRules } from './points.js';
@@ -48,12 +50,14 @@ export interface Policy {
   groups: Group[];
   /** What of history is kept, and how long. */
   retention: RetentionRules;
+  /** What of it is kept otherwise, in the order of the file: the last that has a path decides. */
+  keeping: KeepRule[];
   /** How often all of the store is read, and how fast. */
   scrub: ScrubRules;
 }
 
 /** What applies when there is no file. */
-export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, scrub: DEFAULT_SCRUB };
+export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB };
 
 const MAX_INTERVAL = 86_400;
 export const FILE_KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'installer', 'trip', 'group', 'retention', 'scrub'];
@@ -72,13 +76,19 @@ export function parsePolicy(text: string, path: string): Policy {
   if (!Array.isArray(rule)) fail(where.ofKey('rule'), 'rules are written [[rule]], with two brackets');
   const read = (rule as unknown[]).map((one, i) => ruleOf(one, path, (key) => where.ofTable('rule', i, key), fail));
   const inForce = read.filter(({ paused }) => !paused);
+  const groups = parseGroups(table['group'], where, fail);
   return {
     rules: [...defaults ? DEFAULT_RULES : [], ...inForce.flatMap(({ capture }) => capture)], recovery: inForce.flatMap(({ recovery }) => recovery),
     interval: interval as number,
     points: parsePoints(table['points'], table['point'], table['installer'], where, fail), trips: parseTrips(table['trip'], where, fail),
-    groups: parseGroups(table['group'], where, fail), retention: parseRetention(table['retention'], where, fail), scrub: parseScrub(table['scrub'], where, fail),
+    groups, retention: parseRetention(table['retention'], where, fail),
+    keeping: [...inForce.flatMap(({ keeping }) => keeping), ...groups.flatMap((group) => keptGroup(group, path))].sort((a, b) => a.line - b.line), scrub: parseScrub(table['scrub'], where, fail),
     paused: [...read.filter(({ paused }) => paused).map(({ patterns, by, line }) => ({ patterns, by, line })), ...pausedOthers(table, path, where)],
   };
+}
+
+function keptGroup({ name, include, keep, has }: Group, path: string): KeepRule[] {
+  return keep === null ? [] : [{ ...keep, patterns: include, group: name, by: `${path}:${keep.line}`, has }];
 }
 
 /** Of tables that were read, and so are right. */
@@ -99,13 +109,13 @@ function parseToml(text: string, fail: Fail): Record<string, unknown> {
   }
 }
 
-/** What one table says: for each of its patterns a rule of capture, or of recovery, or of both. */
-interface Table { patterns: string[]; by: string; line: number; paused: boolean; capture: Rule[]; recovery: RecoveryRule[] }
+/** What one table says: for each of its patterns a rule of capture, of recovery, or both; for all of them how long they are kept. */
+interface Table { patterns: string[]; by: string; line: number; paused: boolean; capture: Rule[]; recovery: RecoveryRule[]; keeping: KeepRule[] }
 
-export const RULE_KEYS = ['match', 'capture', ...RECOVERY_KEYS, 'paused', 'note'];
+export const RULE_KEYS = ['match', 'capture', ...RECOVERY_KEYS, ...KEEP_KEYS, 'paused', 'note'];
 
 function ruleOf(one: unknown, path: string, line: (key: string) => number, fail: Fail): Table {
-  if (typeof one !== 'object' || one === null) return fail(line(''), 'a rule is a table: [[rule]], then match and capture or recover');
+  if (typeof one !== 'object' || one === null) return fail(line(''), 'a rule is a table: [[rule]], then match and capture, recover or keep');
   const table = one as Record<string, unknown>;
   const { match, capture, paused = false } = table;
   for (const key of Object.keys(table)) if (!RULE_KEYS.includes(key)) fail(line(key), `"${key}" is not known in a rule: ${RULE_KEYS.slice(0, -1).join(', ')} or note was expected`);
@@ -113,12 +123,14 @@ function ruleOf(one: unknown, path: string, line: (key: string) => number, fail:
   if (typeof paused !== 'boolean') return fail(line('paused'), 'paused must be true or false');
   if (capture !== undefined && !CAPTURES.includes(capture as Capture)) fail(line('capture'), `capture is ${JSON.stringify(capture)}: "each-write", "on-close" or "none" was expected`);
   const recovery = parseRecovery(table, line, fail);
-  if (capture === undefined && recovery === null) fail(line(''), 'the rule has neither capture nor recover');
+  const keep = parseKeep(table, line, fail);
+  if (capture === undefined && recovery === null && keep === null) fail(line(''), 'the rule has neither capture nor recover nor keep');
   const patterns = patternsOf(match, (reason) => fail(line('match'), reason));
   const at = { by: `${path}:${line('match')}`, line: line('match') };
   return {
     patterns, paused, ...at,
     capture: capture === undefined ? [] : patterns.map((pattern) => ({ pattern, capture: capture as Capture, ...at })),
     recovery: recovery === null ? [] : patterns.map((pattern) => ({ pattern, ...recovery, ...at })),
+    keeping: keep === null ? [] : [{ ...keep, patterns, group: null, by: `${path}:${line('keep')}`, line: line('keep'), has: matcherOf(patterns) }],
   };
 }

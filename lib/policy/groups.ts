@@ -1,7 +1,8 @@
 /** The part of the policy file that names sets of files: `[[group]]`. docs/policy.md says what each key means. */
-import { native, type NativeRule } from '../native.js';
+import { KEEP_KEYS, parseKeep, type Schedule } from './keeping.js';
 import type { Fail, Lines } from './lines.js';
-import { compilePattern, patternsOf } from './pattern.js';
+import { matcherOf } from './matcher.js';
+import { patternsOf } from './pattern.js';
 import { secondsOf } from './values.js';
 
 /** How the view of a group shows what is no member: not at all, or its name and attributes, but never its content. */
@@ -16,6 +17,8 @@ export interface Group {
   /** A point so often when a member changed, in milliseconds; null: none. */
   everyMs: number | null;
   view: (typeof GROUP_VIEWS)[number];
+  /** How long content of its members is kept, and the line that says so; null: as without it. */
+  keep: (Schedule & { line: number }) | null;
   /** Is this path (its bytes, from the root of the tree) a member? What lies below a member is one, unless it is excluded. */
   has(path: Buffer, directory: boolean): boolean;
   /** Is it, with all that lies below it, no member? */
@@ -23,7 +26,7 @@ export interface Group {
 }
 
 const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.-]{0,127}$/u;
-export const GROUP_KEYS = ['name', 'note', 'include', 'exclude', 'every', 'view', 'paused'];
+export const GROUP_KEYS = ['name', 'note', 'include', 'exclude', 'every', 'view', ...KEEP_KEYS, 'paused'];
 
 /** @throws what `fail` throws */
 export function parseGroups(group: unknown, where: Lines, fail: Fail): Group[] {
@@ -50,15 +53,14 @@ function groupOf(one: Record<string, unknown>, line: (key: string) => number, fa
   if (!shown) return fail(line('view'), `view is ${JSON.stringify(view)}: ${GROUP_VIEWS.map((known) => `"${known}"`).join(' or ')} was expected`);
   const seconds = every === undefined ? null : secondsOf(every);
   if (every !== undefined && seconds === null) fail(line('every'), `every is ${JSON.stringify(every)}: a time like "10m" was expected (s, m, h or d)`);
+  const keep = parseKeep(one, line, fail);
   const patterns = (key: string, value: unknown): string[] =>
     (Array.isArray(value) && value.length === 0 && key === 'exclude' ? [] : patternsOf(value, (reason) => fail(line(key), reason.replace(/^match/, key))));
   const [included, excluded] = [patterns('include', include), patterns('exclude', exclude)];
-  const [inside, outside] = [compiled(included), compiled(excluded)];
-  const excludes = (path: Buffer, directory: boolean): boolean => outside.length > 0 && native.policyRule(outside, path, directory) >= 0;
+  const [includes, excludes] = [matcherOf(included), matcherOf(excluded)];
   return {
     name, note, include: included, exclude: excluded, everyMs: seconds === null ? null : seconds * 1000, view: shown, excludes,
-    has: (path, directory) => path.length > 0 && native.policyRule(inside, path, directory) >= 0 && !excludes(path, directory),
+    keep: keep && { ...keep, line: line('keep') },
+    has: (path, directory) => path.length > 0 && includes(path, directory) && !excludes(path, directory),
   };
 }
-
-const compiled = (patterns: readonly string[]): NativeRule[] => patterns.map((pattern) => ({ ...compilePattern(pattern), capture: 0, pattern, by: '' }));

@@ -2,10 +2,10 @@
  * The part of the policy file that says which points are made by themselves: `[points]` and `[[point]]`. Guarantees as for
  * the rest of it (file.ts); docs/points.md says what each key means.
  */
-import { native } from '../native.js';
 import { anyOf, type ProgramGlob } from '../program.js';
 import type { Fail, Lines } from './lines.js';
-import { compilePattern, patternsOf } from './pattern.js';
+import { matcherOf } from './matcher.js';
+import { patternsOf } from './pattern.js';
 import { DEFAULT_INSTALLERS, parseInstallers, type Installer } from './installers.js';
 import { programsOf } from './programs.js';
 import { remoteOf, type Remote } from './remote.js';
@@ -75,10 +75,9 @@ function ruleOf(one: Record<string, unknown>, line: (key: string) => number, fai
     const seconds = secondsOf(value);
     return seconds === null ? fail(line(key), `${key} is ${JSON.stringify(value)}: a time like "30s" was expected (s, m, h or d)`) : BigInt(seconds) * NS_PER_S;
   };
-  const compiled = match === undefined ? null : patternsOf(match, (reason) => fail(line('match'), reason)).map((pattern) => ({ ...compilePattern(pattern), capture: 0, pattern, by: '' }));
   return {
     name: name as string, note: note as string,
-    path: compiled && ((path, directory) => native.policyRule(compiled, path, directory) >= 0),
+    path: match === undefined ? null : matcherOf(patternsOf(match, (reason) => fail(line('match'), reason))),
     exe: exe === undefined ? null : anyOf(programsOf(exe, 'exe', (reason) => fail(line('exe'), reason))),
     uid: user === undefined ? null : user as number, remote,
     count: count as number, withinNs: nanoseconds('within', within), quietNs: nanoseconds('quiet', quiet),

@@ -2,18 +2,11 @@
  * The part of the policy file that says what of history is kept, and how long: `[retention]`. Guarantees as for the rest
  * of the policy file (file.ts); docs/retention.md says what each key means.
  */
+import { BUCKETS, type Bucket, type Schedule } from './keeping.js';
 import type { Fail, Lines } from './lines.js';
-import { bytesOf, secondsOf } from './values.js';
+import { bytesOf, periodOf } from './values.js';
 
-/** The last state of each of these is kept for a time, once the window is over. */
-export const BUCKETS = ['hour', 'day', 'week', 'month', 'year'] as const;
-export type Bucket = (typeof BUCKETS)[number];
-
-/** Times in milliseconds; Infinity: for ever. */
-export interface RetentionRules {
-  /** Everything is kept for so long. */
-  windowMs: number;
-  bucketMs: Record<Bucket, number>;
+export interface RetentionRules extends Schedule {
   /** What is given up can be taken back for so long. */
   trashMs: number;
   /** Above this the oldest is given up at once; null: no limit. */
@@ -45,10 +38,7 @@ export function parseRetention(table: unknown, where: Lines, fail: Fail): Retent
   const time = (key: string, otherwise: number): number => {
     const value = values[key];
     if (value === undefined) return otherwise;
-    if (value === 'forever') return Infinity;
-    if (value === 'never') return 0;
-    const seconds = secondsOf(value);
-    return seconds === null ? fail(line(key), `${key} is ${JSON.stringify(value)}: a time like "7d" (s, m, h or d), "forever" or "never" was expected`) : seconds * 1000;
+    return periodOf(value) ?? fail(line(key), `${key} is ${JSON.stringify(value)}: a time like "7d" (s, m, h or d), "forever" or "never" was expected`);
   };
   const size = (key: string): number | null => {
     const value = values[key];

@@ -8,6 +8,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { decidingRule } from './decide.js';
 import { DEFAULT_POLICY, parsePolicy, type Policy, type Rule } from './file.js';
+import { KeepPolicy } from './keeping.js';
 import { RecoveryPolicy } from './recovery.js';
 
 /** How often the file is looked at. */
@@ -20,6 +21,7 @@ export class PolicySource {
   refused: RewindError | null = null;
   private exists = false;
   private decided: RecoveryPolicy | null = null;
+  private keeps: KeepPolicy | null = null;
   private readonly followers: ((policy: Policy) => void)[] = [];
   private text: string | null | undefined;
   private refusal: ((error: RewindError) => void) | null = null;
@@ -82,6 +84,13 @@ export class PolicySource {
   recovery(): RecoveryPolicy {
     if (this.decided?.rules !== this.policy.recovery) this.decided = new RecoveryPolicy(this.policy.recovery);
     return this.decided;
+  }
+
+  /** How long content is kept, path by path. */
+  keeping(): KeepPolicy {
+    const { retention, keeping } = this.policy;
+    if (this.keeps?.rules !== keeping || this.keeps.table !== retention) this.keeps = new KeepPolicy(retention, keeping);
+    return this.keeps;
   }
 
   private refuse(error: RewindError): void {

@@ -1,8 +1,8 @@
 /** The part of the policy file that says what is too much at once: `[trip]`. docs/points.md says what each key means. */
-import { native } from '../native.js';
 import { anyOf, compileProgramGlob, type ProgramGlob } from '../program.js';
 import type { Fail, Lines } from './lines.js';
-import { compilePattern, patternsOf } from './pattern.js';
+import { matcherOf } from './matcher.js';
+import { patternsOf } from './pattern.js';
 import { CACHES } from './defaults.js';
 import { programsOf } from './programs.js';
 import { secondsOf } from './values.js';
@@ -35,7 +35,7 @@ export const TRUSTED: readonly string[] = ['git', 'hg', 'svn', 'jj'];
 /** So many files within the time; 0: never. */
 const LIMITS: Record<Alarm, number> = { deletion: 1000, encryption: 50, overwriting: 200, renaming: 200 };
 
-export const DEFAULT_TRIPS: TripRules = { ...LIMITS, withinNs: 10_000_000_000n, spares: sparing(SPARED), trusts: anyOf(TRUSTED.map(compileProgramGlob)), block: [], hook: null };
+export const DEFAULT_TRIPS: TripRules = { ...LIMITS, withinNs: 10_000_000_000n, spares: matcherOf(SPARED), trusts: anyOf(TRUSTED.map(compileProgramGlob)), block: [], hook: null };
 
 const MAX_LIMIT = 1_000_000;
 export const TRIP_KEYS = ['within', ...ALARMS, 'spare', 'trust', 'block', 'hook'] as const;
@@ -58,18 +58,13 @@ export function parseTrips(trip: unknown, where: Lines, fail: Fail): TripRules {
   const failAt = (key: string) => (reason: string): never => fail(where.inTable('trip', key), reason);
   return {
     ...limits, withinNs: BigInt(seconds) * 1_000_000_000n,
-    spares: spare === undefined ? DEFAULT_TRIPS.spares : sparing(isNone(spare) ? [] : patternsOf(spare, (reason) => failAt('spare')(reason.replace(/^match/, 'spare')))),
+    spares: spare === undefined ? DEFAULT_TRIPS.spares : matcherOf(isNone(spare) ? [] : patternsOf(spare, (reason) => failAt('spare')(reason.replace(/^match/, 'spare')))),
     trusts: trust === undefined ? DEFAULT_TRIPS.trusts : anyOf(isNone(trust) ? [] : programsOf(trust, 'trust', failAt('trust'))),
     block: blockOf(block, failAt('block')), hook: hook ?? null,
   };
 }
 
 const isNone = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
-
-function sparing(patterns: readonly string[]): TripRules['spares'] {
-  const compiled = patterns.map((pattern) => ({ ...compilePattern(pattern), capture: 0, pattern, by: '' }));
-  return (path, directory) => compiled.length > 0 && native.policyRule(compiled, path, directory) >= 0;
-}
 
 function blockOf(block: unknown, fail: (reason: string) => never): readonly Alarm[] {
   if (typeof block === 'boolean') return block ? ALARMS : [];

@@ -8,6 +8,14 @@ export function secondsOf(value: unknown): number | null {
   return match && Number(match[1]) > 0 ? Number(match[1]) * UNITS[match[2]!]! : null;
 }
 
+/** Milliseconds of a time, of "forever" (Infinity) and "never" (0); null for anything else. */
+export function periodOf(value: unknown): number | null {
+  if (value === 'forever') return Infinity;
+  if (value === 'never') return 0;
+  const seconds = secondsOf(value);
+  return seconds === null ? null : seconds * 1000;
+}
+
 const SIZES: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** Bytes of "50G", "16M", "4096"; null for anything else. */

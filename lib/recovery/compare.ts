@@ -25,6 +25,12 @@ export const isAcl = (name: Name): boolean => name === ACL_ACCESS || name === AC
 /** A file whose content history does not have. An empty one has none to miss. */
 export const hasNoContent = (attr: NodeAttr): boolean => attr.uncaptured === true && attr.size > 0;
 
+/** Why history does not have it. */
+export function whyNoContent({ thinned }: NodeAttr): string {
+  if (thinned === undefined) return 'its content was not captured';
+  return `its content is kept no longer: ${thinned.from === 0 ? `the oldest instant that is kept of it is #${thinned.to}` : `the nearest instants that are kept of it are #${thinned.from} and #${thinned.to}`}`;
+}
+
 /** One object at one instant. */
 export interface At {
   node: NodeId;

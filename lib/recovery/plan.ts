@@ -7,7 +7,7 @@
 import type { HistoryReader } from '../history/reader.js';
 import type { Name, NodeId, Seq } from '../history/types.js';
 import { safeForTerminal, showPath } from '../paths.js';
-import { compareObjects, differs, hasNoContent, isDir, isFile, noDifference, xattrsOf, type At } from './compare.js';
+import { compareObjects, differs, hasNoContent, isDir, isFile, noDifference, whyNoContent, xattrsOf, type At } from './compare.js';
 import { neverExisted } from './nearest.js';
 import { changedMembers, type Members } from './members.js';
 import { isUnder, slotKey, touchedBetween } from './places.js';
@@ -18,7 +18,7 @@ import { Composed } from './plan/composed.js';
 import { changedContent, directoryAttributes, joinPath } from './plan/objects.js';
 import { Placer } from './plan/placer.js';
 import { Scope } from './plan/scope.js';
-import { leaveUncaptured, NEVER_CAPTURED } from './plan/uncaptured.js';
+import { leaveUncaptured } from './plan/uncaptured.js';
 import { unseenBetween } from './unseen.js';
 import type { Instants, Thing } from './plan/things.js';
 import type { DiffWhat, Part, Plan, PlanCounts, PlanEntry, PlanOp } from './types.js';
@@ -198,7 +198,7 @@ async function keptObject(draft: Draft, node: NodeId, stirred: boolean, lent: bo
   const path = await finalPath(draft, thing);
   if (path === null) return;
   if (what.content && (hasNoContent(old.attr) || hasNoContent(present.attr))) {
-    draft.entries.set(`false ${path}`, { action: 'skip', path: path.split('/'), what, bytes: 0, reason: NEVER_CAPTURED });
+    draft.entries.set(`false ${path}`, { action: 'skip', path: path.split('/'), what, bytes: 0, reason: whyNoContent(hasNoContent(old.attr) ? old.attr : present.attr) });
     return;
   }
   const disturbed = { content: false, times: stirred, mode: lent };

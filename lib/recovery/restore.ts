@@ -10,7 +10,7 @@ import type { Name, NodeAttr, NodeId, Seq } from '../history/types.js';
 import type { TreeWriter } from '../native.js';
 import { safeForTerminal, showName, showPath } from '../paths.js';
 import { applyPlan, type ApplyOptions, type Steps } from './apply.js';
-import { hasNoContent, isDir } from './compare.js';
+import { hasNoContent, isDir, whyNoContent } from './compare.js';
 import { neverExisted } from './nearest.js';
 import { directoryAttributes, joinPath, makeObject } from './plan/objects.js';
 import type { ApplyProgress, PlanOp } from './types.js';
@@ -24,8 +24,8 @@ export interface RestoreOptions extends ApplyOptions {
   dest: string;
   /** Only these paths of the tree, which lead to each other. Default: all. */
   only?: ReadonlySet<string>;
-  /** Told of each file that is left out because its content was not captured: its path in the copy. */
-  onSkip?: (path: Name[]) => void;
+  /** Told of each file that is left out because history does not have its content: its path in the copy, and why not. */
+  onSkip?: (path: Name[], reason: string) => void;
   /** Replace files that are in the way, and fill directories that are there already. */
   force?: boolean;
   /** Opens a directory for changing: `native.openTree`. */
@@ -62,7 +62,7 @@ export async function planRestore(history: HistoryReader, { path, at, dest, forc
   }
   const attr = await history.attr(node, at);
   if (!attr) throw new RewindError('ERR_HISTORY_CORRUPT', `history has no attributes of ${safeForTerminal(showPath(path))} at #${at}`, 'check the store');
-  if (hasNoContent(attr)) throw new RewindError('ERR_NOT_CAPTURED', `the content that ${safeForTerminal(showPath(path))} had at #${at} was not captured`, '`rewind policy check PATH` says which rule left it out');
+  if (hasNoContent(attr)) throw new RewindError(attr.thinned === undefined ? 'ERR_NOT_CAPTURED' : 'ERR_TIME_THINNED', `${safeForTerminal(showPath(path))} at #${at}: ${whyNoContent(attr)}`, '`rewind policy check PATH` says which rule it was');
   const builder = new Builder(history, at, dest, force === true, onSkip, only && { paths: only, above: path.slice(0, -1) });
   await builder.build({ node, path: path.at(-1) ?? '', attr });
   return { ops: builder.ops, to: at, bytes: builder.bytes, objects: builder.objects };
@@ -75,7 +75,7 @@ class Builder {
   objects = 0;
   private readonly made = new Map<NodeId, string>();
 
-  constructor(private readonly history: HistoryReader, private readonly at: Seq, private readonly dest: string, private readonly force: boolean, private readonly onSkip?: (path: Name[]) => void, private readonly only?: { paths: ReadonlySet<string>; above: Name[] }) {}
+  constructor(private readonly history: HistoryReader, private readonly at: Seq, private readonly dest: string, private readonly force: boolean, private readonly onSkip?: RestoreOptions['onSkip'], private readonly only?: { paths: ReadonlySet<string>; above: Name[] }) {}
 
   async build(top: Item): Promise<void> {
     const last: PlanOp[][] = [];
@@ -83,7 +83,7 @@ class Builder {
     for (let next = stack.pop(); next; next = stack.pop()) {
       const { item, below } = next;
       if (hasNoContent(item.attr)) {
-        this.onSkip?.(item.path.split('/'));
+        this.onSkip?.(item.path.split('/'), whyNoContent(item.attr));
         continue;
       }
       const there = below && await this.there(item);

@@ -1,12 +1,13 @@
 /**
  * Up to where history has all that its timeline tells of, when it is not known what a lost log held. Guarantee: up to there
- * every record has its time, every change of a name its entry, every change of an object its state, and every write its bytes.
+ * every record has its time, every change of a name its entry, every change of an object its state, and every write its bytes, unless they were taken out.
  */
 import { statesIn } from '../history/attributes.js';
 import { decodeBlock } from '../history/blocks.js';
 import { decodeChanges } from '../history/changes.js';
 import { blockKey, cutKey, getU64, nameKey, nodeKey, seqInKey, under } from '../history/keys.js';
 import type { Retention } from '../history/retained.js';
+import { removalOf } from '../history/removed.js';
 import { union, within } from '../history/retained.js';
 import type { Rocks } from '../history/rocks.js';
 import type { Change, Seq } from '../history/types.js';
@@ -38,6 +39,7 @@ async function hasEffect(rocks: Rocks, { kind, seq, node, parent, name, parent2,
   const state = run && statesIn(run.value, seqInKey(run.key)).find((one) => one.seq === seq);
   if (state == null) return false;
   if (kind !== Kind.Write || length === 0 || isUncaptured(state.value)) return true;
+  if (await removalOf(rocks, node, seq) !== null) return true;
   for (let block = Math.floor(offset / BLOCK_BYTES); block * BLOCK_BYTES < offset + length; block++) if (!await isWritten(rocks, node, block, seq)) return false;
   return true;
 }

@@ -7,7 +7,7 @@ import type { History } from '../history/history.js';
 import { IdSet } from '../history/idset.js';
 import { getU64 } from '../history/keys.js';
 import type { Editor } from './editor.js';
-import { contentValue } from './object.js';
+import { contentValue } from './sink.js';
 import { forNamed } from './sweep.js';
 
 const LEVEL = 5;

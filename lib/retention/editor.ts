@@ -4,10 +4,11 @@
  */
 import type { Family } from '../history/families.js';
 import type { History } from '../history/history.js';
-import { u64Key } from '../history/keys.js';
+import { getU64, u64Key } from '../history/keys.js';
 import type { Retention } from '../history/retained.js';
 import type { Batch } from '../history/rocks.js';
-import { contentValue, type Sink } from './object.js';
+import type { NodeId } from '../history/types.js';
+import { contentValue, type Sink } from './sink.js';
 
 const BATCH_BYTES = 4 << 20;
 const BATCH_EDITS = 8192;
@@ -21,12 +22,15 @@ export const UNTHROTTLED: Throttle = { rest: async () => undefined };
 export class Editor implements Sink {
   private batch: Batch | null = null;
   private begun = 0;
+  /** Objects that this batch takes content out of. */
+  private lacking: NodeId[] = [];
   edits = 0;
 
   constructor(private readonly history: History, readonly retention: Retention, private readonly throttle: Throttle, private readonly signal: AbortSignal) {}
 
   put(family: Family, key: Buffer, value: Buffer): void {
     this.open().put(family, key, value);
+    if (family === 'removed') this.lacking.push(getU64(key, 0));
     this.edits++;
   }
 
@@ -52,6 +56,7 @@ export class Editor implements Sink {
   async commit(): Promise<void> {
     const batch = this.open();
     this.batch = null;
+    await this.history.missing.note(this.lacking.splice(0));
     await this.history.forget(batch, this.retention);
     await this.throttle.rest(Date.now() - this.begun);
     this.signal.throwIfAborted();

@@ -89,6 +89,47 @@ export function thinBlock(entries: readonly Entry[], stretch: Stretch): Edit & {
   return { deletes: touched.map(({ key }) => key), puts: touched.flatMap((entry) => outside(entry, stretch)), merged: mergedOf(newest.seq, inside, touched, older) };
 }
 
+/** Entries of one block of a file that is gone at the end, in the same order: none of the stretch stays. */
+export function dropBlock(entries: readonly Entry[], stretch: Stretch): Edit {
+  const touched = entries.map(({ key, value }) => ({ key, ...decodeBlock(value, seqInKey(key)) })).filter(({ patches }) => patches.some(({ seq }) => isIn(stretch, seq)));
+  return { deletes: touched.map(({ key }) => key), puts: touched.flatMap((entry) => outside(entry, stretch)) };
+}
+
+/** The same of its cuts. */
+export const dropCuts = (entries: readonly Entry[], stretch: Stretch): Edit => ({ deletes: entries.filter(({ key }) => isIn(stretch, getInverse(key, 8))).map(({ key }) => key), puts: [] });
+
+/**
+ * Which instants of a stretch read otherwise once a file's content is merged over it, or dropped with a file that is `gone`
+ * at its end: from the first change that is not kept up to just before the last, or up to the end.
+ */
+export class LostInstants {
+  private first = Infinity;
+  private last = 0;
+
+  constructor(private readonly stretch: Stretch, private readonly gone: boolean) {}
+
+  /** Entries of one block. */
+  block(entries: readonly Entry[]): void {
+    const { deletes } = this.gone ? dropBlock(entries, this.stretch) : thinBlock(entries, this.stretch);
+    if (deletes.length === 0) return;
+    const seqs = entries.flatMap(({ key, value }) => decodeBlock(value, seqInKey(key)).patches.map(({ seq }) => seq)).filter((seq) => isIn(this.stretch, seq));
+    this.first = Math.min(this.first, ...seqs);
+    this.last = Math.max(this.last, ...seqs);
+  }
+
+  /** All cuts of the stretch. What blocks are merged to is as they left it. */
+  cuts(entries: readonly Entry[]): void {
+    const { deletes } = this.gone ? dropCuts(entries, this.stretch) : thinCuts(entries, this.stretch);
+    this.first = Math.min(this.first, ...deletes.map((key) => getInverse(key, 8)));
+    this.last = Math.max(this.last, ...entries.map(({ key }) => getInverse(key, 8)).filter((seq) => isIn(this.stretch, seq)));
+  }
+
+  /** null when nothing is lost. */
+  range(): { from: Seq; to: Seq } | null {
+    return this.first === Infinity ? null : { from: this.first, to: this.gone ? this.stretch.to : this.last - 1 };
+  }
+}
+
 interface Decoded { key: Buffer; full: boolean; depth: number; chainBytes: number; patches: Patch[] }
 
 function mergedOf(seq: Seq, inside: readonly Patch[], touched: readonly Decoded[], older: Decoded | undefined): Merged {

@@ -9,19 +9,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RewindError } from '../errors.js';
 import type { Family } from '../history/families.js';
 import type { History } from '../history/history.js';
-import type { Stretch, Trashed } from '../history/retained.js';
+import type { Part, Stretch, Trashed } from '../history/retained.js';
 import type { Seq } from '../history/types.js';
+import type { KeepPolicy } from '../policy/keeping.js';
 import type { RetentionRules } from '../policy/retention.js';
 import { UNTHROTTLED, type Throttle } from './editor.js';
-import { givenUp } from './schedule.js';
+import { mergeParts } from './parts.js';
+import { partsInForce, planOf, type Plan } from './plan.js';
+import { keptInstants } from './schedule.js';
 import { mergeDue, type Progress } from './stretch.js';
 import { sweepContents, type Swept } from './sweep.js';
-import { discard, expire, pinnedInstants, stillThere } from './trash.js';
+import { discard, discardParts, expire, pinnedInstants } from './trash.js';
+import { versionsOf, type GoingVersion } from './versions.js';
 
 /** What it works on. */
 export interface Kept {
   history: History;
   rules(): RetentionRules;
+  /** Paths with schedules of their own. */
+  keeping(): KeepPolicy;
   /** Nothing after this seq is touched: what lies before may still change. */
   limit(): Seq;
   /** Instants that something stands on, beside the pinned ones. */
@@ -50,15 +56,37 @@ export class Keeper {
   get rules(): RetentionRules { return this.kept.rules(); }
 
   /** What the policy gives up now, and has not yet. */
-  async plan(nowMs = Date.now()): Promise<Stretch[]> {
+  async plan(nowMs = Date.now()): Promise<Plan> {
     const { history } = this.kept;
-    const also = [...await pinnedInstants(history), ...await this.kept.needed()];
-    return stillThere(history, await givenUp(history, this.rules, nowMs, this.kept.limit(), also));
+    const range = await history.range();
+    if (range === null) return { everywhere: [], parts: [] };
+    const also = await this.keptAnyway();
+    const kept = new Map<string, Seq[]>();
+    for (const [name, schedule] of this.kept.keeping().schedules) kept.set(name, await keptInstants(history, schedule, nowMs, this.kept.limit(), also));
+    return planOf(history.retention(), this.parts(also), kept, range.first.seq);
+  }
+
+  /** The files and versions of a plan. */
+  async *versions(plan: Plan): AsyncGenerator<GoingVersion> {
+    yield* versionsOf(this.history, this.kept.keeping(), plan, this.parts(await this.keptAnyway()));
   }
 
   /** Gives that up: it goes to the trash. */
-  async prune(nowMs = Date.now()): Promise<Trashed | null> {
-    return discard(this.kept.history, await this.plan(nowMs), 'schedule', nowMs, this.rules.trashMs);
+  async prune(nowMs = Date.now()): Promise<Trashed[]> {
+    const { history } = this.kept;
+    const { everywhere, parts } = await this.plan(nowMs);
+    const trashed = await discard(history, everywhere, 'schedule', nowMs, this.rules.trashMs);
+    const others = await discardParts(history, this.parts(await this.keptAnyway()), parts, nowMs, this.rules.trashMs);
+    return trashed === null ? others : [trashed, ...others];
+  }
+
+  /** Instants that are pinned, or that something stands on. */
+  private async keptAnyway(): Promise<Seq[]> {
+    return [...await pinnedInstants(this.history), ...await this.kept.needed()];
+  }
+
+  private parts(keptAnyway: readonly Seq[]): Part[] {
+    return partsInForce(this.history.retention(), this.kept.keeping(), keptAnyway);
   }
 
   /** Forgets what is due, and gives the room back. @throws ERR_BUSY while another does */
@@ -81,12 +109,15 @@ export class Keeper {
     await this.kept.settle();
     await expire(history, nowMs, all);
     const merged = await mergeDue(history, this.kept.limit(), throttle, signal);
+    await discardParts(history, this.parts(await this.keptAnyway()), [], nowMs, 0);
+    const parts = await mergeParts(history, this.kept.keeping(), this.kept.limit(), throttle, signal);
     // Also what lay in a block entry by itself and left no content to sweep: a short secret that was purged.
     const removed = history.retention().unswept;
     // Nobody compresses content against other content while it is told what nothing needs.
     const swept = removed ? await history.upkeep.take(() => sweepContents(history, () => this.kept.settle(), throttle, signal)) : { contents: 0, bytes: 0 };
-    if (removed || merged.edits > 0) await this.compact();
-    return { ...merged, ...swept, bytesBefore, bytesAfter: await bytesOf(history.directory) };
+    const done: Progress = { stretches: merged.stretches + parts.stretches, objects: merged.objects + parts.objects, edits: merged.edits + parts.edits };
+    if (removed || done.edits > 0) await this.compact();
+    return { ...done, ...swept, bytesBefore, bytesAfter: await bytesOf(history.directory) };
   }
 
   private async compact(): Promise<void> {
@@ -128,7 +159,7 @@ export class Keeper {
     begin = Math.max(begin, range.first.seq);
     const to = begin + Math.ceil((bound - begin) / SHARE);
     const gone = history.hidden(to);
-    const also = [...await pinnedInstants(history), ...await this.kept.needed()].filter((seq) => seq < to);
+    const also = (await this.keptAnyway()).filter((seq) => seq < to);
     const instants = [...new Set([...also, gone?.to ?? to])].sort((a, b) => a - b);
     return instants.map((one, i) => ({ from: instants[i - 1] ?? 0, to: one })).filter(({ from, to: last }) => last <= bound && last > Math.max(from, range.first.seq) + 1);
   }

@@ -11,7 +11,7 @@ import { encodeRemoval, removedKey } from '../history/removed.js';
 import { ROOT, type Name, type NodeId, type Seq } from '../history/types.js';
 import { BLOCK_BYTES, INLINE_BYTES } from '../history/values.js';
 import { Editor } from './editor.js';
-import { blocksOf } from './object.js';
+import { blocksOf } from './content.js';
 
 /** An object that a purge is about. */
 export interface Purged {

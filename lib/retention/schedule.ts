@@ -1,11 +1,12 @@
 /**
- * Which instants a schedule keeps. Guarantees: pure but for the questions what seq a time has; a bucket that ended in the
- * window, and everything younger, is untouched; an instant that an earlier run has kept is kept, or lies between two that are.
+ * Which instants a schedule keeps, and several together. Guarantees: pure but for the questions what seq a time has; a bucket
+ * that ended in the window, and everything younger, is untouched; an instant that an earlier run has kept is kept, or lies
+ * between two that are.
  */
 import type { HistoryReader } from '../history/reader.js';
 import type { Stretch } from '../history/retained.js';
 import type { Seq } from '../history/types.js';
-import { BUCKETS, type Bucket, type RetentionRules } from '../policy/retention.js';
+import { BUCKETS, type Bucket, type Schedule } from '../policy/keeping.js';
 
 const NS_PER_MS = 1_000_000n;
 /** A save that goes on at a bucket's end is looked for so many times. */
@@ -31,26 +32,41 @@ export function* boundaries(bucket: Bucket, fromMs: number, toMs: number): Gener
   }
 }
 
-/** Stretches that the schedule gives up, oldest first: between each two instants that it keeps. `also` are kept, too. */
-export async function givenUp(history: HistoryReader, rules: RetentionRules, nowMs: number, limit: Seq, also: readonly Seq[]): Promise<Stretch[]> {
+/**
+ * The instants that a schedule keeps, ascending, up to the last that it chooses: all after that are kept. [] when it gives
+ * nothing up. `also` are kept, too.
+ */
+export async function keptInstants(history: HistoryReader, schedule: Schedule, nowMs: number, limit: Seq, also: readonly Seq[]): Promise<Seq[]> {
   const range = await history.range();
-  const windowMs = nowMs - rules.windowMs;
+  const windowMs = nowMs - schedule.windowMs;
   if (range === null || !Number.isFinite(windowMs)) return [];
   const firstMs = Number(range.first.timeNs / NS_PER_MS);
   const kept = new Set<Seq>();
   for (const bucket of BUCKETS) {
-    for (const boundary of boundaries(bucket, Math.max(firstMs, nowMs - rules.bucketMs[bucket]), windowMs)) {
+    for (const boundary of boundaries(bucket, Math.max(firstMs, nowMs - schedule.bucketMs[bucket]), windowMs)) {
       const seq = await history.seqAt(BigInt(boundary) * NS_PER_MS - 1n);
-      if (seq !== null && seq <= limit) kept.add(history.hidden?.(seq)?.from ?? await betweenSaves(history, seq));
+      if (seq !== null && seq <= limit) kept.add(history.hidden?.(seq, true)?.from ?? await betweenSaves(history, seq));
     }
   }
   // What the oldest bucket began with; with no bucket left, what the window begins with.
   const begin = await history.seqAt(BigInt(windowMs) * NS_PER_MS);
   if (kept.size === 0 && begin !== null && begin <= limit) kept.add(begin);
   const last = Math.max(0, ...kept);
-  const instants = [...new Set([...kept, ...also.filter((seq) => seq < last && !history.hidden?.(seq))])].filter((seq) => seq > 0).sort((a, b) => a - b);
-  return instants.map((to, i) => ({ from: instants[i - 1] ?? 0, to })).filter(({ from, to }) => to > Math.max(from, range.first.seq - 1) + 1);
+  return ascending([...kept, ...also.filter((seq) => seq < last && !history.hidden?.(seq, true))]);
 }
+
+/** What schedules keep together: all that any of them keeps. */
+export function keptByAny(schedules: readonly (readonly Seq[])[]): Seq[] {
+  const last = Math.min(...schedules.map((instants) => instants.at(-1) ?? 0));
+  return ascending(schedules.flat().filter((seq) => seq <= last));
+}
+
+/** What lies between instants that are kept, oldest first. `first`: where history begins. */
+export function stretchesBetween(instants: readonly Seq[], first: Seq): Stretch[] {
+  return instants.map((to, i) => ({ from: instants[i - 1] ?? 0, to })).filter(({ from, to }) => to > Math.max(from, first - 1) + 1);
+}
+
+const ascending = (seqs: readonly Seq[]): Seq[] => [...new Set(seqs)].filter((seq) => seq > 0).sort((a, b) => a - b);
 
 /** The last instant up to this one at which no save was half written: what people mean by a version. */
 async function betweenSaves(history: HistoryReader, seq: Seq): Promise<Seq> {

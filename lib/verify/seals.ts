@@ -179,7 +179,10 @@ export class SealCheck {
 
   /** Why history does not answer what was recorded, when it says so itself. */
   private async excuse(node: NodeId, seqs: readonly Seq[]): Promise<Outcome> {
-    for (const seq of seqs) if (await removalOf(this.history.rocks, node, seq) !== null) return 'purged';
+    for (const seq of seqs) {
+      const removal = await removalOf(this.history.rocks, node, seq);
+      if (removal !== null) return removal.thinned === undefined ? 'purged' : 'thinned';
+    }
     for (const seq of seqs) if ((await this.history.attr(node, seq))?.uncaptured === true) return 'uncaptured';
     return 'altered';
   }

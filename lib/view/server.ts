@@ -72,7 +72,7 @@ export class ViewServer {
 
   private errnoOf(error: unknown): number {
     if (error instanceof Malformed) return EINVAL;
-    if (error instanceof RewindError && error.code === 'ERR_NOT_CAPTURED') return ENODATA;
+    if (error instanceof RewindError && (error.code === 'ERR_NOT_CAPTURED' || error.code === 'ERR_TIME_THINNED')) return ENODATA;
     this.onError(error);
     return EIO;
   }

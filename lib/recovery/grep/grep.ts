@@ -4,6 +4,7 @@
  * content and each line told. A line longer than a piece is searched in pieces.
  */
 import { createHash } from 'node:crypto';
+import { RewindError, type ErrorCode } from '../../errors.js';
 import type { HistoryReader } from '../../history/reader.js';
 import type { Name, Seq } from '../../history/types.js';
 import { hasNoContent, isFile } from '../compare.js';
@@ -38,12 +39,14 @@ export interface Match {
 export interface Searched {
   versions: number;
   contents: number;
-  /** Versions whose content was not captured. */
+  /** Versions whose content history does not have: it was not captured, or is kept no longer. */
   uncaptured: number;
 }
 
 const GROUP = 64;
 const PIECE_BYTES = 1 << 20;
+/** What is said of content that history does not have. */
+const NOT_THERE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_NOT_CAPTURED', 'ERR_TIME_THINNED', 'ERR_PURGED']);
 type Sized = Version & { size: number };
 
 /** @throws ERR_USAGE for a pattern, ERR_NEVER_EXISTED for a path */
@@ -94,17 +97,32 @@ class Run {
       yield* this.together(small);
       small = [];
       if (version.size <= PIECE_BYTES) small.push(version);
-      else if (await this.isNew(version)) yield* this.byPieces(version);
+      else if (await this.has(version) && await this.isNew(version)) yield* this.byPieces(version);
     }
     yield* this.together(small);
   }
 
   private async *together(versions: Sized[]): AsyncGenerator<Match> {
-    const read = await mapParallel(versions, ({ node, size, state }) => this.history.read(node, 0, size, state, size));
-    const files = versions.map((version, i) => ({ version, bytes: read[i]!, binary: isBinary(read[i]!) })).filter(({ bytes }) => this.first(createHash('sha1').update(bytes).digest()));
+    const read = await mapParallel(versions, (version) => this.read(version, version.size));
+    const files = versions.flatMap((version, i) => (read[i] == null ? [] : [{ version, bytes: read[i], binary: isBinary(read[i]) }])).filter(({ bytes }) => this.first(createHash('sha1').update(bytes).digest()));
     if (files.length === 0) return;
     const found = await this.searcher.search(files);
     for (const [i, { version, bytes, binary }] of files.entries()) yield* this.matches(version, bytes, binary, 0, found[i]!);
+  }
+
+  private async has(version: Sized): Promise<boolean> {
+    return await this.read(version, 1) !== null;
+  }
+
+  /** null: history does not have it. */
+  private async read({ node, size, state }: Sized, length: number): Promise<Buffer | null> {
+    try {
+      return await this.history.read(node, 0, length, state, size);
+    } catch (error) {
+      if (!(error instanceof RewindError) || !NOT_THERE.has(error.code)) throw error;
+      this.searched.uncaptured++;
+      return null;
+    }
   }
 
   private async *byPieces(version: Sized): AsyncGenerator<Match> {

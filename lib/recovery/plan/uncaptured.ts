@@ -1,15 +1,14 @@
 /**
- * A rollback never destroys what it could not bring back, and makes nothing up: files whose content was not captured are
+ * A rollback never destroys what it could not bring back, and makes nothing up: files whose content history does not have are
  * left as they are, as is what may have been there then without history knowing it, and whatever stands or falls with
  * them. What was left alone is told.
  */
-import { hasNoContent, noDifference } from '../compare.js';
+import { hasNoContent, noDifference, whyNoContent } from '../compare.js';
 import { slotKey } from '../places.js';
 import type { PlanEntry } from '../types.js';
 import type { Unseen } from '../unseen.js';
 import { samePlace, type Instants, type Placement, type Thing, type Vacancy } from './things.js';
 
-export const NEVER_CAPTURED = 'its content was not captured';
 const WOULD_BE_LOST = 'its content was not captured: it could not be brought back';
 const IN_THE_WAY = 'what has its name now could not be brought back';
 const NOT_EMPTY = 'it holds what could not be brought back';
@@ -23,7 +22,7 @@ export async function leaveUncaptured(placements: Placement[], vacancies: Vacanc
   const left = new Map<Placement | Vacancy, string>();
   for (const vacancy of vacancies) if (vacancy.to === null && (unseen.nodes.has(vacancy.thing.node) || unseen.slots.has(slotKey(vacancy.parent.node, vacancy.name)))) left.set(vacancy, FIRST_SEEN);
   for (const vacancy of vacancies) if (vacancy.to === null && hasNoContent(vacancy.thing.attr)) left.set(vacancy, WOULD_BE_LOST);
-  for (const placement of placements) if (!placement.thing.live && hasNoContent(placement.thing.attr)) left.set(placement, NEVER_CAPTURED);
+  for (const placement of placements) if (!placement.thing.live && hasNoContent(placement.thing.attr)) left.set(placement, whyNoContent(placement.thing.attr));
   if (left.size === 0) return [];
   spread(left, placements, vacancies);
   const entries: PlanEntry[] = [];

@@ -7,6 +7,7 @@ import { History } from '../../../lib/history/history.js';
 import { u64Key } from '../../../lib/history/keys.js';
 import type { Seq } from '../../../lib/history/types.js';
 import { CONTENT_HEAD, dictionaryOf } from '../../../lib/history/values.js';
+import { KeepPolicy } from '../../../lib/policy/keeping.js';
 import { DEFAULT_RETENTION, type RetentionRules } from '../../../lib/policy/retention.js';
 import { QUICK } from '../../../lib/pack/encode.js';
 import { HistoryPacker } from '../../../lib/pack/packer.js';
@@ -17,7 +18,6 @@ import { purgeObjects, purgePlan } from '../../../lib/retention/purge.js';
 import { boundaries } from '../../../lib/retention/schedule.js';
 import { sweepContents } from '../../../lib/retention/sweep.js';
 import { discard, takeBack } from '../../../lib/retention/trash.js';
-import { versionsIn } from '../../../lib/retention/versions.js';
 import { expectKept } from '../../../lib/time/kept.js';
 import { dump } from '../../helpers/dump.js';
 import { FoldedHistory } from '../../helpers/folded-history.js';
@@ -43,7 +43,8 @@ async function daysOfWork(scope: Scope, days: number): Promise<{ tree: ModelTree
 }
 
 function keeper(history: History, rules: Partial<RetentionRules> = {}): Keeper {
-  return new Keeper({ history, rules: () => ({ ...DEFAULT_RETENTION, ...rules }), limit: () => history.watermark(), needed: async () => [], settle: async () => undefined });
+  const retention = { ...DEFAULT_RETENTION, ...rules };
+  return new Keeper({ history, rules: () => retention, keeping: () => new KeepPolicy(retention, []), limit: () => history.watermark(), needed: async () => [], settle: async () => undefined });
 }
 
 async function countOf(history: History, family: 'content' | 'blocks'): Promise<number> {
@@ -79,15 +80,15 @@ test.serial('what was given up is hidden, comes back whole while it is in the tr
   await scoped(async (scope) => {
     const { history, nowMs } = await daysOfWork(scope, 20);
     const kept = keeper(history);
-    const stretches = await kept.plan(nowMs);
+    const plan = await kept.plan(nowMs);
     const listed: Seq[] = [];
-    for await (const { path: shown, seq } of versionsIn(history, stretches)) {
+    for await (const { path: shown, seq } of kept.versions(plan)) {
       t.deepEqual(shown, ['file']);
       listed.push(seq);
     }
     const before = await dump(history, listed[0]!);
     await kept.prune(nowMs);
-    t.deepEqual(await kept.plan(nowMs), [], 'it is given up once');
+    t.deepEqual(await kept.plan(nowMs), { everywhere: [], parts: [] }, 'it is given up once');
     for (const seq of listed) t.not(history.hidden(seq), null);
     await t.throwsAsync(expectKept(history, listed[0]!), { code: 'ERR_TIME_THINNED' });
     t.is((await kept.tidy({ hurry: true, nowMs })).stretches, 0, 'nothing goes before its time');

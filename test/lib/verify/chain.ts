@@ -13,7 +13,7 @@ import { Packer } from '../../../lib/history/packing.js';
 import type { Entry } from '../../../lib/history/rocks.js';
 import { mendChain } from '../../../lib/repair/chain.js';
 import { Editor, UNTHROTTLED } from '../../../lib/retention/editor.js';
-import { contentValue } from '../../../lib/retention/object.js';
+import { contentValue } from '../../../lib/retention/sink.js';
 import { purgeObjects, purgePlan } from '../../../lib/retention/purge.js';
 import { mergeDue } from '../../../lib/retention/stretch.js';
 import { ChainReport } from '../../../lib/verify/chain.js';
