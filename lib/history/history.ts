@@ -163,7 +163,10 @@ export class History implements HistoryReader {
   /** Asked again once content was read: it may have been given up meanwhile. @throws ERR_TIME_THINNED, ERR_PURGED */
   private async expectNotRemoved(node: NodeId, seq: Seq): Promise<void> {
     const removal = await this.missing.of(node, seq);
-    if (removal !== null) throw removal.thinned === undefined ? purged(node, seq, removal) : thinned(node, seq, removal.thinned);
+    if (removal === null) return;
+    if (removal.thinned === undefined) throw purged(node, seq, removal);
+    // Of an empty file nothing is missing.
+    if ((await this.attr(node, seq))?.size !== 0) throw thinned(node, seq, removal.thinned);
   }
 
   watermark(): Seq {
