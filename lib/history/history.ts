@@ -246,9 +246,10 @@ export class History implements HistoryReader {
     return bytes;
   }
 
-  /** @throws ERR_NOT_CAPTURED */
+  /** @throws ERR_NOT_CAPTURED, ERR_TIME_THINNED */
   private async readableSize(node: NodeId, seq: Seq): Promise<number> {
     const attr = await this.attr(node, seq);
+    if (attr?.thinned !== undefined) throw thinned(node, seq, attr.thinned);
     if (attr?.uncaptured && attr.size > 0) throw new RewindError('ERR_NOT_CAPTURED', `the content that object ${node} had at #${seq} was not captured`, '`rewind policy check PATH` says which rule left it out.');
     return attr?.size ?? 0;
   }

@@ -17,6 +17,10 @@ export const EMPTY_FILE = `# What rewindfs captures of this tree, and how. The l
 # timeout = "10s"
 # check = "1d"            # so often its content is compared with history
 #
+# [[rule]]
+# match = "node_modules/"
+# keep = "1h"             # how long content is kept; what no rule says: docs/retention.md
+#
 # [points]                # instants that are kept by a name, by themselves: docs/points.md
 # every = "10m"           # when something changed
 #

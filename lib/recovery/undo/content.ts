@@ -5,6 +5,7 @@
  */
 import type { HistoryReader } from '../../history/reader.js';
 import type { Change, NodeAttr, NodeId, Seq } from '../../history/types.js';
+import { whyNoContent } from '../compare.js';
 import { mergeRuns, runsOf } from './text.js';
 
 /** A change of an object, and whether a selected writer made it. */
@@ -83,6 +84,7 @@ export async function contentWithout(history: HistoryReader, node: NodeId, steps
   const source = await sourceOf(history, node, relevant[start]!.change);
   const before = await history.attr(node, source);
   if (!before) return { content: null, kept: false, conflict: null };
+  if (before.thinned !== undefined) return { conflict: whyNoContent(before), by: relevant[start]!.change };
   const follow = await followRanges(history, node, relevant.slice(start), before);
   if (!follow.overlapped && !follow.entangled) return { content: contentOf(follow), kept: false, conflict: null };
   const by = (follow.entangled ?? follow.overlapped) as Change;
@@ -110,7 +112,7 @@ const contentOf = ({ size, realSize, pieces }: Followed): Content | null => {
 /** The newest seq before a change at which history knows the content: while a file is open under `on-close` it does not. */
 async function sourceOf(history: HistoryReader, node: NodeId, { seq, save }: Change): Promise<Seq> {
   const attr = await history.attr(node, seq - 1);
-  return attr?.uncaptured === true && save > 0 && save < seq ? save - 1 : seq - 1;
+  return attr?.uncaptured === true && attr.thinned === undefined && save > 0 && save < seq ? save - 1 : seq - 1;
 }
 
 async function followRanges(history: HistoryReader, node: NodeId, steps: readonly Step[], before: NodeAttr): Promise<Followed> {

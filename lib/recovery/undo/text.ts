@@ -71,7 +71,7 @@ async function textAt(history: HistoryReader, { node, seq }: State): Promise<Buf
     const bytes = await history.read(node, 0, attr.size, seq);
     return isBinary(bytes) ? null : bytes;
   } catch (error) {
-    if (error instanceof RewindError && error.code === 'ERR_NOT_CAPTURED') return null;
+    if (error instanceof RewindError && (error.code === 'ERR_NOT_CAPTURED' || error.code === 'ERR_TIME_THINNED')) return null;
     throw error;
   }
 }

@@ -10,6 +10,7 @@ import { KeepPolicy } from '../../../lib/policy/keeping.js';
 import { parsePolicy } from '../../../lib/policy/file.js';
 import { grep } from '../../../lib/recovery/grep/grep.js';
 import { planRollback } from '../../../lib/recovery/plan.js';
+import { planUndo } from '../../../lib/recovery/undo/plan.js';
 import { Editor, UNTHROTTLED } from '../../../lib/retention/editor.js';
 import { Keeper } from '../../../lib/retention/keeper.js';
 import { mergeParts } from '../../../lib/retention/parts.js';
@@ -279,4 +280,35 @@ test.serial('of a purged file it is said that it was purged, whatever a rule gav
   await purgeObjects(history, await purgePlan(history, ['build', 'x'], false), editor, { by: 'uid 0', timeNs: 1n, note: '' });
   const { seq } = writes[0]!;
   await t.throwsAsync(history.read((await history.resolve(['build', 'x'], seq))!, 0, 10, seq), { code: 'ERR_PURGED' });
+}));
+
+test.serial('content that is given up while it is read is not answered', (t) => scoped(async (scope) => {
+  const { history, nowMs, writes } = await work(scope);
+  const kept = keeper(history, RULES);
+  await kept.prune(nowMs);
+  const { missing } = history;
+  const of = missing.of.bind(missing);
+  let isBetween = true;
+  missing.of = async (node, seq) => {
+    const before = await of(node, seq);
+    if (isBetween) {
+      isBetween = false;
+      await kept.tidy({ hurry: true, all: true, nowMs });
+    }
+    return before;
+  };
+  const { seq } = writes[0]!;
+  const node = (await history.resolve(['build', 'x'], seq))!;
+  await t.throwsAsync(history.read(node, 0, 3000, seq, 3000), { code: 'ERR_TIME_THINNED' });
+}));
+
+test.serial('an undo leaves as it is, and names, what a rule gave up; what others wrote over since is kept', (t) => scoped(async (scope) => {
+  const { tree, history, nowMs, writes } = await work(scope);
+  const kept = keeper(history, RULES);
+  await kept.prune(nowMs);
+  await kept.tidy({ hurry: true, all: true, nowMs });
+  const mine = new Set(['build/x', 'docs/x'].map((path) => writes.filter((one) => one.path === path && nowMs - one.timeMs > 4 * HOUR_MS).at(-1)!.seq));
+  const { plan, conflicts } = await planUndo(history, { writers: [], after: Math.min(...mine) - 1, has: ({ seq }) => mine.has(seq) }, { now: tree.seq });
+  t.deepEqual(plan.entries, []);
+  t.deepEqual(conflicts.map(({ path, reason }) => [path.join('/'), reason.split(':')[0]]), [['build/x', 'its content is kept no longer']]);
 }));

@@ -3,6 +3,7 @@ import test from 'ava';
 import { History } from '../../../lib/history/history.js';
 import type { Family } from '../../../lib/history/families.js';
 import { under } from '../../../lib/history/keys.js';
+import { grep } from '../../../lib/recovery/grep/grep.js';
 import { UNTHROTTLED } from '../../../lib/retention/editor.js';
 import { mergeDue } from '../../../lib/retention/stretch.js';
 import type { TreeOp } from '../../../lib/native.js';
@@ -67,6 +68,16 @@ test.serial('content between kept instants is told from its neighbours, unless i
     t.is((await history.read(node, 0, 10, 5)).toString(), 'two', 'it was not changed again before the next that is kept');
     t.deepEqual(history.hidden(3), { from: 1, to: 6, untilNs: null });
     t.is(history.hidden(6), null);
+  });
+});
+
+test.serial('a search goes on over content that was merged, and counts it', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, history } = await folded(scope, create('file'), write('file', bytes('zero')), write('file', bytes('one')), write('file', bytes('two')), create('other'));
+    await merge(history, 3, tree.seq);
+    const rows = [];
+    for await (const row of grep(history, { pattern: 'o', allVersions: true })) rows.push('searched' in row ? row.searched.uncaptured : row.text.toString());
+    t.deepEqual(rows, ['twoo', 'zero', 1]);
   });
 });
 
