@@ -12,14 +12,14 @@ import { read } from '../helpers/project.js';
 /** Headers as the file writes them; "" is what stands before all tables. `least`: what a table cannot be without. */
 const TABLES: Record<string, { keys: readonly string[]; least: Record<string, string> }> = {
   '': { keys: FILE_KEYS.filter((key) => !/^(rule|points|point|installer|trip|group|retention|scrub)$/.test(key)), least: {} },
-  '[[rule]]': { keys: RULE_KEYS, least: { match: '"x"', capture: '"on-close"', recover: '"automatic"' } },
+  '[[rule]]': { keys: RULE_KEYS, least: { match: '"x"', capture: '"on-close"', recover: '"automatic"', keep: '"1d"' } },
   '[points]': { keys: POINTS_KEYS, least: {} },
   '[[point]]': { keys: POINT_KEYS, least: { name: '"x"', match: '"x"' } },
   '[[installer]]': { keys: INSTALLER_KEYS, least: { exe: '"x"', install: '"x"' } },
   '[retention]': { keys: RETENTION_KEYS, least: {} },
   '[scrub]': { keys: SCRUB_KEYS, least: {} },
   '[trip]': { keys: TRIP_KEYS, least: {} },
-  '[[group]]': { keys: GROUP_KEYS, least: { name: '"x"', include: '"x"' } },
+  '[[group]]': { keys: GROUP_KEYS, least: { name: '"x"', include: '"x"', keep: '"1d"' } },
 };
 
 interface Row { table: string; key: string; default: string; example: string }
