@@ -2,6 +2,7 @@
 import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { mountSettled, rewind } from '../helpers/mount.js';
 import { scoped } from '../helpers/scope.js';
 
@@ -31,6 +32,23 @@ test.serial('a rollback forgets what came later, the trash gives it back, and a 
   t.is((await inTree('cat', 'file', '--at', `#${two}`)).stdout, 'two');
   const dry = await inTree('prune', '--dry-run');
   t.regex(dry.stdout, /0 versions of 0 files/);
+
+  fs.mkdirSync(path.join(tree.tree, 'build'));
+  const built = path.join(tree.tree, 'build', 'out');
+  fs.writeFileSync(built, 'first');
+  const first = seqOf((await inTree('mark', 'first', '--json')).stdout);
+  fs.writeFileSync(built, 'second');
+  await inTree('mark', 'second');
+  fs.writeFileSync(path.join(tree.store, 'policy.toml'), '[[rule]]\nmatch = "build/"\nkeep = "1s"\n');
+  while (!(await inTree('policy', 'check', 'build/out')).stdout.includes('keep 1s')) await delay(200);
+  t.regex((await inTree('policy', 'check', 'build/out')).stdout, /^keep 1s +build\/out {2}\(build\/, .*policy\.toml:3\) {2}then nothing$/m);
+  t.regex((await inTree('policy', 'show')).stdout, /^7d +\(the rest\).* then the last of each: hour 14d, day 90d/m);
+  t.regex((await inTree('prune', '--dry-run')).stdout, /version.* build\/out .*policy\.toml:3\)\n.*1 versions of 1 files, .*policy\.toml:3\n1 versions/);
+  t.is((await inTree('prune', '--now', '--yes')).code, 0);
+  t.regex((await inTree('cat', 'build/out', '--at', `#${first}`)).stderr, /build\/out had at .* kept no longer: the nearest that are kept are #\d+ .* and #\d+ .*ERR_TIME_THINNED/s);
+  t.throws(() => fs.readFileSync(path.join(tree.tree, '.snapshots', '@first', 'build', 'out')), { code: 'ENODATA' });
+  t.is((await inTree('cat', 'build/out', '--at', 'second')).stdout, 'second');
+  t.is((await inTree('cat', 'file', '--at', 'first')).stdout, 'one', 'other paths are as they were');
 
   fs.unlinkSync(path.join(tree.tree, 'secret'));
   t.regex((await inTree('purge', 'secret', '--yes')).stderr, /ERR_ALREADY_MOUNTED/);
