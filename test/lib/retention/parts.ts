@@ -11,6 +11,7 @@ import { parsePolicy } from '../../../lib/policy/file.js';
 import { grep } from '../../../lib/recovery/grep/grep.js';
 import { planRollback } from '../../../lib/recovery/plan.js';
 import { planUndo } from '../../../lib/recovery/undo/plan.js';
+import { completeUpTo } from '../../../lib/repair/complete.js';
 import { Editor, UNTHROTTLED } from '../../../lib/retention/editor.js';
 import { Keeper } from '../../../lib/retention/keeper.js';
 import { mergeParts } from '../../../lib/retention/parts.js';
@@ -202,6 +203,7 @@ test.serial('a build directory is kept for an hour, documents for ever, the rest
   t.deepEqual([...new Set(listed.values())].sort(), [null, 'p:10']);
   t.deepEqual(await kept.plan(nowMs), { everywhere: [], parts: [] });
   t.deepEqual(await findingsOf(history), []);
+  t.is(await completeUpTo(history.rocks, history.retention(), history.watermark()), history.watermark(), 'a repair takes it for no loss');
 }));
 
 test.serial('whole states are asked for as the table keeps them; what a rule gave up of one is left as it is, and names its neighbours', (t) => scoped(async (scope) => {
@@ -280,6 +282,7 @@ test.serial('of a purged file it is said that it was purged, whatever a rule gav
   await purgeObjects(history, await purgePlan(history, ['build', 'x'], false), editor, { by: 'uid 0', timeNs: 1n, note: '' });
   const { seq } = writes[0]!;
   await t.throwsAsync(history.read((await history.resolve(['build', 'x'], seq))!, 0, 10, seq), { code: 'ERR_PURGED' });
+  t.is(await completeUpTo(history.rocks, history.retention(), history.watermark()), history.watermark());
 }));
 
 test.serial('content that is given up while it is read is not answered', (t) => scoped(async (scope) => {
