@@ -256,7 +256,7 @@ test.serial('a wrong file is refused with line and reason, and changes nothing, 
   const check = await rewind(['policy', 'check', '--tree', tree.tree]);
   t.is(check.code, 2);
   t.regex(check.stderr, /policy\.toml:3: .*ERR_POLICY/);
-  t.regex(await tree.rewind('policy', 'check', 'out/x', 'a.db', 'src/x'), /^none +out\/x +\(out\/, .*\)\non-close +a\.db .*\neach-write +src\/x +\(no rule matches\)\n$/);
+  t.regex(await tree.rewind('policy', 'check', 'out/x', 'a.db', 'src/x'), /^none +out\/x +\(out\/, .*\)\nkeep 7d +out\/x +\(\[retention\]\) .*\non-close +a\.db .*\nkeep 7d .*\neach-write +src\/x +\(no rule matches\)\nkeep 7d .*\n$/);
 }));
 
 test.serial('policy edit never saves a wrong file', (t) => scoped(async (scope) => {
