@@ -46,6 +46,8 @@ export interface JournalStats {
   failedErrno: number;
   /** errno because of which changes are refused for now, of the first that was refused on; 0 when they are taken. */
   refusedErrno: number;
+  /** Since when changes of the tree are not recorded, why, and how many records are missing; null when all are. */
+  gap: { errno: number; sinceNs: bigint; records: number } | null;
 }
 
 export interface Journal {
@@ -64,6 +66,8 @@ export interface Journal {
   onAppend(callback: ((lastSeq: number) => void) | null): void;
   /** The callback is called once, as soon as a record after this seq is there: an append that nobody waits for wakes nobody. */
   arm(afterSeq: number): void;
+  /** Whether a change that cannot be recorded is made nevertheless, from now on (docs/policy.md `on_full`); false at first. */
+  workFirst(on: boolean): void;
   stats(): JournalStats;
   close(): Promise<void>;
 }
@@ -178,6 +182,12 @@ export interface Engine {
   readBacking(path: Buffer, offset: number, length: number): Promise<BackingPiece>;
   /** Resolves after all of the tree's file system is on stable storage. */
   syncBacking(): Promise<void>;
+  /**
+   * Changes are recorded again after a gap: a session of its own begins, as at a mount, and wants `expect` and
+   * `startBaseline`. `unrecorded`: the gap, as JSON, kept with the mount record. `unfinishedSinceNs`: as baselineSinceNs. Everything recorded must be released; rejects while the journal
+   * cannot be written, and then the gap goes on.
+   */
+  resume(unrecorded: string, unfinishedSinceNs?: bigint): Promise<{ mountSeq: number; rootIno: bigint }>;
   /** Called once when the kernel connection ended without stop(): somebody else unmounted it. */
   onGone(callback: () => void): void;
 }

@@ -16,7 +16,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     if (since !== undefined) return await showSummary(client.call('summary', { path: await place(tree, args, text(args, 'DIR')), since, time_zone }), out);
     for await (const status of client.call('status', {})) {
       if (out.json) await out.object(status);
-      else for (const line of describe(status)) await out.line(line);
+      else for (const line of describe(status)) await out.line(URGENT.test(line) ? out.paint('red', line) : line);
     }
   });
 }
@@ -29,6 +29,9 @@ function describeScrub({ every_ms, running, last, next }: ScrubRow): string {
   if (running !== null) return `reading all of the store since ${showTime(running.since)}: ${Math.floor(100 * running.part)}%, ${showBytes(running.bytes)}; ${ended}`;
   return every_ms === null ? `never (policy); ${ended}` : `${ended}${next === null ? '' : `; next ${showTime(next)}`}`;
 }
+
+/** What cannot wait. */
+const URGENT = /^(UNRECORDED|FAILED|DAMAGED|BLOCKED) /;
 
 function describe(status: StatusRow): string[] {
   const row = (name: string, value: string) => `${name.padEnd(12)} ${safeForTerminal(value)}`;
@@ -72,6 +75,6 @@ function describe(status: StatusRow): string[] {
   for (const { severity, kind, path, what, remedy } of status.scrub.findings.slice(0, SCRUB_FINDINGS)) lines.push(row('STORE', `${severity}: ${kind}: ${path === null ? '' : `${path}: `}${what}`), row('', remedy));
   if (status.scrub.findings.length > SCRUB_FINDINGS) lines.push(row('', `and ${status.scrub.findings.length - SCRUB_FINDINGS} more: rewind verify --deep`));
   if (status.interrupted) lines.push(row('INTERRUPTED', describeInterrupted(status.interrupted)), row('', HOW_TO_GO_ON));
-  if (status.failed !== null) lines.push(row('FAILED', status.failed), row('', status.failed_hint ?? ''));
+  if (status.failed !== null) lines.push(row(status.unrecorded ? 'UNRECORDED' : 'FAILED', status.failed), row('', status.failed_hint ?? ''));
   return lines;
 }

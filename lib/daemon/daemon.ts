@@ -36,6 +36,7 @@ import type { LiveTree, Session } from './session.js';
 import { Scrub } from './scrub.js';
 import { ScrubBook } from './scrubbook.js';
 import { keepInBounds, keeperOf } from './prune.js';
+import { gapFailure, Resumption } from './resumption.js';
 import { recordStates, type States } from './states.js';
 import { watchStore } from './store-watch.js';
 import { doubtfulSince, LostFiles, OnDisk } from './on-disk.js';
@@ -197,8 +198,8 @@ export class Daemon implements LiveTree, Session {
     daemon.mountSeq = (await engine.start()).mountSeq;
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
     daemon.provisionalFrom = unfinished?.seq ?? daemon.mountSeq;
-    daemon.walk = daemon.awaitWalk();
-    daemon.walk.catch(() => undefined);  // told to who waits for it
+    daemon.beginWalk();
+    policy.follow(({ onFull }) => journal.workFirst(onFull === 'work'));
     await noteEnd(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
     await noteCut(opened, journal, options.onFailure);
     await nameLateWriters(plan);
@@ -211,11 +212,17 @@ export class Daemon implements LiveTree, Session {
     policy.watch();
     daemon.states = recordStates(daemon, extractor, (alarm) => { for (const listener of daemon.alarmListeners) listener(alarm); }, (error) => options.onFailure?.('A point could not be made', error));
     const onDisk = new OnDisk(layout.onDisk, boot, engine, journal, (what, error) => options.onFailure?.(what, error));
-    daemon.walk.then(() => onDisk.start(), () => undefined);
+    daemon.walked().then(() => onDisk.start(), () => undefined);
     const endBounds = keepInBounds(daemon.keeper, (error) => options.onFailure?.('History could not be kept within its bounds', error));
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close(), () => onDisk.end(), endBounds);
     void daemon.loadBaseline(before, lost);
     daemon.undo.push(watchStore(journal, (what, error) => options.onFailure?.(what, error)));
+    const resumption = new Resumption({
+      history, journal, engine, extractor, report: (what, error) => options.onFailure?.(what, error),
+      begun: (session) => daemon.sessionBegun(session),
+    });
+    resumption.start();
+    daemon.undo.push(() => resumption.stop());
     daemon.workInTheBackground();
     return daemon;
   }
@@ -259,28 +266,43 @@ export class Daemon implements LiveTree, Session {
     });
   }
 
+  private beginWalk(): void {
+    this.walk = this.awaitWalk();
+    this.walk.catch(() => undefined);  // told to who waits for it
+  }
+
   /** @throws ERR_BASELINE_FAILED when the walk does not come to its end: all stays provisional then */
   private async awaitWalk(): Promise<void> {
+    const { mountSeq } = this;
     try {
       await this.engine.baselineDone();
     } catch (cause) {
       const error = walkError(cause as NodeJS.ErrnoException, this.mountpoint);
-      if (!this.stopping) this.fail('The first look at the tree stopped', error);
+      if (!this.stopping && error.code !== 'ERR_NOT_MOUNTED') this.fail('The first look at the tree stopped', error);
       throw error;
     }
     await this.settle();
-    this.provisionalFrom = Infinity;
+    // What a walk finds in a gap is not recorded: the one after it counts.
+    if (this.journal.stats().gap === null && mountSeq === this.mountSeq) this.provisionalFrom = Infinity;
+  }
+
+  /** Recording goes on after a gap. */
+  private sessionBegun({ mountSeq, from, before }: { mountSeq: Seq; from: Seq; before: AsyncIterable<Buffer> }): void {
+    this.mountSeq = mountSeq;
+    this.provisionalFrom = from;
+    this.beginWalk();
+    void this.loadBaseline(before, null);
   }
 
   /** What history held as the live state before this mount goes to the engine: so it can tell what changed meanwhile. */
-  private async loadBaseline(before: AsyncIterable<Buffer>, lost: LostFiles): Promise<void> {
+  private async loadBaseline(before: AsyncIterable<Buffer>, lost: LostFiles | null): Promise<void> {
     try {
       for await (const entries of before) {
         if (this.stopping) return;
         await this.engine.expect(entries);
       }
       if (this.stopping) return;
-      await noteLost(lost, this.history, this.journal, this.options.onFailure);
+      if (lost) await noteLost(lost, this.history, this.journal, this.options.onFailure);
       this.engine.startBaseline();
     } catch (error) {
       this.fail('The baseline stopped', error);
@@ -293,17 +315,24 @@ export class Daemon implements LiveTree, Session {
     this.options.onFailure?.(what, error);
   }
 
-  walked(): Promise<void> {
-    return this.walk;
+  async walked(): Promise<void> {
+    const { walk } = this;
+    await walk.catch((error: unknown) => {
+      if (walk === this.walk) throw error;
+    });
+    if (walk !== this.walk) await this.walked();
   }
 
   failed(): Error | null {
     const stats = this.journal.stats();
-    return journalFailure(stats) ?? this.failure ?? this.extractor.stalled() ?? refusal(stats);
+    return gapFailure(stats) ?? journalFailure(stats) ?? this.failure ?? this.extractor.stalled() ?? refusal(stats);
   }
 
   async settle(): Promise<Seq> {
-    const { lastSeq } = this.journal.stats();
+    const stats = this.journal.stats();
+    const { lastSeq } = stats;
+    const gap = gapFailure(stats);
+    if (gap !== null) throw new RewindError('ERR_HISTORY_BEHIND', `What is now is not in history: ${gap.message}`, gap.hint, { cause: gap });
     try {
       await this.extractor.caughtUp(lastSeq);
     } catch (cause) {

@@ -47,6 +47,8 @@ export interface StatusRow {
   failed: string | null;
   /** What to do about it. */
   failed_hint: string | null;
+  /** Since when changes are made and not recorded (policy `on_full = "work"`), why, and how many by now; null when all are. */
+  unrecorded: { since: string; error: string; records: number } | null;
   /** What the crash before this mount left at the end of the journal. */
   cut: CutRow | null;
   /** Files that are being put back, and those that could not be. */

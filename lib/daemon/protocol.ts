@@ -163,6 +163,8 @@ export interface PolicyRow {
   refused: string | null;
   /** Seconds between captures of content of files that stay open under `on-close`. */
   interval: number;
+  /** What becomes of a change that the store cannot take: it fails, or it is made and not recorded. */
+  on_full: 'integrity' | 'work';
   /** The last that matches decides; what none matches is captured at each write. */
   rules: PolicyRuleRow[];
   /** The same for what becomes of damaged files; where none matches, `default_recovery` applies. */

@@ -1,6 +1,7 @@
 /** How the tree, its daemon and its history are. Never waits for the extractor, nor for a disk that works: a tree in trouble must answer, too. */
+import { getSystemErrorName } from 'node:util';
 import { RewindError } from '../errors.js';
-import type { JournalState } from '../native.js';
+import type { JournalState, JournalStats } from '../native.js';
 import { formatTimeUtc } from '../time/format.js';
 import { nextResume, operationsOf } from '../recovery/operations.js';
 import type { CutRow, Methods, OperationRow, StatusRow } from './protocol.js';
@@ -25,6 +26,10 @@ function hintOf(failed: Error): string {
 
 function cutRow({ cutBytes, stranded }: JournalState): CutRow | null {
   return cutBytes === 0 && stranded === null ? null : { bytes: cutBytes, kept: stranded?.kept ?? null };
+}
+
+function gapRowOf(gap: JournalStats['gap']): StatusRow['unrecorded'] {
+  return gap && { since: formatTimeUtc(gap.sinceNs), error: getSystemErrorName(-gap.errno), records: gap.records };
 }
 
 export async function* status(session: Session, _args: Methods['status']['args']): AsyncGenerator<StatusRow> {
@@ -71,6 +76,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     space,
     failed: failed?.message ?? null,
     failed_hint: failed ? hintOf(failed) : null,
+    unrecorded: gapRowOf(journal?.gap ?? null),
     cut: live && cutRow(live.opened),
     recovery: { running: session.jobs.running().length, failed: session.jobs.failed().map(recoveryRow) },
     interrupted,

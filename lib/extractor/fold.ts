@@ -151,6 +151,11 @@ function foldMount(state: FoldState, record: Record): void {
   meta.mount = record.seq;
   meta.mountTimeNs = record.timeNs;
   meta.unmountedNoted = false;
+  if (typeof info['unrecorded'] === 'string') {
+    // It says more of the changes that the walk finds than that the tree was not mounted.
+    meta.unmountedNoted = true;
+    noteGap(state, record.seq, record.seq - 1, record.timeNs, JSON.parse(info['unrecorded']) as { [key: string]: unknown });
+  }
   if (meta.first === 0) {
     meta.first = record.seq;
     meta.firstTimeNs = record.timeNs;

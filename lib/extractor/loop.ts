@@ -170,6 +170,11 @@ export class Extractor {
     this.overhearers.add(listener);
   }
 
+  /** Makes all that history holds durable, and releases it: the journal does not need it any more. */
+  release(): Promise<void> {
+    return this.durability.finish();
+  }
+
   /** Called once when the loop stops because of an error. */
   onError(listener: (error: unknown) => void): void {
     if (this.error === undefined) this.errorListeners.add(listener);

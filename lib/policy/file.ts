@@ -19,6 +19,9 @@ import { DEFAULT_TRIPS, parseTrips, type TripRules } from './trips.js';
 /** How the content of a file is captured; docs/policy.md says what each means. */
 export type Capture = 'each-write' | 'on-close' | 'none';
 
+/** `integrity`: it fails, and nothing unrecorded happens. `work`: it is made, and history has a gap. */
+export type OnFull = 'integrity' | 'work';
+
 export const CAPTURES: readonly Capture[] = ['none', 'on-close', 'each-write'];
 
 /** One rule, in the order in which rules are tried: the last that matches decides. */
@@ -42,6 +45,8 @@ export interface Policy {
   paused: PausedRule[];
   /** How often content of files that stay open under `on-close` is captured, in seconds. */
   interval: number;
+  /** What becomes of a change that the store has no room for, or cannot take. */
+  onFull: OnFull;
   /** Which points are made by themselves. */
   points: PointRules;
   /** What is too much at once. */
@@ -57,10 +62,10 @@ export interface Policy {
 }
 
 /** What applies when there is no file. */
-export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB };
+export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, onFull: 'integrity', points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB };
 
 const MAX_INTERVAL = 86_400;
-export const FILE_KEYS = ['defaults', 'interval', 'rule', 'points', 'point', 'installer', 'trip', 'group', 'retention', 'scrub'];
+export const FILE_KEYS = ['defaults', 'interval', 'on_full', 'rule', 'points', 'point', 'installer', 'trip', 'group', 'retention', 'scrub'];
 
 /** @throws ERR_POLICY naming `path`, the line and the reason */
 export function parsePolicy(text: string, path: string): Policy {
@@ -69,17 +74,18 @@ export function parsePolicy(text: string, path: string): Policy {
     throw new RewindError('ERR_POLICY', `${path}:${line}: ${reason}`, 'Nothing was changed: the policy that was in force stays. See docs/policy.md, or `rewind policy edit`.');
   };
   const table = parseToml(text, fail);
-  for (const key of Object.keys(table)) if (!FILE_KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, [[rule]], [points], [[point]], [[installer]], [trip], [[group]], [retention] or [scrub] was expected`);
-  const { defaults = true, interval = DEFAULT_POLICY.interval, rule = [] } = table;
+  for (const key of Object.keys(table)) if (!FILE_KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, on_full, [[rule]], [points], [[point]], [[installer]], [trip], [[group]], [retention] or [scrub] was expected`);
+  const { defaults = true, interval = DEFAULT_POLICY.interval, rule = [], on_full: onFull = DEFAULT_POLICY.onFull } = table;
   if (typeof defaults !== 'boolean') fail(where.ofKey('defaults'), 'defaults must be true or false');
   if (typeof interval !== 'number' || !(interval >= 1 && interval <= MAX_INTERVAL)) fail(where.ofKey('interval'), `interval must be a number of seconds from 1 to ${MAX_INTERVAL}`);
+  if (onFull !== 'integrity' && onFull !== 'work') fail(where.ofKey('on_full'), `on_full is ${JSON.stringify(onFull)}: "integrity" or "work" was expected`);
   if (!Array.isArray(rule)) fail(where.ofKey('rule'), 'rules are written [[rule]], with two brackets');
   const read = (rule as unknown[]).map((one, i) => ruleOf(one, path, (key) => where.ofTable('rule', i, key), fail));
   const inForce = read.filter(({ paused }) => !paused);
   const groups = parseGroups(table['group'], where, fail);
   return {
     rules: [...defaults ? DEFAULT_RULES : [], ...inForce.flatMap(({ capture }) => capture)], recovery: inForce.flatMap(({ recovery }) => recovery),
-    interval: interval as number,
+    interval: interval as number, onFull: onFull as OnFull,
     points: parsePoints(table['points'], table['point'], table['installer'], where, fail), trips: parseTrips(table['trip'], where, fail),
     groups, retention: parseRetention(table['retention'], where, fail),
     keeping: [...inForce.flatMap(({ keeping }) => keeping), ...groups.flatMap((group) => keptGroup(group, path))].sort((a, b) => a.line - b.line), scrub: parseScrub(table['scrub'], where, fail),

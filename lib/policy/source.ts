@@ -7,7 +7,7 @@ import { unwatchFile, watchFile } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { decidingRule } from './decide.js';
-import { DEFAULT_POLICY, parsePolicy, type Policy, type Rule } from './file.js';
+import { DEFAULT_POLICY, parsePolicy, type OnFull, type Policy, type Rule } from './file.js';
 import { KeepPolicy } from './keeping.js';
 import { RecoveryPolicy } from './recovery.js';
 
@@ -75,9 +75,9 @@ export class PolicySource {
   }
 
   /** As people and programs are told. */
-  row(): Pick<Policy, 'interval' | 'rules' | 'recovery' | 'paused'> & { file: string; exists: boolean; refused: string | null } {
-    const { interval, rules, recovery, paused } = this.policy;
-    return { file: this.file, exists: this.exists, refused: this.refused?.message ?? null, interval, rules, recovery, paused };
+  row(): Pick<Policy, 'interval' | 'rules' | 'recovery' | 'paused'> & { on_full: OnFull; file: string; exists: boolean; refused: string | null } {
+    const { interval, onFull, rules, recovery, paused } = this.policy;
+    return { file: this.file, exists: this.exists, refused: this.refused?.message ?? null, interval, on_full: onFull, rules, recovery, paused };
   }
 
   /** Who may put damaged files back, and how often it is tried. */

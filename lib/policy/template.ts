@@ -3,6 +3,7 @@ export const EMPTY_FILE = `# What rewindfs captures of this tree, and how. The l
 # matches is captured at each write. rewind policy check PATH says which rule decides. More: docs/policy.md
 #
 # interval = 10           # seconds between captures of files that stay open under "on-close"
+# on_full = "integrity"   # "work": when the store's disk is full or fails, the tree goes on unrecorded
 # defaults = true         # false: without the built-in rules (rewind policy show lists them)
 #
 # [[rule]]

@@ -63,6 +63,7 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
                                        InstanceMethod<&EngineObject::answer_trouble>("answerTrouble"),
                                        InstanceMethod<&EngineObject::read_backing>("readBacking"),
                                        InstanceMethod<&EngineObject::sync_backing>("syncBacking"),
+                                       InstanceMethod<&EngineObject::resume>("resume"),
                                        InstanceMethod<&EngineObject::stop>("stop"),
                                        InstanceMethod<&EngineObject::on_gone>("onGone")}));
   }
@@ -73,15 +74,23 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
     return *engine_->tree();
   }
 
+  static Napi::Value started_of(Napi::Env env, live::Started& started) {
+    Napi::Object result = Napi::Object::New(env);
+    result.Set("mountSeq", static_cast<double>(started.mount_seq));
+    result.Set("rootIno", Napi::BigInt::New(env, started.root_ino));
+    return result;
+  }
+
   Napi::Value start(const Napi::CallbackInfo& info) {
+    return run_async<live::Started>(info.Env(), Value(), [engine = engine_] { return engine->start(); }, started_of);
+  }
+
+  Napi::Value resume(const Napi::CallbackInfo& info) {
+    bool exact = true;
+    const std::string unrecorded = info[0].As<Napi::String>();
+    const int64_t since = info[1].IsBigInt() ? info[1].As<Napi::BigInt>().Int64Value(&exact) : 0;
     return run_async<live::Started>(
-        info.Env(), Value(), [engine = engine_] { return engine->start(); },
-        [](Napi::Env env, live::Started& started) -> Napi::Value {
-          Napi::Object result = Napi::Object::New(env);
-          result.Set("mountSeq", static_cast<double>(started.mount_seq));
-          result.Set("rootIno", Napi::BigInt::New(env, started.root_ino));
-          return result;
-        });
+        info.Env(), Value(), [engine = engine_, unrecorded, since] { return engine->resume(unrecorded, since); }, started_of);
   }
 
   Napi::Value expect(const Napi::CallbackInfo& info) {

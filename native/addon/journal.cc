@@ -54,6 +54,14 @@ Napi::Value stranded_of(Napi::Env env, const journal::Opened& opened) {
   return stranded;
 }
 
+Napi::Value gap_of(Napi::Env env, const journal::Gap& gap) {
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("errno", gap.error);
+  result.Set("sinceNs", Napi::BigInt::New(env, gap.since_ns));
+  result.Set("records", static_cast<double>(gap.records));
+  return result;
+}
+
 class JournalObject final : public Napi::ObjectWrap<JournalObject> {
  public:
   explicit JournalObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<JournalObject>(info) {
@@ -73,6 +81,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
                                         InstanceMethod<&JournalObject::history_stands>("historyStands"),
                                         InstanceMethod<&JournalObject::on_append>("onAppend"),
                                         InstanceMethod<&JournalObject::arm>("arm"),
+                                        InstanceMethod<&JournalObject::work_first>("workFirst"),
                                         InstanceMethod<&JournalObject::stats>("stats"),
                                         InstanceMethod<&JournalObject::close>("close")}));
   }
@@ -112,6 +121,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
       draft.payload = payload;
       const auto appended = journal->append_timed(draft);
       if (!appended.ok()) return Failure{appended.error(), "append"};
+      if (appended->seq == journal::kUnrecorded) return Failure{journal->stats().gap.error, "append"};
       return *appended;
     };
     return run_async<journal::Appended>(info.Env(), Value(), work,
@@ -139,6 +149,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
   }
 
   void history_stands(const Napi::CallbackInfo& info) { journal_->history_stands(info[0].As<Napi::Number>().Int32Value()); }
+  void work_first(const Napi::CallbackInfo& info) { journal_->work_first(info[0].ToBoolean()); }
 
   void on_append(const Napi::CallbackInfo& info) {
     journal_->on_append(nullptr);
@@ -181,6 +192,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
     set("freeBytes", stats.free_bytes);
     result.Set("failedErrno", stats.failed);
     result.Set("refusedErrno", stats.refused);
+    result.Set("gap", stats.gap.error == 0 ? info.Env().Null() : gap_of(info.Env(), stats.gap));
     return result;
   }
 

@@ -1,10 +1,12 @@
 // Bytes of a request in, an answer out: by one table of operations. Needs no mount, so that it is tested with raw frames.
+// What changes the tree passes the server's gate.
 #pragma once
 #include <array>
 #include <atomic>
 #include <span>
 
 #include "fuse/call.h"
+#include "os/gate.h"
 
 namespace rewindfs::fuse {
 
@@ -33,6 +35,8 @@ class Dispatcher {
     const unsigned op = call.head.opcode;
     if (op >= kOpLimit || rows_[op] == nullptr) return call.fail(ENOSYS);
     counts_[op].fetch_add(1, std::memory_order_relaxed);
+    if (!rows_[op]->recorded) return rows_[op]->handle(server_, call);
+    const Gate::Pass change(server_.changes);
     rows_[op]->handle(server_, call);
   }
 

@@ -32,19 +32,14 @@ Result<Appended> Journal::append_timed(const Draft& draft) {
 
   const MutexLock lock(mutex_);
   if (!open_.load(std::memory_order_relaxed)) return Errno{ESHUTDOWN};
-  if (poisoned_.load(std::memory_order_relaxed) != 0) return Errno{EIO};
+  if (in_gap_.load(std::memory_order_relaxed)) return not_written();
+  if (const int error = poisoned_.load(std::memory_order_relaxed); error != 0) return unwritable(error);
   if (segments_.back()->end + encoded.size() > kSegmentBytes) {
-    if (const auto rotated = rotate(); !rotated.ok()) {
-      poison(rotated.error());
-      return Errno{EIO};
-    }
+    if (const auto rotated = rotate(); !rotated.ok()) return unwritable(rotated.error());
   }
   const Appended appended{last_seq_.load(std::memory_order_relaxed) + 1, now_ns()};
   encoded.seal(appended.seq, appended.time_ns);
-  if (const auto written = write_record(encoded, draft); !written.ok()) {
-    poison(written.error());
-    return Errno{EIO};
-  }
+  if (const auto written = write_record(encoded, draft); !written.ok()) return unwritable(written.error());
   Segment& segment = *segments_.back();
   segment.mark(appended.seq, segment.end);
   segment.end += encoded.size();

@@ -49,11 +49,19 @@ struct Appended {
   uint64_t time_ns;
 };
 
+// Since when, and why, changes of the tree are not recorded.
+struct Gap {
+  int error = 0;  // errno; 0: everything is recorded
+  uint64_t since_ns = 0;
+  uint64_t records = 0;  // that were not written
+};
+
 struct Stats {
   uint64_t first_seq, last_seq, released_seq, synced_seq, segments, backlog_bytes, appended_bytes, syncs;
   uint64_t free_bytes;  // of the disk, as the preparer saw it last; UINT64_MAX while nobody has looked
   int failed;           // errno of what poisoned the journal, 0 when all is well
   int refused;          // errno because of which changes are refused for now, 0 when they are not
+  Gap gap;
 };
 
 class Journal final : public Recorder {
@@ -70,6 +78,12 @@ class Journal final : public Recorder {
   Result<void> sync() override;
   void begin_sync() override;
   Result<Appended> append_timed(const Draft& draft) EXCLUDES(mutex_);
+
+  // gap.cc. What becomes of a change that cannot be recorded: it fails (false, the default), or it is made, and nothing is
+  // recorded from there on until resume(). Turning it off ends no gap that is there.
+  void work_first(bool on) { work_first_.store(on); }
+  // Fails with EBUSY while not all that was recorded is released.
+  Outcome<Done> resume() override EXCLUDES(mutex_, sync_mutex_);
 
   // Whole records from from_seq on, checked again, at most max_bytes but at least one; empty at the end.
   Outcome<std::vector<std::byte>> read(uint64_t from_seq, uint64_t max_bytes) EXCLUDES(mutex_);
@@ -99,6 +113,14 @@ class Journal final : public Recorder {
   Result<void> write_record(Encoded& encoded, const Draft& draft) REQUIRES(mutex_);
   void poison(int error) REQUIRES(mutex_);
   uint64_t now_ns() const REQUIRES(mutex_);
+
+  // gap.cc
+  // Either that error, or a gap begins, or goes on.
+  Result<void> unrecorded(int error) REQUIRES(mutex_);
+  Result<Appended> unwritable(int error) REQUIRES(mutex_);
+  Result<Appended> not_written() REQUIRES(mutex_);
+  Result<void> goes_on_unrecorded() EXCLUDES(mutex_);  // sync.cc
+  Outcome<Done> start_anew() EXCLUDES(mutex_, sync_mutex_);
 
   // space.cc
   Result<void> wait_for_room(const volatile bool* interrupted) EXCLUDES(mutex_);
@@ -147,6 +169,7 @@ class Journal final : public Recorder {
   uint64_t cursor_segment_ GUARDED_BY(mutex_) = 0;  // its first seq
   uint64_t released_seq_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  Gap gap_ GUARDED_BY(mutex_);
   int prepare_error_ GUARDED_BY(mutex_) = 0;
   int refused_ GUARDED_BY(mutex_) = 0;
   uint64_t opened_bytes_ GUARDED_BY(mutex_) = 0;
@@ -173,6 +196,8 @@ class Journal final : public Recorder {
   std::atomic<int> history_error_{0};
   std::atomic<bool> sync_asked_{false};
   std::atomic<uint64_t> free_bytes_{UINT64_MAX};
+  std::atomic<bool> work_first_{false};
+  std::atomic<bool> in_gap_{false};  // gap_.error != 0
   std::atomic<bool> low_{false};  // the disk has less than min_free_bytes
 
   std::thread preparer_;

@@ -146,7 +146,8 @@ Stats Journal::stats() {
           syncs_.load(),
           free_bytes_.load(),
           poisoned_.load(),
-          refused_};
+          refused_,
+          gap_};
 }
 
 }  // namespace rewindfs::journal

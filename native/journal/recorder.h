@@ -10,9 +10,13 @@
 #include <string_view>
 
 #include "journal/format.h"
+#include "os/failure.h"
 #include "os/result.h"
 
 namespace rewindfs::journal {
+
+// The seq of a record that was not written, while the tree goes on without (Recorder::work_first).
+inline constexpr uint64_t kUnrecorded = 0;
 
 // A record before it has seq, time and checksums. Pointers are borrowed for the call only.
 struct Draft {
@@ -67,6 +71,10 @@ class Recorder {
   virtual Result<void> sync() = 0;
   // Starts that on another thread: somebody will call sync(), and has other things to wait for meanwhile.
   virtual void begin_sync() = 0;
+
+  // Ends a time in which the tree went on unrecorded: the next append is written. Nobody may hold a reservation that he
+  // is going to append with, but for the end of a save. Fails, and changes nothing, while that is not possible yet.
+  virtual Outcome<Done> resume() { return Done{}; }
 
  protected:
   friend class Reservation;

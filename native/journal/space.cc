@@ -41,7 +41,7 @@ Result<Reservation> Journal::reserve(uint64_t payload_bytes, unsigned records, c
   const uint64_t bytes = payload_bytes + records * uint64_t{kMaxFrontBytes + kRecordAlignment};
   const uint64_t reserved = reserved_bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
   const bool plenty = open_.load(std::memory_order_relaxed) && !poisoned_.load(std::memory_order_relaxed) &&
-                      !low_.load(std::memory_order_relaxed) &&
+                      !low_.load(std::memory_order_relaxed) && !in_gap_.load(std::memory_order_relaxed) &&
                       reserved <= available_bytes_.load(std::memory_order_relaxed) &&
                       backlog_bytes() <= backlog_soft_bytes();
   if (!plenty) {
@@ -61,9 +61,11 @@ Result<void> Journal::wait_for_room(const volatile bool* interrupted) {
   const MutexLock lock(mutex_);
   while (true) {
     if (!open_.load()) return Errno{ESHUTDOWN};
+    if (in_gap_.load()) return {};
     if (interrupted && __atomic_load_n(interrupted, __ATOMIC_RELAXED)) return Errno{EINTR};
     if (low_.load()) check_disk();
     if (const int error = refusal(); error != 0) {
+      if (unrecorded(error).ok()) return {};
       refused_ = error;
       return Errno{answer_of(error)};
     }

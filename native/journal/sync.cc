@@ -11,7 +11,7 @@ Result<void> Journal::sync() {
   const uint64_t target = last_seq();
   const MutexLock lock(sync_mutex_);
   while (true) {
-    if (poisoned_.load() != 0) return Errno{EIO};
+    if (poisoned_.load() != 0) return goes_on_unrecorded();
     if (synced_seq() >= target) return {};
     if (!syncing_) break;
     sync_done_cv_.wait(sync_mutex_);
@@ -28,8 +28,13 @@ Result<void> Journal::sync() {
     poisoned_.store(synced.error());
   }
   sync_done_cv_.notify_all();
-  if (!synced.ok()) return Errno{EIO};
-  return {};
+  return synced.ok() ? Result<void>() : goes_on_unrecorded();
+}
+
+// What was recorded may be lost to a power cut now; what the tree holds is as stable as its own disk says.
+Result<void> Journal::goes_on_unrecorded() {
+  const MutexLock lock(mutex_);
+  return unrecorded(poisoned_.load()).ok() ? Result<void>() : Errno{EIO};
 }
 
 void Journal::begin_sync() {

@@ -97,6 +97,7 @@ struct Baseline::Impl {
   InodeStates states;
   Moved moved;
   volatile bool stopping = false;
+  BaselineCapture::Excluded excluded;
   BaselineCapture capture;
   BaselineWalk walk;
   Mutex mutex;  // taken after a BaseInode's
@@ -110,8 +111,10 @@ struct Baseline::Impl {
   std::thread thread;
 };
 
-Baseline::Baseline(journal::Recorder& recorder, TreeAccess& tree)
-    : impl_(std::make_unique<Impl>(recorder, tree, pending_)) {}
+Baseline::Baseline(journal::Recorder& recorder, TreeAccess& tree) : recorder_(recorder), tree_(tree) {
+  walks_.push_back(std::make_unique<Impl>(recorder_, tree_, pending_));
+  current_.store(walks_.back().get());
+}
 
 Baseline::~Baseline() { stop(); }
 
@@ -147,7 +150,7 @@ Result<void> Baseline::Impl::content(BaseInode& inode, uint64_t ino, int fd, uin
 
 Result<void> Baseline::before_data(uint64_t ino, int fd, uint64_t offset, uint64_t length) {
   if (!pending()) return {};
-  Impl& impl = *impl_;
+  Impl& impl = this->impl();
   const Impl::Inside inside(impl);
   if (!inside.needed()) return {};
   if (const auto known = impl.node(ino, fd); !known.ok()) return known;
@@ -167,24 +170,24 @@ Result<void> Baseline::before_data(uint64_t ino, int fd, uint64_t offset, uint64
 
 Result<void> Baseline::before_attr(uint64_t ino, int fd) {
   if (!pending()) return {};
-  const Impl::Inside inside(*impl_);
+  const Impl::Inside inside(impl());
   if (!inside.needed()) return {};
-  return impl_->node(ino, fd);
+  return impl().node(ino, fd);
 }
 
 Result<void> Baseline::before_name(uint64_t dir_ino, int dir_fd, std::string_view name, uint64_t child_ino,
                                    int child_fd, bool child_goes) {
   if (!pending()) return {};
-  const Impl::Inside inside(*impl_);
+  const Impl::Inside inside(impl());
   if (!inside.needed()) return {};
   // The child first: from the moment the name counts as touched, the walk leaves it to what is known of the child.
   Impl::Child child;
   if (child_fd >= 0) {
-    const Result<Impl::Child> compared = impl_->child(child_ino, child_fd, child_goes);
+    const Result<Impl::Child> compared = impl().child(child_ino, child_fd, child_goes);
     if (!compared.ok()) return Errno{compared.error()};
     child = *compared;
   }
-  return impl_->name(dir_ino, dir_fd, name, child);
+  return impl().name(dir_ino, dir_fd, name, child);
 }
 
 Result<void> Baseline::Impl::name(uint64_t dir_ino, int dir_fd, std::string_view name, const Child& child) {
@@ -288,25 +291,28 @@ Result<void> Baseline::Impl::directory_goes(BaseInode& inode, uint64_t ino) {
 // the new object is recorded: afterwards the number means that one.
 Result<void> Baseline::born(uint64_t ino) {
   if (!pending()) return {};
-  const Impl::Inside inside(*impl_);
+  const Impl::Inside inside(impl());
   if (!inside.needed()) return {};
-  const std::shared_ptr<BaseInode> state = impl_->states.get(ino);
+  const std::shared_ptr<BaseInode> state = impl().states.get(ino);
   if (!state) return {};
   BaseInode& inode = *state;
   const MutexLock lock(inode.mutex);
-  return inode.settled ? Result<void>() : impl_->directory_goes(inode, ino);
+  return inode.settled ? Result<void>() : impl().directory_goes(inode, ino);
 }
 
 void Baseline::expect(std::span<const std::byte> entries) {
-  if (!impl_->thread.joinable()) (void)impl_->capture.expected().add(entries);
+  if (!impl().thread.joinable()) (void)impl().capture.expected().add(entries);
 }
 
-void Baseline::go_on(int64_t since_ns) { impl_->capture.go_on(since_ns); }
+void Baseline::go_on(int64_t since_ns) { impl().capture.go_on(since_ns); }
 
-void Baseline::exclude(std::function<bool(int fd, uint32_t nlink)> excluded) { impl_->capture.exclude(std::move(excluded)); }
+void Baseline::exclude(std::function<bool(int fd, uint32_t nlink)> excluded) {
+  impl().excluded = excluded;
+  impl().capture.exclude(std::move(excluded));
+}
 
 void Baseline::start() {
-  if (!impl_->thread.joinable()) impl_->thread = std::thread([this] { impl_->run(); });
+  if (!impl().thread.joinable()) impl().thread = std::thread([this] { impl().run(); });
 }
 
 // From here on history's expectations count, also for the directories that went before (directory_goes).
@@ -354,8 +360,18 @@ void Baseline::Impl::run() {
   end(walked.error());
 }
 
-// Once.
-void Baseline::Impl::end(int error) {
+void Baseline::restart() {
+  stop();
+  Impl& before = impl();
+  before.states.clear();
+  before.capture.expected().clear();
+  walks_.push_back(std::make_unique<Impl>(recorder_, tree_, pending_));
+  current_.store(walks_.back().get());
+  exclude(before.excluded);
+  pending_.store(true);
+}
+
+void Baseline::Impl::end(int error) {  // once
   const MutexLock lock(mutex);
   if (ended) return;
   ended = error;
@@ -363,25 +379,22 @@ void Baseline::Impl::end(int error) {
 }
 
 void Baseline::stop() {
-  __atomic_store_n(&impl_->stopping, true, __ATOMIC_RELAXED);
-  if (impl_->thread.joinable()) impl_->thread.join();
-  impl_->end(ECANCELED);  // a walk that was never begun
+  __atomic_store_n(&impl().stopping, true, __ATOMIC_RELAXED);
+  if (impl().thread.joinable()) impl().thread.join();
+  impl().end(ECANCELED);  // a walk that was never begun
 }
 
 void Baseline::on_done(std::function<void(int error)> callback) {
-  const MutexLock lock(impl_->mutex);
-  if (impl_->ended) {
-    callback(*impl_->ended);
-  } else {
-    impl_->done = std::move(callback);
-  }
+  const MutexLock lock(impl().mutex);
+  if (impl().ended) callback(*impl().ended);
+  else impl().done = std::move(callback);
 }
 
 Baseline::Progress Baseline::progress() const {
-  const MutexLock lock(impl_->mutex);
-  const bool failed = impl_->ended.value_or(0) != 0;
-  const int state = failed ? 3 : !pending() ? 2 : impl_->capture.started() ? 1 : 0;
-  return {state, impl_->walk.directories(), impl_->walk.files(), impl_->capture.bytes(), impl_->capture.differences()};
+  const MutexLock lock(impl().mutex);
+  const bool failed = impl().ended.value_or(0) != 0;
+  const int state = failed ? 3 : !pending() ? 2 : impl().capture.started() ? 1 : 0;
+  return {state, impl().walk.directories(), impl().walk.files(), impl().capture.bytes(), impl().capture.differences()};
 }
 
 }  // namespace rewindfs::live

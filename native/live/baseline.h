@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "journal/recorder.h"
 #include "os/result.h"
@@ -53,6 +54,10 @@ class Baseline {
   // Before start(): what the policy leaves out (BaselineCapture::Excluded).
   void exclude(std::function<bool(int fd, uint32_t nlink)> excluded);
 
+  // Everything from the beginning, as at a mount: what was changed meanwhile is not in the journal. No hook may be under way,
+  // nor come before it returns. What go_on said counts for the walk before only.
+  void restart();
+
   // From the daemon (lib/native.ts Engine.expect, startBaseline, baselineDone).
   void expect(std::span<const std::byte> entries);
   void start();
@@ -68,7 +73,11 @@ class Baseline {
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  Impl& impl() const { return *current_.load(); }
+  journal::Recorder& recorder_;
+  TreeAccess& tree_;
+  std::vector<std::unique_ptr<Impl>> walks_;  // the last one counts; those before are empty, and asked how they ended at most
+  std::atomic<Impl*> current_;
   std::atomic<bool> pending_{true};
 };
 

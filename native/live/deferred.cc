@@ -209,6 +209,7 @@ void Captures::settle_watched(bool last) {
   for (const auto& each : watched) {
     const InodePtr inode = each.lock();
     if (!inode) continue;
+    const Gate::Pass change(tree_.changes);
     const StateLock lock{inode.get()};
     inode->assert_state();
     look_at(inode, last);

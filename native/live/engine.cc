@@ -113,7 +113,7 @@ Outcome<Done> Engine::serve() {
 Outcome<Started> Engine::start() {
   if (auto opened = open_tree(); !opened.ok()) return opened.failure();
   if (auto connected = connect(options_.over); !connected.ok()) return connected.failure();
-  const auto seq = append_mount();
+  const auto seq = append_mount({});
   if (!seq.ok()) {
     (void)fuse::unmount(options_.mountpoint, true);
     return Failure{seq.error(), "append"};
@@ -132,15 +132,35 @@ Result<void> Engine::append_first_root(uint64_t mount_seq) {
   return mount_seq == 1 ? tree_->baseline.before_attr(tree_->root_ino(), tree_->root_fd()) : Result<void>();
 }
 
-Result<uint64_t> Engine::append_mount() {
+// Between two changes: what is recorded before is of the time that history knows, and nothing is changed afterwards that the
+// new baseline has not looked at first.
+Outcome<Started> Engine::resume(const std::string& unrecorded, int64_t unfinished_since_ns) {
+  const MutexLock lock(mutex_);
+  if (finished_ || !tree_) return Failure{ESHUTDOWN, "resume"};
+  tree_->changes.close();
+  const auto resumed = [&]() -> Outcome<Started> {
+    tree_->baseline.stop();
+    if (auto begun = recorder_->resume(); !begun.ok()) return begun.failure();
+    const auto seq = append_mount(unrecorded);
+    if (!seq.ok() || *seq == journal::kUnrecorded) return Failure{seq.ok() ? EIO : seq.error(), "append"};
+    tree_->baseline.restart();
+    if (unfinished_since_ns != 0) tree_->baseline.go_on(unfinished_since_ns);
+    return Started{*seq, tree_->root_ino()};
+  }();
+  tree_->changes.open();
+  return resumed;
+}
+
+Result<uint64_t> Engine::append_mount(const std::string& unrecorded) {
   JsonObject json;
   json.text("boot_id", options_.boot_id);
   json.number("pid", static_cast<uint64_t>(getpid()));
   json.text("mountpoint", options_.mountpoint);
   json.text("root_ino", std::to_string(tree_->root_ino()));
-  json.boolean("clean", options_.clean);
+  json.boolean("clean", options_.clean && unrecorded.empty());
   json.text("version", options_.version);
   json.text("name", options_.purpose);
+  if (!unrecorded.empty()) json.text("unrecorded", unrecorded);
   json.texts("tags", options_.tags);
   return append_json(journal::Kind::kMount, tree_->root_ino(), json.finish());
 }

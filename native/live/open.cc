@@ -198,6 +198,7 @@ void op_fsync(Tree& tree, Call& call) {
   const HandlePtr handle = in == nullptr ? nullptr : tree.handles.find(in->fh);
   if (!handle) return call.fail(in == nullptr ? EINVAL : EBADF);
   if (handle->capture == Capture::kOnClose) {
+    const Gate::Pass change(tree.changes);
     const StateLock lock{handle->inode.get()};
     handle->inode->assert_state();
     if (const auto settled = tree.captures.settle(*handle->inode); !settled.ok()) return call.fail(settled.error());

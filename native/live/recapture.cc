@@ -112,6 +112,7 @@ void Recapture::file(int dir, const char* name) {
   const auto stat = stat_fd(fd.get());
   if (!stat.ok() || !S_ISREG(stat->stx_mode) || stat->stx_size == 0) return;
   const InodePtr inode = tree_.inodes.intern(std::move(fd), *stat, false);
+  const Gate::Pass change(tree_.changes);
   const StateLock lock{inode.get()};
   inode->assert_state();
   if (Captures::open_mode(*inode) == Capture::kEachWrite || Captures::open_mode(*inode) == Capture::kNone) {

@@ -17,6 +17,7 @@
 #include "live/rescue.h"
 #include "live/streams.h"
 #include "live/writers.h"
+#include "os/gate.h"
 
 namespace rewindfs::live {
 
@@ -38,6 +39,7 @@ class Tree final : public TreeAccess {
   int root_fd() const override { return inodes.root()->path().get(); }
   uint64_t root_ino() const override { return inodes.root()->ino; }
 
+  Gate changes;  // passed by whatever changes the tree or records it, before any lock
   InodeTable inodes;
   HandleTable handles;
   Streams streams;

@@ -188,8 +188,9 @@ bool Writers::Impl::record(Process& process, pid_t parent, uint32_t uid, uint32_
   draft.kind = journal::Kind::kWriter;
   draft.payload = std::as_bytes(std::span(payload));
   const Result<uint64_t> appended = recorder.append(draft);
-  if (appended.ok()) process.id = *appended;
-  return appended.ok();
+  if (!appended.ok() || *appended == journal::kUnrecorded) return false;
+  process.id = *appended;
+  return true;
 }
 
 }  // namespace rewindfs::live

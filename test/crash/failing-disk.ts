@@ -3,38 +3,9 @@ import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
 import { mountSettled } from '../helpers/mount.js';
-import { must, run, until } from '../helpers/run.js';
-import { scoped, type Scope } from '../helpers/scope.js';
-
-/** An ext4 that believes to have 1 GiB, in an image that may grow to less. */
-async function thinDisk(scope: Scope): Promise<{ disk: string; holder: string }> {
-  const top = scope.temporary('memory');
-  const [disk, holder] = [path.join(top, 'disk'), path.join(top, 'holder')];
-  for (const place of [disk, holder]) fs.mkdirSync(place);
-  await must('mount', ['-t', 'tmpfs', '-o', 'size=120M', 'rewindfs-test', holder]);
-  // The device lets go of its image a little after it was told to.
-  scope.defer(() => until('the disk below is unmounted', async () => (await run('umount', [holder])).code === 0));
-  const image = path.join(holder, 'image');
-  fs.writeFileSync(image, '');
-  fs.truncateSync(image, 1 << 30);
-  await must('mkfs.ext4', ['-q', '-F', '-O', '^has_journal', '-E', 'nodiscard', image]);
-  const device = (await must('losetup', ['--find', '--show', image])).trim();
-  scope.defer(async () => void (await must('losetup', ['-d', device])));
-  await must('mount', [device, disk]);
-  scope.defer(async () => void (await must('umount', [disk])));
-  return { disk, holder };
-}
-
-function fill(file: string): void {
-  const fd = fs.openSync(file, 'w');
-  try {
-    for (const block = Buffer.alloc(1 << 16, 1); ;) fs.writeSync(fd, block);
-  } catch {
-    // That is what was wanted.
-  } finally {
-    fs.closeSync(fd);
-  }
-}
+import { until } from '../helpers/run.js';
+import { scoped } from '../helpers/scope.js';
+import { fill, thinDisk } from './support/thin-disk.js';
 
 test.serial('a journal that cannot be synced refuses every change and says so in the status and the log; what was acknowledged is there after a mount', async (t) => {
   t.timeout(240_000);

@@ -111,8 +111,10 @@ export class MemoryJournal implements Journal {
     this.tell();
   }
 
+  workFirst(): void {}
+
   stats(): JournalStats {
-    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: this.freeBytes, failedErrno: 0, refusedErrno: 0 };
+    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: this.freeBytes, failedErrno: 0, refusedErrno: 0, gap: null };
   }
 
   async close(): Promise<void> { this.callback = null; }

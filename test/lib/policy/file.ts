@@ -8,7 +8,7 @@ import { DEFAULT_SCRUB } from '../../../lib/policy/scrub.js';
 import { DEFAULT_TRIPS } from '../../../lib/policy/trips.js';
 
 test.serial('an empty file is the defaults', (t) => {
-  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB });
+  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, onFull: 'integrity', points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB });
 });
 
 test.serial('rules come after the defaults, in the order of the file, each with its line', (t) => {
@@ -33,6 +33,12 @@ match = [
     { pattern: '*.iso', capture: 'on-close', by: '/s/policy.toml:10', line: 10 },
     { pattern: '/images/', capture: 'on-close', by: '/s/policy.toml:10', line: 10 },
   ]);
+});
+
+test.serial('on_full says what comes first, and nothing else than that', (t) => {
+  t.is(parsePolicy('on_full = "work"', 'p').onFull, 'work');
+  t.is(parsePolicy('on_full = "integrity"', 'p').onFull, 'integrity');
+  t.throws(() => parsePolicy('interval = 5\non_full = "both"', '/s/p'), { code: 'ERR_POLICY', message: /^\/s\/p:2: on_full is "both"/ });
 });
 
 test.serial('defaults = false leaves out the built-in rules', (t) => {
