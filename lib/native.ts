@@ -93,6 +93,8 @@ export interface EngineOptions {
   tags?: readonly string[];
   /** Was the last session ended by an unmount record? Goes into the mount record, as do bootId and version. */
   clean: boolean;
+  /** The gap in which the last session ended, as JSON, for the mount record. */
+  unrecorded?: string | undefined;
   bootId: string;
   version: string;
   /** When the first walk began, while none was ever complete: this session's goes on with it. */
@@ -184,10 +186,10 @@ export interface Engine {
   syncBacking(): Promise<void>;
   /**
    * Changes are recorded again after a gap: a session of its own begins, as at a mount, and wants `expect` and
-   * `startBaseline`. `unrecorded`: the gap, as JSON, kept with the mount record. `unfinishedSinceNs`: as baselineSinceNs. Everything recorded must be released; rejects while the journal
-   * cannot be written, and then the gap goes on.
+   * `startBaseline`. `unfinishedSinceNs`: as baselineSinceNs. Everything recorded must be released; rejects while the
+   * journal cannot be written, and then the gap goes on.
    */
-  resume(unrecorded: string, unfinishedSinceNs?: bigint): Promise<{ mountSeq: number; rootIno: bigint }>;
+  resume(unfinishedSinceNs?: bigint): Promise<{ mountSeq: number; rootIno: bigint }>;
   /** Called once when the kernel connection ended without stop(): somebody else unmounted it. */
   onGone(callback: () => void): void;
 }

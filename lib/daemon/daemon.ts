@@ -23,10 +23,11 @@ import { Blocks } from '../states/blocks.js';
 import { PROC } from '../states/processes.js';
 import { busyHint } from './busy.js';
 import { Checker } from './checker.js';
-import { journalFailure, mountError, refusal, walkError } from './errors.js';
+import { gapFailure, journalFailure, mountError, refusal } from './errors.js';
 import { unmountForks } from './forks.js';
 import { JobTable } from './jobs.js';
 import { addMark } from './mark.js';
+import { GapNote } from './gap-note.js';
 import { Recoverer, type Ward } from './recovery.js';
 import { bootId, lastSessionEndedClean, noteEnd } from './sessions.js';
 import type { StartProgress } from './launch.js';
@@ -36,11 +37,12 @@ import type { LiveTree, Session } from './session.js';
 import { Scrub } from './scrub.js';
 import { ScrubBook } from './scrubbook.js';
 import { keepInBounds, keeperOf } from './prune.js';
-import { gapFailure, Resumption } from './resumption.js';
+import { Resumption } from './resumption.js';
 import { recordStates, type States } from './states.js';
 import { watchStore } from './store-watch.js';
 import { doubtfulSince, LostFiles, OnDisk } from './on-disk.js';
 import { noteCut, noteLost, noteUsers } from './unrecorded.js';
+import { Walk } from './walk.js';
 
 const { EBUSY } = constants.errno;
 
@@ -96,11 +98,9 @@ type Undo = (() => Promise<void> | void)[];
 export class Daemon implements LiveTree, Session {
   readonly mountedSince = new Date();
   readonly live = this;
-  mountSeq: Seq = 0;
-  private walk: Promise<void> = Promise.resolve();
+  private readonly walk: Walk;
   private readonly undo: Undo = [];
   private view: MountedView | null = null;
-  provisionalFrom: Seq = 0;
   private stopping: Promise<Seq> | null = null;
   private failure: Error | null = null;
   private readonly alarmListeners = new Set<(alarm: AlarmRow) => void>();
@@ -130,6 +130,9 @@ export class Daemon implements LiveTree, Session {
     readonly opened: JournalState,
   ) {
     this.packing = new Packing(history);
+    this.walk = new Walk({
+      engine, journal, mountpoint: plan.mountpoint, settle: () => this.settle(), isStopping: () => this.stopping !== null, fail: (what, error) => this.fail(what, error),
+    });
     // While a walk goes on, what came since the mount may still get what was there before.
     this.keeper = keeperOf(this, history, () => (this.provisionalFrom === Infinity ? history.watermark() : this.provisionalFrom - 1));
     extractor.onError((error) => this.fail('The extractor stopped', error));
@@ -139,6 +142,8 @@ export class Daemon implements LiveTree, Session {
   get version() { return this.options.version; }
   get store() { return this.plan.store; }
   get mountpoint() { return this.plan.mountpoint; }
+  get mountSeq() { return this.walk.mountSeq; }
+  get provisionalFrom() { return this.walk.provisionalFrom; }
   get snapshots() { return this.store.description.snapshots; }
 
   /** Mounts; resolves when the tree answers. @throws ERR_STORE_LOCKED, ERR_MOUNT_FAILED and those of journal and history */
@@ -178,10 +183,11 @@ export class Daemon implements LiveTree, Session {
     const boot = await bootId();
     const nested = viewIsNested();
     if (!nested) await mkdir(layout.view, { recursive: true, mode: 0o700 });
+    const note = await GapNote.load(layout.gap);
     const engine = new native.Engine({
       journal, backing: plan.tree, mountpoint: plan.mountpoint, fsname: layout.root, snapshotsName: store.description.snapshots,
       snapshotsLink: nested ? undefined : layout.view, transport: options.transport, purpose: options.purpose, tags: options.tags,
-      clean: lastSessionEndedClean(pointsBefore), bootId: boot, version: options.version, ...unfinished && { baselineSinceNs: unfinished.timeNs },
+      clean: lastSessionEndedClean(pointsBefore), bootId: boot, version: options.version, unrecorded: note.text, ...unfinished && { baselineSinceNs: unfinished.timeNs },
     });
     const lost = new LostFiles(history, history.watermark(), await doubtfulSince(layout.onDisk, boot), BigInt(Date.now()) * 1_000_000n, (...args) => engine.readBacking(...args));
     const before = history.liveEntries(lost.isLost);
@@ -195,12 +201,11 @@ export class Daemon implements LiveTree, Session {
     const daemon = new Daemon(plan, options, history, journal, engine, extractor, policy, jobs, scrub, blocks, opened);
     policy.onRefused((error) => options.onFailure?.('The policy file was refused', error));
     engine.onGone(() => void daemon.stop({ lazy: true, reason: 'gone' }).catch(() => null));
-    daemon.mountSeq = (await engine.start()).mountSeq;
+    const { mountSeq } = await engine.start();
     undo.push(() => engine.stop({ lazy: true, reason: 'start failed' }));
-    daemon.provisionalFrom = unfinished?.seq ?? daemon.mountSeq;
-    daemon.beginWalk();
+    daemon.walk.begin({ mountSeq, from: unfinished?.seq ?? mountSeq });
     policy.follow(({ onFull }) => journal.workFirst(onFull === 'work'));
-    await noteEnd(pointsBefore, boot, { journal, history, mountSeq: daemon.mountSeq });
+    await noteEnd(pointsBefore, boot, { journal, history, mountSeq });
     await noteCut(opened, journal, options.onFailure);
     await nameLateWriters(plan);
     await noteUsers(plan.users, journal);
@@ -215,12 +220,9 @@ export class Daemon implements LiveTree, Session {
     daemon.walked().then(() => onDisk.start(), () => undefined);
     const endBounds = keepInBounds(daemon.keeper, (error) => options.onFailure?.('History could not be kept within its bounds', error));
     daemon.undo.push(() => policy.unwatch(), () => lock.release(), () => history.close(), () => journal.close(), () => control.close(), () => onDisk.end(), endBounds);
-    void daemon.loadBaseline(before, lost);
+    daemon.walk.start(before, () => noteLost(lost, history, journal, options.onFailure));
     daemon.undo.push(watchStore(journal, (what, error) => options.onFailure?.(what, error)));
-    const resumption = new Resumption({
-      history, journal, engine, extractor, report: (what, error) => options.onFailure?.(what, error),
-      begun: (session) => daemon.sessionBegun(session),
-    });
+    const resumption = new Resumption({ history, journal, engine, extractor, note, walk: daemon.walk, report: (what, error) => options.onFailure?.(what, error) });
     resumption.start();
     daemon.undo.push(() => resumption.stop());
     daemon.workInTheBackground();
@@ -266,61 +268,14 @@ export class Daemon implements LiveTree, Session {
     });
   }
 
-  private beginWalk(): void {
-    this.walk = this.awaitWalk();
-    this.walk.catch(() => undefined);  // told to who waits for it
-  }
-
-  /** @throws ERR_BASELINE_FAILED when the walk does not come to its end: all stays provisional then */
-  private async awaitWalk(): Promise<void> {
-    const { mountSeq } = this;
-    try {
-      await this.engine.baselineDone();
-    } catch (cause) {
-      const error = walkError(cause as NodeJS.ErrnoException, this.mountpoint);
-      if (!this.stopping && error.code !== 'ERR_NOT_MOUNTED') this.fail('The first look at the tree stopped', error);
-      throw error;
-    }
-    await this.settle();
-    // What a walk finds in a gap is not recorded: the one after it counts.
-    if (this.journal.stats().gap === null && mountSeq === this.mountSeq) this.provisionalFrom = Infinity;
-  }
-
-  /** Recording goes on after a gap. */
-  private sessionBegun({ mountSeq, from, before }: { mountSeq: Seq; from: Seq; before: AsyncIterable<Buffer> }): void {
-    this.mountSeq = mountSeq;
-    this.provisionalFrom = from;
-    this.beginWalk();
-    void this.loadBaseline(before, null);
-  }
-
-  /** What history held as the live state before this mount goes to the engine: so it can tell what changed meanwhile. */
-  private async loadBaseline(before: AsyncIterable<Buffer>, lost: LostFiles | null): Promise<void> {
-    try {
-      for await (const entries of before) {
-        if (this.stopping) return;
-        await this.engine.expect(entries);
-      }
-      if (this.stopping) return;
-      if (lost) await noteLost(lost, this.history, this.journal, this.options.onFailure);
-      this.engine.startBaseline();
-    } catch (error) {
-      this.fail('The baseline stopped', error);
-    }
-  }
-
   /** What goes on without its caller: remembered for `status`, and reported. */
   fail(what: string, error: unknown): void {
     this.failure ??= error instanceof Error ? error : new Error(String(error));
     this.options.onFailure?.(what, error);
   }
 
-  async walked(): Promise<void> {
-    const { walk } = this;
-    await walk.catch((error: unknown) => {
-      if (walk === this.walk) throw error;
-    });
-    if (walk !== this.walk) await this.walked();
+  walked(): Promise<void> {
+    return this.walk.done();
   }
 
   failed(): Error | null {

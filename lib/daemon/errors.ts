@@ -4,6 +4,7 @@ import { RewindError } from '../errors.js';
 import type { JournalStats } from '../native.js';
 import type { MountPlan } from '../store/prepare.js';
 import type { StoreLayout } from '../store/layout.js';
+import { formatTimeUtc } from '../time/format.js';
 
 /** An error of opening journal or history. */
 export function storeOpenError(error: unknown, layout: StoreLayout): Error {
@@ -28,16 +29,25 @@ export function walkError(error: NodeJS.ErrnoException, mountpoint: string): Rew
     'Mend the cause, unmount and mount again: it goes on where it ended. Earlier instants can be asked for.', { cause: error });
 }
 
-/** Why no change is taken any more; null while all is well. */
-export function journalFailure({ failedErrno }: Pick<JournalStats, 'failedErrno'>): RewindError | null {
-  if (failedErrno === 0) return null;
+/** Why changes are made and not recorded; null while they are. */
+export function gapFailure({ gap }: Pick<JournalStats, 'gap'>): RewindError | null {
+  if (gap === null) return null;
+  const error = getSystemErrorName(-gap.errno);
+  return new RewindError(error === 'ENOSPC' || error === 'EDQUOT' ? 'ERR_DISK_FULL' : 'ERR_IO',
+    `Changes are NOT RECORDED since ${formatTimeUtc(gap.sinceNs)} (${error}; ${gap.records} so far): the policy says on_full = "work"`,
+    'Make room on the disk of the store, or mend it: recording goes on by itself, and begins with what has changed. Where that disk was away, `rewind unmount` and `rewind mount` the tree.');
+}
+
+/** Why no change is taken any more; null while all is well, or changes are made unrecorded. */
+export function journalFailure({ failedErrno, gap }: Pick<JournalStats, 'failedErrno' | 'gap'>): RewindError | null {
+  if (failedErrno === 0 || gap !== null) return null;
   return new RewindError('ERR_IO', `The journal cannot be written (${getSystemErrorName(-failedErrno)}): every change of the tree fails with EIO`,
     'Look at the disk of the store, then unmount and mount again: what was acknowledged is kept.');
 }
 
 /** Why changes are refused for now; null while they are taken. */
-export function refusal({ refusedErrno }: Pick<JournalStats, 'refusedErrno'>): RewindError | null {
-  if (refusedErrno === 0) return null;
+export function refusal({ refusedErrno, gap }: Pick<JournalStats, 'refusedErrno' | 'gap'>): RewindError | null {
+  if (refusedErrno === 0 || gap !== null) return null;
   const name = getSystemErrorName(-refusedErrno);
   if (name === 'ENOSPC' || name === 'EDQUOT') {
     return new RewindError('ERR_DISK_FULL', `The disk of the store has no room for changes (${name}): they fail with ENOSPC`, 'Make room on that disk: changes are taken again by themselves.');

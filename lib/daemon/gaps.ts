@@ -22,7 +22,7 @@ function gapText(gap: Gap): string {
     case 'capture': return `content could not be captured (${text('error')})`;
     case 'baseline': return detail['what'] === 'content' ? `content could not be read (${text('error')})` : `could not be looked at: ${text('what')} (${text('error')})`;
     case 'crash': return `changes up to #${text('last')} were on the disk only in part when the machine stopped; kept in ${text('kept')}`;
-    case 'unrecorded': return `changes were not recorded since ${formatTimeUtc(BigInt(text('since_ns')))}: the store's disk failed (${text('error')}), and the policy says on_full = "work"; ${text('records')} of them`;
+    case 'unrecorded': return `changes were not recorded from ${formatTimeUtc(BigInt(text('since_ns')))} to ${formatTimeUtc(gap.timeNs)}: the store's disk failed (${text('error')}), and the policy said on_full = "work"; \`rewind diff --from '#${gap.seq - 1}' --to '#${gap.seq}'\` names the files`;
     case 'lost-content': return `the machine stopped before the content of ${filesOf(detail)} was on the disk; what was written is in history at #${text('last')}`;
     case 'past-the-mount': return `files were open for writing before the mount, by ${programsOf(detail)}`;
     case 'repair': return `${gap.node === undefined ? 'changes' : 'content'} could not be repaired: ${text('why')}`;

@@ -154,7 +154,7 @@ function foldMount(state: FoldState, record: Record): void {
   if (typeof info['unrecorded'] === 'string') {
     // It says more of the changes that the walk finds than that the tree was not mounted.
     meta.unmountedNoted = true;
-    noteGap(state, record.seq, record.seq - 1, record.timeNs, JSON.parse(info['unrecorded']) as { [key: string]: unknown });
+    noteGap(state, record.seq, record.seq - 1, record.timeNs, { reason: 'unrecorded', ...JSON.parse(info['unrecorded']) as { [key: string]: unknown } });
   }
   if (meta.first === 0) {
     meta.first = record.seq;

@@ -30,6 +30,8 @@ export interface StoreLayout {
   recoveries: string;
   /** Which writers may change nothing until they are released; missing while there are none. */
   blocked: string;
+  /** The gap that the tree is in; missing while everything is recorded. */
+  gap: string;
   /** How far the tree itself is known to be on its disk. */
   onDisk: string;
   /** Where the scrub is, and what it has found. */
@@ -51,6 +53,7 @@ export function storeLayout(root: string): StoreLayout {
     goodPolicy: join(root, 'policy.good.toml'),
     recoveries: join(root, 'recoveries.json'),
     blocked: join(root, 'blocked.json'),
+    gap: join(root, 'gap.json'),
     onDisk: join(root, 'on-disk.json'),
     scrub: join(root, 'scrub.json'),
     view: join(root, 'view'),

@@ -28,6 +28,7 @@ live::EngineOptions parse_options(const Napi::Object& from) {
     const auto tags = from.Get("tags").As<Napi::Array>();
     for (uint32_t i = 0; i < tags.Length(); ++i) options.tags.push_back(tags.Get(i).As<Napi::String>());
   }
+  if (from.Get("unrecorded").IsString()) options.unrecorded = text(from, "unrecorded");
   options.clean = from.Get("clean").ToBoolean();
   bool exact = true;
   if (from.Get("baselineSinceNs").IsBigInt()) options.baseline_since_ns = from.Get("baselineSinceNs").As<Napi::BigInt>().Int64Value(&exact);
@@ -87,10 +88,8 @@ class EngineObject final : public Napi::ObjectWrap<EngineObject> {
 
   Napi::Value resume(const Napi::CallbackInfo& info) {
     bool exact = true;
-    const std::string unrecorded = info[0].As<Napi::String>();
-    const int64_t since = info[1].IsBigInt() ? info[1].As<Napi::BigInt>().Int64Value(&exact) : 0;
-    return run_async<live::Started>(
-        info.Env(), Value(), [engine = engine_, unrecorded, since] { return engine->resume(unrecorded, since); }, started_of);
+    const int64_t since = info[0].IsBigInt() ? info[0].As<Napi::BigInt>().Int64Value(&exact) : 0;
+    return run_async<live::Started>(info.Env(), Value(), [engine = engine_, since] { return engine->resume(since); }, started_of);
   }
 
   Napi::Value expect(const Napi::CallbackInfo& info) {

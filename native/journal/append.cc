@@ -32,6 +32,10 @@ Result<Appended> Journal::append_timed(const Draft& draft) {
 
   const MutexLock lock(mutex_);
   if (!open_.load(std::memory_order_relaxed)) return Errno{ESHUTDOWN};
+  return append_encoded(encoded, draft);
+}
+
+Result<Appended> Journal::append_encoded(Encoded& encoded, const Draft& draft) {
   if (in_gap_.load(std::memory_order_relaxed)) return not_written();
   if (const int error = poisoned_.load(std::memory_order_relaxed); error != 0) return unwritable(error);
   if (segments_.back()->end + encoded.size() > kSegmentBytes) {

@@ -49,13 +49,6 @@ struct Appended {
   uint64_t time_ns;
 };
 
-// Since when, and why, changes of the tree are not recorded.
-struct Gap {
-  int error = 0;  // errno; 0: everything is recorded
-  uint64_t since_ns = 0;
-  uint64_t records = 0;  // that were not written
-};
-
 struct Stats {
   uint64_t first_seq, last_seq, released_seq, synced_seq, segments, backlog_bytes, appended_bytes, syncs;
   uint64_t free_bytes;  // of the disk, as the preparer saw it last; UINT64_MAX while nobody has looked
@@ -82,8 +75,10 @@ class Journal final : public Recorder {
   // gap.cc. What becomes of a change that cannot be recorded: it fails (false, the default), or it is made, and nothing is
   // recorded from there on until resume(). Turning it off ends no gap that is there.
   void work_first(bool on) { work_first_.store(on); }
+  Gap gap() override EXCLUDES(mutex_);
   // Fails with EBUSY while not all that was recorded is released.
-  Outcome<Done> resume() override EXCLUDES(mutex_, sync_mutex_);
+  Outcome<Done> make_ready() override EXCLUDES(mutex_, sync_mutex_);
+  Result<uint64_t> resume(const Draft& first) override EXCLUDES(mutex_, sync_mutex_);
 
   // Whole records from from_seq on, checked again, at most max_bytes but at least one; empty at the end.
   Outcome<std::vector<std::byte>> read(uint64_t from_seq, uint64_t max_bytes) EXCLUDES(mutex_);
@@ -109,6 +104,7 @@ class Journal final : public Recorder {
   Outcome<Opened> adopt(std::vector<SegmentPtr> chain, const ScanEnd& end, Opened opened) EXCLUDES(mutex_);
 
   // append.cc
+  Result<Appended> append_encoded(Encoded& encoded, const Draft& draft) REQUIRES(mutex_);
   Result<void> rotate() REQUIRES(mutex_);
   Result<void> write_record(Encoded& encoded, const Draft& draft) REQUIRES(mutex_);
   void poison(int error) REQUIRES(mutex_);
@@ -120,7 +116,8 @@ class Journal final : public Recorder {
   Result<Appended> unwritable(int error) REQUIRES(mutex_);
   Result<Appended> not_written() REQUIRES(mutex_);
   Result<void> goes_on_unrecorded() EXCLUDES(mutex_);  // sync.cc
-  Outcome<Done> start_anew() EXCLUDES(mutex_, sync_mutex_);
+  void await_syncs() EXCLUDES(mutex_, sync_mutex_);
+  void begin_anew() REQUIRES(sync_mutex_, mutex_);
 
   // space.cc
   Result<void> wait_for_room(const volatile bool* interrupted) EXCLUDES(mutex_);
@@ -170,6 +167,8 @@ class Journal final : public Recorder {
   uint64_t released_seq_ GUARDED_BY(mutex_) = 0;
   bool stopping_ GUARDED_BY(mutex_) = false;
   Gap gap_ GUARDED_BY(mutex_);
+  SegmentPtr ready_ GUARDED_BY(mutex_);    // what is written first after a gap
+  UniqueFd ready_marks_ GUARDED_BY(mutex_);
   int prepare_error_ GUARDED_BY(mutex_) = 0;
   int refused_ GUARDED_BY(mutex_) = 0;
   uint64_t opened_bytes_ GUARDED_BY(mutex_) = 0;

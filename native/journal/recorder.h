@@ -15,8 +15,15 @@
 
 namespace rewindfs::journal {
 
-// The seq of a record that was not written, while the tree goes on without (Recorder::work_first).
+// The seq of a record that was not written, while the tree goes on without (Recorder::gap).
 inline constexpr uint64_t kUnrecorded = 0;
+
+// Since when, and why, changes of the tree are not recorded.
+struct Gap {
+  int error = 0;  // errno; 0: everything is recorded
+  uint64_t since_ns = 0;
+  uint64_t records = 0;  // that were not written
+};
 
 // A record before it has seq, time and checksums. Pointers are borrowed for the call only.
 struct Draft {
@@ -72,9 +79,12 @@ class Recorder {
   // Starts that on another thread: somebody will call sync(), and has other things to wait for meanwhile.
   virtual void begin_sync() = 0;
 
-  // Ends a time in which the tree went on unrecorded: the next append is written. Nobody may hold a reservation that he
-  // is going to append with, but for the end of a save. Fails, and changes nothing, while that is not possible yet.
-  virtual Outcome<Done> resume() { return Done{}; }
+  virtual Gap gap() { return {}; }
+  // All that ending a gap needs and that may take long, or fail; until resume() nothing is recorded nevertheless.
+  virtual Outcome<Done> make_ready() { return Done{}; }
+  // Ends a gap: `first` is its first record, and what is appended from now on is written. kUnrecorded: it could not be
+  // written, and the gap goes on. Nobody may hold a reservation that he is going to append with, but for the end of a save.
+  virtual Result<uint64_t> resume(const Draft& first) { return append(first); }
 
  protected:
   friend class Reservation;

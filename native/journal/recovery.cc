@@ -152,6 +152,8 @@ Outcome<Done> Journal::close() {
   const MutexLock lock(mutex_);
   for (const SegmentPtr& spare : spares_) (void)io_.unlink(spare->path);
   spares_.clear();
+  if (ready_) (void)io_.unlink(ready_->path);
+  ready_.reset();
   segments_.clear();
   unsynced_.clear();
   on_append_ = nullptr;

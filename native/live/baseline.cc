@@ -112,11 +112,21 @@ struct Baseline::Impl {
 };
 
 Baseline::Baseline(journal::Recorder& recorder, TreeAccess& tree) : recorder_(recorder), tree_(tree) {
-  walks_.push_back(std::make_unique<Impl>(recorder_, tree_, pending_));
-  current_.store(walks_.back().get());
+  begin(std::make_shared<Impl>(recorder_, tree_, pending_));
 }
 
 Baseline::~Baseline() { stop(); }
+
+std::shared_ptr<Baseline::Impl> Baseline::latest() const {
+  const MutexLock lock(mutex_);
+  return latest_;
+}
+
+void Baseline::begin(std::shared_ptr<Impl> walk) {
+  const MutexLock lock(mutex_);
+  latest_ = std::move(walk);
+  current_.store(latest_.get());
+}
 
 void Baseline::Impl::settle(BaseInode& inode, uint64_t ino) {
   inode.settled = true;
@@ -301,18 +311,21 @@ Result<void> Baseline::born(uint64_t ino) {
 }
 
 void Baseline::expect(std::span<const std::byte> entries) {
-  if (!impl().thread.joinable()) (void)impl().capture.expected().add(entries);
+  const std::shared_ptr<Impl> walk = latest();
+  if (!walk->thread.joinable()) (void)walk->capture.expected().add(entries);
 }
 
-void Baseline::go_on(int64_t since_ns) { impl().capture.go_on(since_ns); }
+void Baseline::go_on(int64_t since_ns) { latest()->capture.go_on(since_ns); }
 
 void Baseline::exclude(std::function<bool(int fd, uint32_t nlink)> excluded) {
-  impl().excluded = excluded;
-  impl().capture.exclude(std::move(excluded));
+  const std::shared_ptr<Impl> walk = latest();
+  walk->excluded = excluded;
+  walk->capture.exclude(std::move(excluded));
 }
 
 void Baseline::start() {
-  if (!impl().thread.joinable()) impl().thread = std::thread([this] { impl().run(); });
+  const std::shared_ptr<Impl> walk = latest();
+  if (!walk->thread.joinable()) walk->thread = std::thread([of = walk.get()] { of->run(); });
 }
 
 // From here on history's expectations count, also for the directories that went before (directory_goes).
@@ -362,16 +375,14 @@ void Baseline::Impl::run() {
 
 void Baseline::restart() {
   stop();
-  Impl& before = impl();
-  before.states.clear();
-  before.capture.expected().clear();
-  walks_.push_back(std::make_unique<Impl>(recorder_, tree_, pending_));
-  current_.store(walks_.back().get());
-  exclude(before.excluded);
+  auto excluded = latest()->excluded;
+  begin(std::make_shared<Impl>(recorder_, tree_, pending_));
+  exclude(std::move(excluded));
   pending_.store(true);
 }
 
-void Baseline::Impl::end(int error) {  // once
+// Once.
+void Baseline::Impl::end(int error) {
   const MutexLock lock(mutex);
   if (ended) return;
   ended = error;
@@ -379,22 +390,25 @@ void Baseline::Impl::end(int error) {  // once
 }
 
 void Baseline::stop() {
-  __atomic_store_n(&impl().stopping, true, __ATOMIC_RELAXED);
-  if (impl().thread.joinable()) impl().thread.join();
-  impl().end(ECANCELED);  // a walk that was never begun
+  const std::shared_ptr<Impl> walk = latest();
+  __atomic_store_n(&walk->stopping, true, __ATOMIC_RELAXED);
+  if (walk->thread.joinable()) walk->thread.join();
+  walk->end(ECANCELED);  // a walk that was never begun
 }
 
 void Baseline::on_done(std::function<void(int error)> callback) {
-  const MutexLock lock(impl().mutex);
-  if (impl().ended) callback(*impl().ended);
-  else impl().done = std::move(callback);
+  const std::shared_ptr<Impl> walk = latest();
+  const MutexLock lock(walk->mutex);
+  if (walk->ended) callback(*walk->ended);
+  else walk->done = std::move(callback);
 }
 
 Baseline::Progress Baseline::progress() const {
-  const MutexLock lock(impl().mutex);
-  const bool failed = impl().ended.value_or(0) != 0;
-  const int state = failed ? 3 : !pending() ? 2 : impl().capture.started() ? 1 : 0;
-  return {state, impl().walk.directories(), impl().walk.files(), impl().capture.bytes(), impl().capture.differences()};
+  const std::shared_ptr<Impl> walk = latest();
+  const MutexLock lock(walk->mutex);
+  const bool failed = walk->ended.value_or(0) != 0;
+  const int state = failed ? 3 : !pending() ? 2 : walk->capture.started() ? 1 : 0;
+  return {state, walk->walk.directories(), walk->walk.files(), walk->capture.bytes(), walk->capture.differences()};
 }
 
 }  // namespace rewindfs::live

@@ -16,9 +16,9 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "journal/recorder.h"
+#include "os/mutex.h"
 #include "os/result.h"
 
 namespace rewindfs::live {
@@ -73,11 +73,15 @@ class Baseline {
 
  private:
   struct Impl;
-  Impl& impl() const { return *current_.load(); }
+  Impl& impl() const { return *current_.load(); }  // for the hooks
+  std::shared_ptr<Impl> latest() const EXCLUDES(mutex_);
+  void begin(std::shared_ptr<Impl> walk) EXCLUDES(mutex_);
+
   journal::Recorder& recorder_;
   TreeAccess& tree_;
-  std::vector<std::unique_ptr<Impl>> walks_;  // the last one counts; those before are empty, and asked how they ended at most
-  std::atomic<Impl*> current_;
+  mutable Mutex mutex_;
+  std::shared_ptr<Impl> latest_ GUARDED_BY(mutex_);
+  std::atomic<Impl*> current_;  // the same
   std::atomic<bool> pending_{true};
 };
 

@@ -140,7 +140,7 @@ void Captures::begin_open(Inode& inode, const Policy::Decision& decision) {
 
 void Captures::opened(const InodePtr& inode, Handle& handle) {
   if (!inode->deferred) inode->deferred = std::make_shared<Deferred>();
-  Deferred& deferred = *inode->deferred;
+  Deferred& deferred = known(*inode);
   if (deferred.handles++ == 0) {
     deferred.tried = false;
     deferred.backing_id = 0;

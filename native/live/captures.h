@@ -38,6 +38,7 @@ struct Deferred {
   bool lost = false;        // what was written could not be captured, and a gap says so
   bool several = false;     // more than one process had it open for writing since it was captured
   uint64_t save = 0, writer = 0;  // of the newest open for writing
+  unsigned session = 0;           // as of which `lost` and `captured` are true
   struct statx captured {};       // what history has, or what was there when it was opened (none)
 };
 
@@ -94,12 +95,16 @@ class Captures {
   void forget_decisions() { generation_.fetch_add(1, std::memory_order_acq_rel); }
   // What the kernel has of its attributes, and answers that are still on their way, are old.
   void invalidate(const Inode& inode);
+  // A session begins, and with it another baseline: what was recorded of open files, or left out, counts no more.
+  void begin_anew();
   // How an inode is open now; each-write when it is not.
   static Capture open_mode(const Inode& inode);
   // Captures what is still open and ends the thread.
   void stop();
 
  private:
+  // What is known of an open file, as of this session.
+  Deferred& known(const Inode& inode) REQUIRES(inode.state);
   bool pass_on(Inode& inode, Deferred& deferred) REQUIRES(inode.state);
   Result<void> capture(Inode& inode, uint64_t save, uint64_t writer, bool uncertain, bool whole, struct statx* captured)
       REQUIRES(inode.state);
@@ -115,6 +120,7 @@ class Captures {
   std::atomic<uint32_t> generation_{1};
   std::atomic<int> connection_fd_{-1};
   std::atomic<unsigned> interval_s_{10};
+  std::atomic<unsigned> session_{0};
   std::string root_;  // of the backing directory, as /proc names it
 
   Mutex mutex_;

@@ -138,9 +138,25 @@ Result<void> Captures::capture(Inode& inode, uint64_t save, uint64_t writer, boo
   return {};
 }
 
+void Captures::begin_anew() {
+  policy()->forget_uses();
+  ++session_;
+}
+
+Deferred& Captures::known(const Inode& inode) {
+  Deferred& deferred = *inode.deferred;
+  const unsigned session = session_.load();
+  if (std::exchange(deferred.session, session) == session) return deferred;
+  deferred.lost = false;
+  if (open_mode(inode) == Capture::kNone) return deferred;
+  deferred.captured = {};
+  deferred.captured.stx_size = UINT64_MAX;  // all of it is another
+  return deferred;
+}
+
 // Once until it can be read again: the next look tries.
 Result<void> Captures::lost(Inode& inode, int error) {
-  if (inode.deferred && inode.deferred->lost) return {};
+  if (inode.deferred && known(inode).lost) return {};
   const auto stat = stat_fd(inode.path().get());
   if (!stat.ok()) return Errno{stat.error()};
   const char* name = strerrorname_np(error);
@@ -160,7 +176,7 @@ Result<void> Captures::lost(Inode& inode, int error) {
 
 bool Captures::changed(const Inode& inode) {
   const auto now = stat_fd(inode.path().get());
-  return now.ok() && inode.deferred && !same_content(*now, inode.deferred->captured);
+  return now.ok() && inode.deferred && !same_content(*now, known(inode).captured);
 }
 
 Result<void> Captures::settle(Inode& inode) {

@@ -7,6 +7,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <fstream>
 #include <system_error>
 
@@ -34,6 +35,24 @@ void raise_descriptor_limit() {
   if (limit.rlim_max < most.rlim_max && setrlimit(RLIMIT_NOFILE, &most) == 0) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// Of a text that lives as long as it does.
+journal::Draft draft_of(journal::Kind kind, uint64_t ino, const std::string& json) {
+  journal::Draft draft;
+  draft.kind = kind;
+  draft.ino = ino;
+  draft.payload = std::as_bytes(std::span(json));
+  return draft;
+}
+
+std::string describe_gap(const journal::Gap& gap) {
+  const char* name = strerrorname_np(gap.error);
+  JsonObject json;
+  json.text("error", name ? name : "EUNKNOWN");
+  json.text("since_ns", std::to_string(gap.since_ns));
+  json.number("records", gap.records);
+  return json.finish();
 }
 
 // What the mount that holds the backing directory forbids stays forbidden.
@@ -113,7 +132,7 @@ Outcome<Done> Engine::serve() {
 Outcome<Started> Engine::start() {
   if (auto opened = open_tree(); !opened.ok()) return opened.failure();
   if (auto connected = connect(options_.over); !connected.ok()) return connected.failure();
-  const auto seq = append_mount({});
+  const auto seq = append_json(journal::Kind::kMount, tree_->root_ino(), describe_mount(options_.unrecorded));
   if (!seq.ok()) {
     (void)fuse::unmount(options_.mountpoint, true);
     return Failure{seq.error(), "append"};
@@ -134,24 +153,27 @@ Result<void> Engine::append_first_root(uint64_t mount_seq) {
 
 // Between two changes: what is recorded before is of the time that history knows, and nothing is changed afterwards that the
 // new baseline has not looked at first.
-Outcome<Started> Engine::resume(const std::string& unrecorded, int64_t unfinished_since_ns) {
+Outcome<Started> Engine::resume(int64_t unfinished_since_ns) {
   const MutexLock lock(mutex_);
   if (finished_ || !tree_) return Failure{ESHUTDOWN, "resume"};
+  if (auto ready = recorder_->make_ready(); !ready.ok()) return ready.failure();
+  tree_->baseline.stop();
   tree_->changes.close();
-  const auto resumed = [&]() -> Outcome<Started> {
-    tree_->baseline.stop();
-    if (auto begun = recorder_->resume(); !begun.ok()) return begun.failure();
-    const auto seq = append_mount(unrecorded);
-    if (!seq.ok() || *seq == journal::kUnrecorded) return Failure{seq.ok() ? EIO : seq.error(), "append"};
+  const std::string json = describe_mount(describe_gap(recorder_->gap()));
+  const auto seq = recorder_->resume(draft_of(journal::Kind::kMount, tree_->root_ino(), json));
+  const bool resumed = seq.ok() && *seq != journal::kUnrecorded;
+  if (resumed) {
     tree_->baseline.restart();
     if (unfinished_since_ns != 0) tree_->baseline.go_on(unfinished_since_ns);
-    return Started{*seq, tree_->root_ino()};
-  }();
+    tree_->captures.begin_anew();
+    open_anew(*tree_);
+  }
   tree_->changes.open();
-  return resumed;
+  if (!resumed) return Failure{seq.ok() ? EIO : seq.error(), "append"};
+  return Started{*seq, tree_->root_ino()};
 }
 
-Result<uint64_t> Engine::append_mount(const std::string& unrecorded) {
+std::string Engine::describe_mount(const std::string& unrecorded) const {
   JsonObject json;
   json.text("boot_id", options_.boot_id);
   json.number("pid", static_cast<uint64_t>(getpid()));
@@ -162,7 +184,7 @@ Result<uint64_t> Engine::append_mount(const std::string& unrecorded) {
   json.text("name", options_.purpose);
   if (!unrecorded.empty()) json.text("unrecorded", unrecorded);
   json.texts("tags", options_.tags);
-  return append_json(journal::Kind::kMount, tree_->root_ino(), json.finish());
+  return json.finish();
 }
 
 void Engine::set_policy(std::shared_ptr<const Policy> policy, unsigned interval_s) {
@@ -222,11 +244,7 @@ void Engine::ended() {
 Result<uint64_t> Engine::append_json(journal::Kind kind, uint64_t ino, const std::string& json) {
   const auto reserved = recorder_->reserve(json.size());
   if (!reserved.ok()) return Errno{reserved.error()};
-  journal::Draft draft;
-  draft.kind = kind;
-  draft.ino = ino;
-  draft.payload = std::as_bytes(std::span(json));
-  return recorder_->append(draft);
+  return recorder_->append(draft_of(kind, ino, json));
 }
 
 void Engine::count_requests(const std::function<void(const char*, uint64_t)>& visit) const {

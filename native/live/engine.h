@@ -24,6 +24,7 @@ struct EngineOptions {
   fuse::MakeRings rings = fuse::kernel_rings();
   unsigned threads = 8;
   bool clean = true;
+  std::string unrecorded;           // of a gap in which the last session ended, as JSON; empty: it did not
   int64_t baseline_since_ns = 0;    // when the first walk began that was never complete; 0: there is none
 };
 
@@ -43,9 +44,9 @@ class Engine {
   // After gone: waits for the threads and appends the unmount record.
   void finish(const std::string& reason, unsigned patience_ms = 0) EXCLUDES(mutex_);
 
-  // What was not recorded for a while is from here on: a new session of the journal begins, with a mount record and a
-  // baseline of its own. unrecorded: what that record says of the gap. unfinished_since_ns: as baseline_since_ns. Fails while the journal cannot.
-  Outcome<Started> resume(const std::string& unrecorded, int64_t unfinished_since_ns) EXCLUDES(mutex_);
+  // What was not recorded for a while is from here on: a new session of the journal begins, with a mount record that says
+  // so and a baseline of its own. unfinished_since_ns: as baseline_since_ns. Fails while the journal cannot.
+  Outcome<Started> resume(int64_t unfinished_since_ns) EXCLUDES(mutex_);
 
   // Before start(), or while the tree is mounted: what was left out and is not any more is captured in the background.
   void set_policy(std::shared_ptr<const Policy> policy, unsigned interval_s);
@@ -60,7 +61,7 @@ class Engine {
   Outcome<Done> open_tree();
   Outcome<Done> connect(fuse::Over over, const std::string& why_dev = "asked for");
   Outcome<Done> serve();
-  Result<uint64_t> append_mount(const std::string& unrecorded);
+  std::string describe_mount(const std::string& unrecorded) const;
   Result<void> append_first_root(uint64_t mount_seq);
   Result<uint64_t> append_json(journal::Kind kind, uint64_t ino, const std::string& json);
   void ended();

@@ -101,6 +101,13 @@ HandlePtr HandleTable::remove(uint64_t fh) {
   return handle;
 }
 
+std::vector<HandlePtr> HandleTable::all() {
+  const MutexLock lock(mutex_);
+  std::vector<HandlePtr> all;
+  for (const auto& [fh, handle] : handles_) all.push_back(handle);
+  return all;
+}
+
 size_t HandleTable::size() {
   const MutexLock lock(mutex_);
   return handles_.size();

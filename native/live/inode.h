@@ -137,6 +137,7 @@ class HandleTable {
   uint64_t add(HandlePtr handle) EXCLUDES(mutex_);
   HandlePtr find(uint64_t fh) EXCLUDES(mutex_);
   HandlePtr remove(uint64_t fh) EXCLUDES(mutex_);
+  std::vector<HandlePtr> all() EXCLUDES(mutex_);
   size_t size() EXCLUDES(mutex_);
   void clear() EXCLUDES(mutex_);
 

@@ -138,7 +138,7 @@ fuse::OpenOut register_handle(Tree& tree, HandlePtr handle) {
 }
 
 Result<void> before_content(Tree& tree, Handle& handle, uint64_t offset, uint64_t length) {
-  if (handle.capture != Capture::kEachWrite) return {};  // done when it was opened
+  if (handle.capture == Capture::kNone) return {};
   return tree.baseline.before_data(handle.inode->ino, handle.fd.get(), offset, length);
 }
 
@@ -147,6 +147,22 @@ void begin_deferred(Tree& tree, Handle& handle) {
   const StateLock lock{handle.inode.get()};
   handle.inode->assert_state();
   tree.captures.opened(handle.inode, handle);
+}
+
+void open_anew(Tree& tree) {
+  for (const HandlePtr& handle : tree.handles.all()) {
+    if (!handle->writable || handle->save != 0) continue;
+    Inode& inode = *handle->inode;
+    const StateLock lock{&inode};
+    if (handle->capture == Capture::kNone) (void)tree.baseline.before_attr(inode.ino, handle->fd.get());
+    Recording recording(tree, journal::Kind::kOpen, handle->writer);
+    if (handle->capture == Capture::kNone) recording.draft.flags = journal::kUncaptured;
+    if (!recording.object(inode).ok()) continue;
+    const auto seq = recording.append();
+    if (!seq.ok()) return;  // every change fails from here on
+    handle->save = *seq;
+    if (handle->capture != Capture::kEachWrite) tree.captures.opened_by(*handle);
+  }
 }
 
 void op_open(Tree& tree, Call& call) {
@@ -187,7 +203,7 @@ void op_release(Tree& tree, Call& call) {
   if (in == nullptr) return call.fail(EINVAL);
   const HandlePtr handle = tree.handles.remove(in->fh);
   if (handle && handle->writable) --handle->inode->open_for_writing;
-  if (handle && handle->save != 0) record_close(tree, *handle);
+  if (handle && handle->writable) record_close(tree, *handle);
   if (handle) tree.captures.closed(*handle);
   if (handle && handle->writable && handle.use_count() == 1) close_backing(tree, call, *handle);
   call.ok();

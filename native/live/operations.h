@@ -63,6 +63,8 @@ std::span<const fuse::Operation<Tree>> operations();
 Result<void> reserve_close(Tree& tree, Call& call, Handle& handle);
 // open.cc: a handle for an open that was made, with its record when it is for writing.
 fuse::OpenOut register_handle(Tree& tree, HandlePtr handle);
+// open.cc: what is open for writing since a gap, in which no record opened it, gets one. Between two changes.
+void open_anew(Tree& tree);
 // open.cc, after captures.begin_open: the bookkeeping of a handle whose writes are not recorded one by one.
 void begin_deferred(Tree& tree, Handle& handle);
 // open.cc: I9 for a change through this handle.

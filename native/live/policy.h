@@ -44,7 +44,11 @@ class Policy {
   bool has_paths() const { return has_paths_; }
   const PolicyRule& rule(int index) const { return rules_[static_cast<size_t>(index)]; }
   // true for the first caller only: each rule that left something out says so once.
+  // Until forget_uses().
   bool first_use(int index) const { return !used_[static_cast<size_t>(index)].exchange(true, std::memory_order_relaxed); }
+  void forget_uses() const {
+    for (size_t i = 0; i < rules_.size(); ++i) used_[i].store(false, std::memory_order_relaxed);
+  }
 
  private:
   const std::vector<PolicyRule> rules_;

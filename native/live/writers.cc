@@ -111,7 +111,7 @@ bool Writers::refuses(uint32_t tid, uint32_t uid, uint32_t gid) {
   return false;
 }
 
-// Null for pid 0, and when nothing could be recorded.
+// Null for pid 0.
 std::shared_ptr<const Process> Writers::Impl::find(uint32_t tid, uint32_t uid, uint32_t gid) {
   if (tid == 0) return nullptr;
   Slot& slot = slots[tid % kSlots];
@@ -126,7 +126,6 @@ std::shared_ptr<const Process> Writers::Impl::find(uint32_t tid, uint32_t uid, u
 
   bool lasting = false;
   const std::shared_ptr<const Process> process = look(tid, uid, gid, lasting);
-  if (!process) return nullptr;
   slot.tid = lasting ? tid : 0;
   slot.uid = uid;
   slot.gid = gid;
@@ -135,7 +134,7 @@ std::shared_ptr<const Process> Writers::Impl::find(uint32_t tid, uint32_t uid, u
   return process;
 }
 
-// lasting: an exec will be noticed, so that the answer may be kept. Null when nothing could be recorded.
+// lasting: an exec will be noticed, so that the answer may be kept. One that could not be recorded has no id, and is not kept.
 std::shared_ptr<const Process> Writers::Impl::look(uint32_t tid, uint32_t uid, uint32_t gid, bool& lasting) {
   const std::optional<ProcessIds> ids = process_of(static_cast<pid_t>(tid));
   const pid_t pid = ids ? ids->pid : static_cast<pid_t>(tid);
@@ -155,7 +154,7 @@ std::shared_ptr<const Process> Writers::Impl::look(uint32_t tid, uint32_t uid, u
     lasting = before->program.valid() && !shares_memory(pid, ids ? ids->parent : 0);
     return before;
   }
-  if (!record(*process, ids ? ids->parent : 0, uid, gid)) return nullptr;
+  if (!record(*process, ids ? ids->parent : 0, uid, gid)) return process;
   lasting = process->program.still_runs() && !shares_memory(pid, ids ? ids->parent : 0);
   // On borrowed memory (vfork) it is remembered without its program: the exe tells whether it exec'd.
   if (!lasting) process->program = Program();

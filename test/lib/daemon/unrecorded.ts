@@ -39,8 +39,9 @@ test.serial('programs that write past the mount are a gap by name; those that on
 });
 
 test.serial('a journal that cannot be written says with which error, and what to do', (t) => {
-  t.is(journalFailure({ failedErrno: 0 }), null);
-  const failure = journalFailure({ failedErrno: constants.errno.EIO });
+  t.is(journalFailure({ failedErrno: 0, gap: null }), null);
+  t.is(journalFailure({ failedErrno: constants.errno.EIO, gap: { errno: constants.errno.EIO, sinceNs: 1n, records: 1 } }), null, 'in a gap the tree goes on');
+  const failure = journalFailure({ failedErrno: constants.errno.EIO, gap: null });
   t.regex(failure?.message ?? '', /\(EIO\).*fails with EIO/);
   t.regex(failure?.hint ?? '', /unmount and mount again/);
 });
