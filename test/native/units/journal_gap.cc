@@ -35,6 +35,7 @@ void check_goes_on(Journal& journal, const TempDirectory& store, uint64_t last) 
   CHECK(journal.sync().ok());
   CHECK_EQ(journal.synced_seq(), last + 2);
   CHECK(journal.close().ok());
+  CHECK_EQ(files_in(store / "journal").size(), 1u);  // the old segments are gone
   journal::Options options = options_for(store / "journal");
   options.next_seq = last + 1;
   Journal again(options);
@@ -97,6 +98,48 @@ TEST("work first: a full disk begins a gap, which lasts as long as there is no r
   CHECK(journal.stats().gap.error != 0);
   io.free = UINT64_MAX;
   CHECK_EQ(resume(journal), last + 1);
+}
+
+TEST("work first: a segment that cannot be made begins a gap with what the system said, which lasts as long as it says so") {
+  for (const int error : {EMFILE, ENOSPC, EROFS}) {
+    const TempDirectory store;
+    FaultyIo io;
+    Journal journal(options_for(store / "journal"), io);
+    CHECK(journal.open().ok());
+    journal.work_first(true);
+    io.fail_allocate = error;
+    const std::string megabyte(1 << 20, 'm');
+    uint64_t last = 0;
+    for (uint64_t seq = append(journal, megabyte); seq != kUnrecorded; seq = append(journal, megabyte)) last = seq;
+    CHECK_EQ(journal.stats().gap.error, error);
+    CHECK(journal.release(last).ok());
+    CHECK_EQ(journal.make_ready().failure().error, error);
+    CHECK_EQ(append(journal, "not written"), kUnrecorded);
+    io.fail_allocate = 0;
+    CHECK_EQ(resume(journal), last + 1);
+  }
+}
+
+TEST("work first: where the first record after a gap fails the gap goes on, from its beginning") {
+  const TempDirectory store;
+  FaultyIo io;
+  Journal journal(options_for(store / "journal"), io);
+  CHECK(journal.open().ok());
+  journal.work_first(true);
+  io.fail_write = EIO;
+  CHECK_EQ(append(journal, "failed"), kUnrecorded);
+  io.fail_write = 0;
+  const uint64_t since = journal.stats().gap.since_ns;
+  CHECK(journal.make_ready().ok());
+  io.fail_write = EROFS;
+  CHECK_EQ(*journal.resume(journal::Draft{}), kUnrecorded);
+  CHECK_EQ(append(journal, "not written"), kUnrecorded);
+  CHECK_EQ(journal.stats().gap.since_ns, since);
+  CHECK_EQ(journal.stats().gap.records, 3u);
+  io.fail_write = 0;
+  CHECK_EQ(journal.resume(journal::Draft{}).error(), EBUSY);  // nothing is ready
+  CHECK_EQ(resume(journal), 1u);
+  CHECK_EQ(journal.stats().gap.error, 0);
 }
 
 TEST("while nothing of that is asked for, the same failures are errors") {

@@ -30,6 +30,7 @@ class MemoryRecorder final : public journal::Recorder {
   }
   Result<uint64_t> append(const journal::Draft& draft) override {
     const std::lock_guard lock(mutex_);
+    if (in_gap) return journal::kUnrecorded;
     Kept kept{draft.kind, draft.flags, draft.ino, draft.parent, draft.offset, draft.length, draft.attr != nullptr, {},
               std::string(draft.name),
               std::string(reinterpret_cast<const char*>(draft.payload.data()), draft.payload.size())};
@@ -51,6 +52,7 @@ class MemoryRecorder final : public journal::Recorder {
     return count;
   }
   int fail_reserve = 0;
+  bool in_gap = false;
   // Called on whatever thread reserves: what it does happens between two steps of the walk.
   std::function<void()> on_reserve;
 

@@ -177,6 +177,18 @@ TEST("a blocked family is refused, with what it started, and nobody else") {
   CHECK(!refused(other.pid()));
 }
 
+TEST("a blocked family is refused also where nothing is recorded") {
+  MemoryRecorder recorder;
+  live::Writers writers(recorder);
+  const Child one({"sleep", "1000"});
+  recorder.in_gap = true;
+  writers.block({std::to_string(getpid()) + ":" + std::to_string(live::start_time(getpid()))});
+  CHECK(writers.refuses(static_cast<uint32_t>(one.pid()), 0, 0));
+  CHECK_EQ(writers.resolve(static_cast<uint32_t>(one.pid()), 0, 0), 0u);
+  recorder.in_gap = false;
+  CHECK_EQ(writers.resolve(static_cast<uint32_t>(one.pid()), 0, 0), 1u);
+}
+
 TEST("no thread is writer 0, and what cannot be recorded is not remembered") {
   MemoryRecorder recorder;
   live::Writers writers(recorder);
