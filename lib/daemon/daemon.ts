@@ -134,7 +134,8 @@ export class Daemon implements LiveTree, Session {
       engine, journal, mountpoint: plan.mountpoint, settle: () => this.settle(), isStopping: () => this.stopping !== null, fail: (what, error) => this.fail(what, error),
     });
     // While a walk goes on, what came since the mount may still get what was there before.
-    this.keeper = keeperOf(this, history, () => (this.provisionalFrom === Infinity ? history.watermark() : this.provisionalFrom - 1));
+    // It makes room also where there is none to record in.
+    this.keeper = keeperOf({ store: plan.store, policy, settle: () => this.caughtUp() }, history, () => (this.provisionalFrom === Infinity ? history.watermark() : this.provisionalFrom - 1));
     extractor.onError((error) => this.fail('The extractor stopped', error));
     extractor.onStall((error) => (error === null ? options.onFailure?.('History goes on') : options.onFailure?.('History waits for the disk of the store', error)));
   }
@@ -284,10 +285,14 @@ export class Daemon implements LiveTree, Session {
   }
 
   async settle(): Promise<Seq> {
-    const stats = this.journal.stats();
-    const { lastSeq } = stats;
-    const gap = gapFailure(stats);
+    const gap = gapFailure(this.journal.stats());
     if (gap !== null) throw new RewindError('ERR_HISTORY_BEHIND', `What is now is not in history: ${gap.message}`, gap.hint, { cause: gap });
+    return this.caughtUp();
+  }
+
+  /** Waits until everything that was recorded before the call is in history, also while what is changed is not recorded. */
+  private async caughtUp(): Promise<Seq> {
+    const { lastSeq } = this.journal.stats();
     try {
       await this.extractor.caughtUp(lastSeq);
     } catch (cause) {

@@ -42,7 +42,7 @@ export function keepInBounds(keeper: Keeper, report: (error: unknown) => void): 
 
 export async function* prune(session: Session, args: Methods['prune']['args']): AsyncGenerator<PruneRow> {
   const { keeper } = session;
-  await session.settle();
+  await keeper.settle();
   if (args.undo) {
     for (const trashed of await takeBack(keeper.history)) yield { type: 'taken_back', ...trashRow(trashed) };
     return;

@@ -101,6 +101,11 @@ export class Keeper {
     }
   }
 
+  /** Waits until history holds what was recorded. */
+  settle(): Promise<unknown> {
+    return this.kept.settle();
+  }
+
   private async work({ hurry = false, all = false, nowMs = Date.now() }: { hurry?: boolean; all?: boolean; nowMs?: number }): Promise<Tidied> {
     const { history } = this.kept;
     const { signal } = this.ending;

@@ -109,6 +109,7 @@ test.serial('the store\'s disk is full: every kind of change is made, also by wh
     await holder.do('meanwhile');
     t.regex((await rewind(['rollback', '--to', `#${before}`, '--yes', '--tree', mounted.tree])).stderr, /What is now is not in history: Changes are NOT RECORDED/, 'history does not know what it would overwrite');
     t.is(await mounted.rewind('cat', path.join(mounted.tree, 'removed'), '--at', `#${before}`), 'removed', 'the past can be asked for');
+    t.is((await rewind(['prune', '--dry-run', '--tree', mounted.tree])).code, 0, 'room can be made');
     await disk.roomy();
     await untilRecorded(mounted);
     await holder.do('after');
