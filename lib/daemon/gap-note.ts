@@ -11,6 +11,8 @@ import type { JournalStats } from '../native.js';
 interface Noted { error: string; since_ns: string }
 
 export class GapNote {
+  private kept = false;
+
   private constructor(private readonly file: string, private noted: Noted | null) {}
 
   static async load(file: string): Promise<GapNote> {
@@ -25,15 +27,18 @@ export class GapNote {
   /** For the mount record; undefined when the last session did not end in a gap. */
   get text(): string | undefined { return this.noted === null ? undefined : JSON.stringify(this.noted); }
 
-  /** @throws what the disk says */
+  /** Once for each gap. @throws what the disk says */
   async keep({ errno, sinceNs }: NonNullable<JournalStats['gap']>): Promise<void> {
+    if (this.kept) return;
     this.noted = { error: getSystemErrorName(-errno), since_ns: String(sinceNs) };
     await writeFile(this.file, `${this.text}\n`, { mode: 0o600, flush: true });
+    this.kept = true;
   }
 
   /** The mount record that tells of it is on stable storage. */
   async forget(): Promise<void> {
     this.noted = null;
+    this.kept = false;
     await rm(this.file, { force: true });
   }
 }

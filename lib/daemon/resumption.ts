@@ -57,9 +57,10 @@ export class Resumption {
     const { gap } = this.on.journal.stats();
     if (gap === null || this.work) return;
     if (!this.inGap) this.gapBegins();
-    if (performance.now() < this.notBeforeMs) return;
+    const kept = this.on.note.keep(gap).catch(() => undefined);
     // What keeps it from going on is in the status; it is tried again.
-    this.work = this.on.note.keep(gap).catch(() => undefined).then(() => this.resume()).catch(() => undefined).finally(() => { this.work = null; });
+    const work = performance.now() < this.notBeforeMs ? kept : kept.then(() => this.resume()).catch(() => undefined);
+    this.work = work.finally(() => { this.work = null; });
   }
 
   private gapBegins(): void {
