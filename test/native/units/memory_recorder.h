@@ -1,5 +1,6 @@
 // A Recorder that keeps records in memory, as the tests want to see them.
 #pragma once
+#include <atomic>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -38,6 +39,12 @@ class MemoryRecorder final : public journal::Recorder {
     records_.push_back(std::move(kept));
     return records_.size();
   }
+  journal::Gap gap() override { return {ENOSPC, 1, 3}; }
+  Result<uint64_t> resume(const journal::Draft& first) override {
+    if (on_resume) on_resume();
+    in_gap = false;
+    return append(first);
+  }
   Result<void> sync() override { return {}; }
   void begin_sync() override {}
 
@@ -52,7 +59,8 @@ class MemoryRecorder final : public journal::Recorder {
     return count;
   }
   int fail_reserve = 0;
-  bool in_gap = false;
+  std::atomic<bool> in_gap{false};
+  std::function<void()> on_resume;  // between two changes
   // Called on whatever thread reserves: what it does happens between two steps of the walk.
   std::function<void()> on_reserve;
 
