@@ -1,7 +1,5 @@
 #include "live/baseline.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -14,6 +12,7 @@
 #include <vector>
 
 #include "live/baseline_capture.h"
+#include "live/baseline_reopen.h"
 #include "live/baseline_state.h"
 #include "live/baseline_walk.h"
 #include "os/attributes.h"
@@ -25,28 +24,6 @@ namespace {
 using journal::kBlockBytes;
 
 constexpr int kWalkNiceness = 5;  // the programs in the tree come first
-
-// The hooks' descriptors of a child are O_PATH: reading needs one of its own.
-UniqueFd reopen(int fd) {
-  const std::string path = "/proc/self/fd/" + std::to_string(fd);
-  UniqueFd opened(open(path.c_str(), O_RDONLY | O_NOATIME | O_NONBLOCK | O_CLOEXEC));
-  if (!opened.valid() && errno == EPERM) opened.reset(open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
-  return opened;
-}
-
-struct CloseDirectory {
-  void operator()(DIR* directory) const { closedir(directory); }
-};
-
-bool is_empty(int fd) {
-  UniqueFd readable = reopen(fd);
-  const std::unique_ptr<DIR, CloseDirectory> directory(readable.valid() ? fdopendir(readable.get()) : nullptr);
-  if (!directory) return false;
-  (void)readable.release();
-  int entries = 0;
-  while (entries <= 2 && readdir(directory.get())) ++entries;
-  return entries <= 2;
-}
 
 }  // namespace
 
