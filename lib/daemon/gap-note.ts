@@ -37,8 +37,8 @@ export class GapNote {
 
   /** The mount record that tells of it is on stable storage. */
   async forget(): Promise<void> {
+    await rm(this.file, { force: true });
     this.noted = null;
     this.kept = false;
-    await rm(this.file, { force: true });
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { Extractor } from '../extractor/loop.js';
 import type { History } from '../history/history.js';
-import type { Engine, Journal } from '../native.js';
+import type { Engine, Journal, JournalStats } from '../native.js';
 import { gapFailure } from './errors.js';
 import type { GapNote } from './gap-note.js';
 import { LostFiles } from './on-disk.js';
@@ -43,7 +43,7 @@ export class Resumption {
 
   /** The mount record tells of the gap that the last session ended in. */
   start(): void {
-    this.work = this.forget().catch(() => undefined).finally(() => { this.work = null; });
+    this.tick();
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.timer.unref();
   }
@@ -55,12 +55,15 @@ export class Resumption {
 
   private tick(): void {
     const { gap } = this.on.journal.stats();
-    if (gap === null || this.work) return;
-    if (!this.inGap) this.gapBegins();
-    const kept = this.on.note.keep(gap).catch(() => undefined);
+    if (this.work || (gap === null && this.on.note.text === undefined)) return;
     // What keeps it from going on is in the status; it is tried again.
-    const work = performance.now() < this.notBeforeMs ? kept : kept.then(() => this.resume()).catch(() => undefined);
-    this.work = work.finally(() => { this.work = null; });
+    this.work = (gap === null ? this.forget() : this.inTheGap(gap)).catch(() => undefined).finally(() => { this.work = null; });
+  }
+
+  private async inTheGap(gap: NonNullable<JournalStats['gap']>): Promise<void> {
+    if (!this.inGap) this.gapBegins();
+    await this.on.note.keep(gap).catch(() => undefined);
+    if (performance.now() >= this.notBeforeMs) await this.resume();
   }
 
   private gapBegins(): void {
@@ -90,7 +93,6 @@ export class Resumption {
   }
 
   private async forget(): Promise<void> {
-    if (this.on.note.text === undefined) return;
     await this.on.journal.sync();
     if (this.on.journal.stats().gap === null) await this.on.note.forget();
   }

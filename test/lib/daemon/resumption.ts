@@ -15,12 +15,12 @@ const GAP = { errno: constants.errno.ENOSPC, sinceNs: SINCE, records: 1 };
 /** Of a tree with one file, which holds something else than history says, though its times are those that history knows. */
 function resumed(note: GapNote) {
   let isLost: IsLost | undefined;
-  const seen = { gap: null as typeof GAP | null, resumes: 0, told: [] as string[], isLost: () => isLost! };
+  const seen = { gap: null as typeof GAP | null, resumes: 0, told: [] as string[], badSyncs: 0, isLost: () => isLost! };
   const memory = new MemoryJournal([]);
   const on = {
     note,
     history: { liveEntries: (of: IsLost) => { isLost = of; return []; }, baselineSince: () => null, pathOf: async () => ['file'], attr: async () => ({ size: 1 }), read: async () => Buffer.from('a') },
-    journal: { stats: () => ({ ...memory.stats(), gap: seen.gap }), sync: async () => 0 },
+    journal: { stats: () => ({ ...memory.stats(), gap: seen.gap }), sync: async () => { if (seen.badSyncs-- > 0) throw new Error('the disk does not answer'); return 0; } },
     engine: {
       resume: async () => { seen.gap = null; seen.resumes++; return { mountSeq: 7, rootIno: 1n }; },
       readBacking: async () => ({ data: Buffer.from('b'), size: 1, ino: 5, ctimeNs: SINCE }),
@@ -50,4 +50,19 @@ test.serial('a gap is kept while it lasts, told, and ended; what was changed rig
   t.is(seen.resumes, 1);
   await until('it is ended, too', () => seen.resumes === 2);
   await until('it is kept no more', async () => (await GapNote.load(file)).text === undefined);
+}));
+
+test.serial('what the last session left is told by the mount record; where that cannot be synced at once, it is tried again', (t) => scoped(async (scope) => {
+  const file = path.join(scope.temporary(), 'gap.json');
+  await (await GapNote.load(file)).keep(GAP);
+  const note = await GapNote.load(file);
+  t.is(note.text, '{"error":"ENOSPC","since_ns":"1700000000000000000"}');
+  const { on, seen } = resumed(note);
+  seen.badSyncs = 1;
+  const resumption = new Resumption(on);
+  resumption.start();
+  scope.defer(() => resumption.stop());
+  await until('it is kept no more', async () => (await GapNote.load(file)).text === undefined);
+  t.is(seen.badSyncs, -1);
+  t.deepEqual(seen.told, []);
 }));
