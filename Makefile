@@ -47,6 +47,10 @@ $(OUT)/%.o: %.cc $(STD) Makefile
 	@mkdir -p $(@D)
 	$(CXX) $(CXXFLAGS) $(INCLUDES) -MMD -MP -c -o $@ $<
 
+# Beside the native code, so that `make -j2` keeps two cores busy: the library, and the bundle that `rewind` runs from.
+typescript:
+	node_modules/.bin/tsc && node scripts/bundle.mjs
+
 # The tests of the native code that need neither JavaScript nor a mount.
 TEST_OBJECTS := $(patsubst %.cc,$(OUT)/%.o,$(sort $(wildcard test/native/units/*.cc)) $(filter native/os/% native/journal/% \
   native/live/% native/fuse/%,$(SOURCES)))
@@ -77,4 +81,4 @@ clean:
 	rm -rf build build-*
 
 -include $(OBJECTS:.o=.d) $(DRIVER:%.cc=$(OUT)/%.d) $(CUT_DISK:%.cc=$(OUT)/%.d) $(FAULTS:%.cc=$(OUT)/%.d) $(BENCH:%.cc=$(OUT)/%.d) $(TEST_OBJECTS:.o=.d) $(FUZZ_OBJECTS:.o=.d)
-.PHONY: all native-tests fuzz fuzz-replay clean thread-safety
+.PHONY: all native-tests fuzz fuzz-replay clean thread-safety typescript

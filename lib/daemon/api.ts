@@ -46,6 +46,7 @@ const whose = {
 
 export const API: { [M in MethodName]: SpecOf<M> } = {
   status: { describe: 'How the tree, its daemon and its history are', args: {}, yields: 'StatusRow' },
+  position: { describe: 'How far changes and history are: for who asks often, or waits', args: {}, yields: 'PositionRow' },
   resolve: { describe: 'What instant a time is', args: { ...zone, time: must('string', TIME) }, yields: 'InstantRow' },
   log: {
     describe: 'Saves of a file, or of all that lies under a directory, the newest first; deleted paths too',

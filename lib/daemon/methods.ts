@@ -24,7 +24,7 @@ import { instantRow, keepRow, keepRuleRow, listRow, pointRow, recoveryPolicyRow,
 import type { Caller, Session } from './session.js';
 import { du, pack } from './space.js';
 import { gaps } from './gaps.js';
-import { status } from './status.js';
+import { positionOf, status } from './status.js';
 import { summary } from './summary.js';
 import { begin, cancel, commit, notify, transactions } from './transactions.js';
 import { anchor, verify } from './verify.js';
@@ -57,6 +57,10 @@ const methods: { [M in MethodName]: Method<M> } = {
   operations,
   run_begin: runBegin,
   run_end: runEnd,
+
+  async *position(session) {
+    yield positionOf(session);
+  },
 
   async *resolve(session, args) {
     yield instantRow(await instantAt(session, args.time, args));

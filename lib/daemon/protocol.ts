@@ -321,9 +321,13 @@ export interface RecoveryRow {
   note: string;
 }
 
+/** The last change that was acknowledged, and up to which history has all of them. */
+export interface PositionRow { seq: number; extracted_seq: number }
+
 /** Every method: its arguments and what it yields. api.ts describes them. */
 export interface Methods {
   status: { args: Record<string, never>; item: StatusRow };
+  position: { args: Record<string, never>; item: PositionRow };
   resolve: { args: TimeArgs & { time: string }; item: InstantRow };
   log: { args: TimeArgs & { path: string; since?: string; until?: string; limit?: number; all_writes?: boolean; raw?: boolean; group?: string; patch?: boolean; terminal?: boolean } & LogFilter; item: LogRow };
   summary: { args: TimeArgs & { path: string; since: string }; item: SummaryRow };

@@ -4,7 +4,7 @@ import { RewindError } from '../errors.js';
 import type { JournalState, JournalStats } from '../native.js';
 import { formatTimeUtc } from '../time/format.js';
 import { nextResume, operationsOf } from '../recovery/operations.js';
-import type { CutRow, Methods, OperationRow, StatusRow } from './protocol.js';
+import type { CutRow, Methods, OperationRow, PositionRow, StatusRow } from './protocol.js';
 import { blockRow } from './release.js';
 import { gapRow } from './gaps.js';
 import { operationRow, recoveryRow } from './rows.js';
@@ -30,6 +30,11 @@ function cutRow({ cutBytes, stranded }: JournalState): CutRow | null {
 
 function gapRowOf(gap: JournalStats['gap']): StatusRow['unrecorded'] {
   return gap && { since: formatTimeUtc(gap.sinceNs), error: getSystemErrorName(-gap.errno), records: gap.records };
+}
+
+/** A part of the status that costs next to nothing. */
+export function positionOf({ history, live, unread }: Session): PositionRow {
+  return { seq: live?.journal.stats().lastSeq ?? unread?.last ?? history.watermark(), extracted_seq: history.watermark() };
 }
 
 export async function* status(session: Session, _args: Methods['status']['args']): AsyncGenerator<StatusRow> {
@@ -59,8 +64,7 @@ export async function* status(session: Session, _args: Methods['status']['args']
     snapshots: store.description.snapshots,
     version: live?.version ?? null,
     mounted_since: live?.mountedSince.toISOString() ?? null,
-    seq: journal?.lastSeq ?? session.unread?.last ?? history.watermark(),
-    extracted_seq: history.watermark(),
+    ...positionOf(session),
     last_change: range && formatTimeUtc(range.last.timeNs),
     first: range && { seq: range.first.seq, time: formatTimeUtc(range.first.timeNs) },
     backlog_bytes: journal?.backlogBytes ?? 0,

@@ -13,7 +13,7 @@ const base = freshSeed();
     t.timeout(600_000);
     const seed = (base + i) >>> 0;
     t.log(`seed ${seed}`);
-    const result = await scoped((scope) => kills(scope, { seed, kills: 25, where, transport }));
+    const result = await scoped((scope) => kills(scope, { seed, kills: 25, writers: 2, where, transport }));
     t.is(result.kills, 25);
     t.true(result.acknowledged > 1000);
     t.log(`${result.acknowledged} calls acknowledged`);

@@ -91,7 +91,7 @@ test.serial('a rollback of a group puts its members back, wherever they were, an
 test.serial('a group has points of its own, when a member changed', async (t) => {
   await scoped(async (scope) => {
     const { tree, write } = await grouped(scope);
-    const points = async (): Promise<PointRow[]> => (await tree.rewind('points', '--json', '--group', 'sql')).split('\n').filter(Boolean).map((line) => JSON.parse(line) as PointRow);
+    const points = (): Promise<PointRow[]> => tree.points({ group: 'sql' });
     await until('its point is made', async () => (await points()).length === 1);
     t.like((await points())[0], { kind: 'interval', name: 'sql' });
     for (let i = 0; i < 6; i++) {

@@ -86,13 +86,9 @@ async function breakDisk({ image, below }: Omit<Disk, 'tree'>, name: string): Pr
   if (read.code === 0 || !/Input\/output error/.test(read.stderr)) throw new Error(`the disk did not break: ${read.code} ${read.stderr}`);
 }
 
-async function jobs(tree: MountedTree): Promise<RecoveryRow[]> {
-  return (await tree.rewind('policy', 'status', '--json')).trim().split('\n').filter(Boolean).map((line) => JSON.parse(line) as RecoveryRow);
-}
+const jobs = async (tree: MountedTree): Promise<RecoveryRow[]> => await tree.items('recoveries') as unknown as RecoveryRow[];
 
-async function points(tree: MountedTree): Promise<PointRow[]> {
-  return (await tree.rewind('points', '--state', 'recover', '--json')).trim().split('\n').filter(Boolean).map((line) => JSON.parse(line) as PointRow);
-}
+const points = (tree: MountedTree): Promise<PointRow[]> => tree.points({ kinds: ['recover'] });
 
 async function jobEnded(tree: MountedTree, name: string): Promise<RecoveryRow> {
   let found: RecoveryRow | undefined;

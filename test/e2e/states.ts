@@ -6,6 +6,7 @@ import fs from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { PointRow } from '../../lib/index.js';
+import type { PointKind } from '../../lib/history/types.js';
 import { noteEnd } from '../../lib/daemon/sessions.js';
 import { startOptions } from '../../lib/daemon/start.js';
 import { History } from '../../lib/history/history.js';
@@ -14,10 +15,7 @@ import { cli, mountSettled, rewind, type MountedTree } from '../helpers/mount.js
 import { must, shell, sleep, until } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 
-async function points(tree: MountedTree, ...args: string[]): Promise<PointRow[]> {
-  const lines = (await tree.rewind('points', '--json', ...args)).trim().split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as PointRow);
-}
+const points = (tree: MountedTree, kind?: PointKind): Promise<PointRow[]> => tree.points(kind && { kinds: [kind] });
 
 async function setPolicy(tree: MountedTree, text: string): Promise<void> {
   fs.writeFileSync(path.join(tree.store, 'policy.toml'), text);
@@ -41,8 +39,8 @@ test.serial('an installation and a removal are taken back by their names', async
     const before = listing(tree.tree);
     await must('npm', ['install', '--offline', '--no-audit', '--no-fund', '--install-links', './lib/dep'], { cwd: tree.tree, timeoutMs: 120_000 });
     const installed = listing(tree.tree);
-    await until('it has a pair of points', async () => (await points(tree, '--state', 'install')).length === 2);
-    const [first, last] = await points(tree, '--state', 'install');
+    await until('it has a pair of points', async () => (await points(tree, 'install')).length === 2);
+    const [first, last] = await points(tree, 'install');
     t.like(first, { kind: 'install', phase: 'before' });
     t.regex(first!.note, /^npm install .*dep/);
     t.like(last, { kind: 'install', phase: 'after', note: first!.note });
@@ -54,7 +52,7 @@ test.serial('an installation and a removal are taken back by their names', async
     await tree.rewind('rollback', '--to', 'after:install', '--yes');
     t.is(listing(tree.tree), installed);
     await must('npm', ['uninstall', '--offline', '--no-audit', '--no-fund', 'dep'], { cwd: tree.tree, timeoutMs: 120_000 });
-    await until('the removal has its pair', async () => (await points(tree, '--state', 'uninstall')).length === 2);
+    await until('the removal has its pair', async () => (await points(tree, 'uninstall')).length === 2);
     await tree.rewind('rollback', '--to', 'before:uninstall', '--yes');
     t.is(listing(tree.tree), installed);
     const refused = await rewind(['points', '--state', 'instal', '--tree', tree.tree]);
@@ -69,19 +67,19 @@ test.serial('writes that a rule names, and intervals, have points; a change of t
     const file = path.join(tree.tree, 'tables.sql');
     fs.writeFileSync(path.join(tree.tree, 'other'), 'x');
     fs.writeFileSync(file, 'create table a;');
-    await until('the first write has its point', async () => (await points(tree, '--state', 'write')).length === 1);
+    await until('the first write has its point', async () => (await points(tree, 'write')).length === 1);
     await sleep(1500);
     await shell(`printf 'drop table a;' > '${file}'`);
-    await until('the second burst has its point', async () => (await points(tree, '--state', 'write')).length === 2);
+    await until('the second burst has its point', async () => (await points(tree, 'write')).length === 2);
     t.is(await tree.rewind('cat', file, '--at', 'before:schema'), 'create table a;');
     t.is(await tree.rewind('cat', file, '--at', 'last-write'), 'create table a;');
-    t.is((await points(tree, '--state', 'write'))[0]!.note, 'the tables');
+    t.is((await points(tree, 'write'))[0]!.note, 'the tables');
     await sleep(1200);
     fs.writeFileSync(path.join(tree.tree, 'other'), 'y');
-    await until('an interval has ended', async () => (await points(tree, '--state', 'interval')).length > 0);
-    const count = (await points(tree, '--state', 'interval')).length;
+    await until('an interval has ended', async () => (await points(tree, 'interval')).length > 0);
+    const count = (await points(tree, 'interval')).length;
     await sleep(2500);
-    t.true((await points(tree, '--state', 'interval')).length <= count + 1, 'where nothing changes there is nothing to find again');
+    t.true((await points(tree, 'interval')).length <= count + 1, 'where nothing changes there is nothing to find again');
     await setPolicy(tree, '');
     const known = (await points(tree)).length;
     await sleep(1500);
@@ -116,15 +114,15 @@ test.serial('a daemon that was killed is found again as such, and the state at i
     await tree.kill();
     await tree.mount();
     fs.writeFileSync(file, 'two');
-    const killed = await points(tree, '--state', 'killed');
+    const killed = await points(tree, 'killed');
     t.deepEqual(killed.map(({ phase, note }) => [phase, note]), [['after', 'the daemon was found dead']]);
     t.is(await tree.rewind('cat', file, '--at', 'last-killed'), 'one');
     t.is(await tree.rewind('cat', file, '--at', 'last-killed@now'), 'one');
     t.is(fs.readFileSync(path.join(tree.tree, '.snapshots/@last-killed@0s/plan'), 'utf8'), 'one');
-    t.deepEqual(await points(tree, '--state', 'killed', '--until', `#${killed[0]!.seq - 1}`), []);
+    t.deepEqual(await tree.points({ kinds: ['killed'], until: `#${killed[0]!.seq - 1}` }), []);
     await tree.unmount();
     await tree.mount();
-    t.is((await points(tree, '--state', 'killed')).length, 1);
+    t.is((await points(tree, 'killed')).length, 1);
   });
 });
 
@@ -136,8 +134,8 @@ test.serial('what a mount is for is the name of its point, and its words are kep
     await tree.unmount();
     fs.writeFileSync(file, 'two, while nobody looked');
     await rewind(['mount', tree.tree, '--store', tree.store]);
-    t.like((await points(tree, '--state', 'mount'))[0], { name: 'cad plans', tags: ['fast', 'ann'] });
-    t.like((await points(tree, '--state', 'unmount'))[0], { note: 'unmount: cad plans', tags: ['fast', 'ann'] });
+    t.like((await points(tree, 'mount'))[0], { name: 'cad plans', tags: ['fast', 'ann'] });
+    t.like((await points(tree, 'unmount'))[0], { note: 'unmount: cad plans', tags: ['fast', 'ann'] });
     t.regex(await tree.rewind('points'), /cad plans {2}\[fast, ann\]/);
     t.is((await tree.rewind('ls', '--at', 'cad plans')).trim(), '');
     t.is(await tree.rewind('cat', file, '--at', 'last-unmount'), 'one');
@@ -191,10 +189,10 @@ test.serial('changes by a process that is connected with whom a rule names have 
     await setPolicy(tree, `[[point]]\nname = "site"\nhost = "localhost"\nport = ${port}\nwithin = "1s"\n`);
     fs.writeFileSync(path.join(tree.tree, 'mine'), 'one');
     await sleep(1500);
-    t.deepEqual(await points(tree, '--state', 'connection'), []);
+    t.deepEqual(await points(tree, 'connection'), []);
     await shell(`exec 3<>/dev/tcp/127.0.0.1/${port}; cat <&3 > fetched; sleep 3; echo more > mine`, { cwd: tree.tree });
-    await until('it has its point', async () => (await points(tree, '--state', 'connection')).length === 1);
-    t.regex((await points(tree, '--state', 'connection'))[0]!.note, new RegExp(`^bash .*with 127\\.0\\.0\\.1:${port}$`));
+    await until('it has its point', async () => (await points(tree, 'connection')).length === 1);
+    t.regex((await points(tree, 'connection'))[0]!.note, new RegExp(`^bash .*with 127\\.0\\.0\\.1:${port}$`));
     t.deepEqual((await tree.rewind('ls', '--at', 'before:site')).trim().split('\n').length, 1);
     await tree.rewind('rollback', '--to', 'before:site', '--yes');
     t.deepEqual([fs.readdirSync(tree.tree), fs.readFileSync(path.join(tree.tree, 'mine'), 'utf8')], [['mine'], 'one']);

@@ -10,10 +10,7 @@ import { scoped, type Scope } from '../helpers/scope.js';
 const FILES = 300;
 const MANY = 1200;
 
-async function alarms(tree: MountedTree): Promise<PointRow[]> {
-  const lines = (await tree.rewind('points', '--json', '--state', 'alarm')).trim().split('\n').filter(Boolean);
-  return lines.map((line) => JSON.parse(line) as PointRow);
-}
+const alarms = (tree: MountedTree): Promise<PointRow[]> => tree.points({ kinds: ['alarm'] });
 
 /** Written by a person, as far as anybody can tell. */
 function documents(directory: string): void {

@@ -11,6 +11,7 @@ import { must, projectRoot, run, sleep, until, type RunOptions, type RunResult }
 import { mountsUnder, type Scope } from './scope.js';
 import { transportOf } from './transport.js';
 import { END_TRAILER } from '../../lib/daemon/socket.js';
+import type { Methods, PointRow, PositionRow } from '../../lib/daemon/protocol.js';
 import type { Transport } from '../../lib/transport.js';
 
 // Tests neither see nor fill the user's own list of stores.
@@ -99,6 +100,11 @@ export class MountedTree {
     return await this.control('status') as Status;
   }
 
+  /** Its part that is asked for often. */
+  async position(): Promise<PositionRow> {
+    return await this.control('position') as unknown as PositionRow;
+  }
+
   /** One call to the daemon's control socket, without a process: resolves to the first item of the answer. */
   async control(method: string, args: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
     const { items, end } = await this.ask(method, args, 30_000);
@@ -111,6 +117,11 @@ export class MountedTree {
     const { items, end } = await this.ask(method, args, timeoutMs);
     if (end !== 'ok') throw new Error(`${method}: ${end}`);
     return items;
+  }
+
+  /** As `rewind points --json` says them, without a process. */
+  async points(which: Methods['points']['args'] = {}): Promise<PointRow[]> {
+    return await this.items('points', { ...which }) as unknown as PointRow[];
   }
 
   private ask(method: string, args: Record<string, unknown>, timeoutMs: number): Promise<{ items: Record<string, unknown>[]; end: string | undefined }> {
@@ -133,10 +144,9 @@ export class MountedTree {
 
   /** Waits until history holds everything that was acknowledged so far. */
   async settled(timeoutMs = 120_000): Promise<Status> {
-    const { seq } = await this.status();
-    let last!: Status;
-    await until(`history reaches seq ${seq}`, async () => (last = await this.status()).extracted_seq >= seq, timeoutMs);
-    return last;
+    const { seq } = await this.position();
+    await until(`history reaches seq ${seq}`, async () => (await this.position()).extracted_seq >= seq, timeoutMs);
+    return await this.status();
   }
 
   /** `rewind unmount`; the daemon has ended when it resolves. */
@@ -245,6 +255,6 @@ export async function baselineDone(mounted: MountedTree, timeoutMs = 300_000): P
     const baseline = status['baseline'] as { state?: string } | undefined;
     if (baseline?.state === 'done' && status.extracted_seq >= status.seq) return;
     if (Date.now() > end) throw new Error(`the baseline is not complete: ${JSON.stringify(status)}`);
-    await sleep(50);
+    await sleep(100);
   }
 }

@@ -44,7 +44,7 @@ export async function kills(scope: Scope, options: KillOptions): Promise<KillRes
   let acknowledged = 0;
   for (let kill = 1; kill <= options.kills; kill++) {
     const round = `seed ${options.seed}, kill ${kill}`;
-    const before = (await mounted.control('status'))['seq'] as number;
+    const before = (await mounted.position()).seq;
     const loads = Array.from({ length: options.writers ?? 3 }, (_, i) => startLoad(scope, mounted, logs, `w${i}`, random.next(), next.get(`w${i}`) ?? 0, kill));
     // On a busy machine a writer takes seconds to begin.
     const early = random.chance(0.2);

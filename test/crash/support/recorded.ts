@@ -21,10 +21,9 @@ export class Recorded {
   private constructor(private readonly mounted: MountedTree, private readonly rows: Map<string, Row[]>) {}
 
   static async since(mounted: MountedTree, seq: number): Promise<Recorded> {
-    const text = await mounted.rewind('log', '--all-writes', '--json', '--since', `#${seq}`);
     const rows = new Map<string, Row[]>();
-    for (const line of text.split('\n').filter(Boolean)) {
-      const row = JSON.parse(line) as Row;
+    for (const item of await mounted.items('log', { path: '', all_writes: true, since: `#${seq}` }, 300_000)) {
+      const row = item as unknown as Row;
       // The path of a write is its file's at that time; later renames do not change it.
       const key = `${row.kind} ${row.path}`;
       rows.set(key, [...rows.get(key) ?? [], row]);

@@ -124,7 +124,7 @@ export class Oracle {
     }
     await this.stopDrivers();
     for (const copy of this.copies.sort(() => (this.random.chance(0.5) ? 1 : -1))) await this.rollBack(copy);
-    return { steps, seq: (await this.mounted.control('status'))['seq'] as number, views: this.views, rollbacks: this.copies.length };
+    return { steps, seq: (await this.mounted.position()).seq, views: this.views, rollbacks: this.copies.length };
   }
 
   private async step(number: number): Promise<void> {
@@ -141,12 +141,12 @@ export class Oracle {
 
   /** Keeps what both sides look like now, and compares what needs no view. */
   private async observe(number: number, calls: Call[]): Promise<void> {
-    const [plain, live, status] = await Promise.all([
+    const [plain, live, { seq }] = await Promise.all([
       this.plainDrivers[0]!.ok('snapshot', this.plain),
       this.liveDrivers[0]!.ok('metadata', this.mounted.tree),
-      this.mounted.control('status'),
+      this.mounted.position(),
     ]);
-    this.steps.push({ number, seq: status['seq'] as number, calls: describe(calls), plain, live });
+    this.steps.push({ number, seq, calls: describe(calls), plain, live });
     this.current = parseSnapshot(plain);
     const wrong = differences(this.current, parseSnapshot(live), statFields);
     if (wrong.length > 0) throw new Error(`the live tree differs:\n${wrong.slice(0, 20).join('\n')}`);
