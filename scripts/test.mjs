@@ -20,8 +20,12 @@ const disk = mkdtempSync(join(tmpdir(), 'rewindfs-run-'));
 const memory = existsSync('/dev/shm') ? mkdtempSync('/dev/shm/rewindfs-run-') : disk;
 for (const place of [disk, memory]) chmodSync(place, 0o755);
 
+// Node reads such a file at every start, which takes longer than most commands; only npm asks whom it is about.
+const { NODE_EXTRA_CA_CERTS: certificates, ...environment } = process.env;
+if (certificates) environment.npm_config_cafile = certificates;
+
 const ava = spawn(process.execPath, [join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs'), ...process.argv.slice(2)], {
-  cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, XDG_STATE_HOME: join(disk, 'state'), TMPDIR: disk, REWIND_TEST_MEMORY: memory, FORCE_COLOR: '0' },
+  cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...environment, XDG_STATE_HOME: join(disk, 'state'), TMPDIR: disk, REWIND_TEST_MEMORY: memory, FORCE_COLOR: '0' },
 });
 
 let passed = 0;
