@@ -49,7 +49,7 @@ export async function kills(scope: Scope, options: KillOptions): Promise<KillRes
     // On a busy machine a writer takes seconds to begin.
     const early = random.chance(0.2);
     if (!early) await until('a writer has begun', () => loads.some((load) => fs.statSync(load.logPath).size > 0), 60_000);
-    await sleep(early ? random.below(60) : random.chance(0.2) ? random.between(300, 700) : random.between(20, 300));
+    await sleep(early ? random.below(60) : random.chance(0.1) ? random.between(200, 500) : random.between(10, 120));
     await mounted.kill();
     const ends = await Promise.all(loads.map((load) => load.ended));
     await mounted.mount();

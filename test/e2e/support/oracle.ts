@@ -15,7 +15,7 @@ import type { Transport } from '../../../lib/transport.js';
 import { Generator, processes, type Call } from './generator.js';
 
 /** For a tree: in a small one changes meet each other more often; in a large one more kinds of objects do. */
-export const OBJECTS = [8, 14, 10] as const;
+export const OBJECTS = [6, 12, 9] as const;
 
 export interface OracleOptions {
   seed: number;
