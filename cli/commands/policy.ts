@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { safeForTerminal } from '../../lib/paths.js';
 import { RewindError } from '../../lib/errors.js';
 import { parsePolicy } from '../../lib/policy/file.js';
+import { periodInWords } from '../../lib/policy/values.js';
 import type { KeepRow, KeepRuleRow, PolicyPathRow, PolicyRow, RecoveryPolicyRow, RecoveryRow } from '../../lib/daemon/protocol.js';
 import { place, withTree, type Tree } from '../ask.js';
 import type { Arguments } from '../command.js';
@@ -71,15 +72,6 @@ function inWords({ recover, retries, timeout_ms, check_ms }: RecoveryPolicyRow):
 }
 
 const named = ({ group, patterns }: KeepRuleRow): string => (group === null ? patterns.join(' ') : `group ${group}`);
-
-const UNITS = [['d', 86_400], ['h', 3600], ['m', 60], ['s', 1]] as const;
-
-function periodInWords(seconds: number | null): string {
-  if (seconds === null) return 'forever';
-  if (seconds === 0) return 'never';
-  const [unit, length] = UNITS.find((one) => seconds % one[1] === 0)!;
-  return `${seconds / length}${unit}`;
-}
 
 /** What is kept once all is no longer. */
 function bucketsInWords(keep: KeepRow): string {

@@ -16,6 +16,14 @@ export function periodOf(value: unknown): number | null {
   return seconds === null ? null : seconds * 1000;
 }
 
+/** Seconds as secondsOf and periodOf read them; null: for ever, 0: not. */
+export function periodInWords(seconds: number | null): string {
+  if (seconds === null) return 'forever';
+  if (seconds === 0) return 'never';
+  const [unit, length] = Object.entries(UNITS).reverse().find((one) => seconds % one[1] === 0)!;
+  return `${seconds / length}${unit}`;
+}
+
 const SIZES: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
 
 /** Bytes of "50G", "16M", "4096"; null for anything else. */

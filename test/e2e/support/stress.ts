@@ -117,8 +117,8 @@ class FileStress {
     await this.both('fsync', 1);
     const content = await this.both('read', 1, 0, 3 * MOST_BYTES);
     const { seq } = await this.mounted.position();
-    if (this.kept.length < KEPT_INSTANTS) this.kept.push({ seq: seq as number, content });
-    else this.kept[this.random.below(KEPT_INSTANTS)] = { seq: seq as number, content };
+    if (this.kept.length < KEPT_INSTANTS) this.kept.push({ seq, content });
+    else this.kept[this.random.below(KEPT_INSTANTS)] = { seq, content };
   }
 
   private async both(op: string, ...args: Argument[]): Promise<string> {

@@ -152,13 +152,7 @@ int open(const char* path, int flags, ...) {
   va_end(rest);
   return open_one(AT_FDCWD, path, flags, mode);
 }
-int open64(const char* path, int flags, ...) {
-  va_list rest;
-  va_start(rest, flags);
-  const mode_t mode = mode_of(flags, rest);
-  va_end(rest);
-  return open_one(AT_FDCWD, path, flags, mode);
-}
+int open64(const char* path, int flags, ...) __attribute__((alias("open")));
 int openat(int dir, const char* path, int flags, ...) {
   va_list rest;
   va_start(rest, flags);
@@ -166,13 +160,7 @@ int openat(int dir, const char* path, int flags, ...) {
   va_end(rest);
   return open_one(dir, path, flags, mode);
 }
-int openat64(int dir, const char* path, int flags, ...) {
-  va_list rest;
-  va_start(rest, flags);
-  const mode_t mode = mode_of(flags, rest);
-  va_end(rest);
-  return open_one(dir, path, flags, mode);
-}
+int openat64(int dir, const char* path, int flags, ...) __attribute__((alias("openat")));
 
 int rename(const char* from, const char* to) noexcept { return fails("rename", to) ? -1 : plain(syscall(SYS_rename, from, to)); }
 int unlink(const char* path) noexcept { return fails("unlink", path) ? -1 : plain(syscall(SYS_unlink, path)); }

@@ -9,6 +9,13 @@ namespace {
 
 using namespace fuse;
 
+void capture_on_close(Server& server) {
+  live::PolicyRule rule;
+  rule.parts = {"**", "*"};
+  rule.capture = live::Capture::kOnClose;
+  server.tree->captures.set(std::make_shared<const live::Policy>(std::vector<live::PolicyRule>{rule}), 3600);
+}
+
 // Opens it for writing so often, and closes it again; answers the seconds of the quickest of several rounds.
 double open_seconds(Server& server, uint64_t node) {
   double best = 1e9;
@@ -28,10 +35,7 @@ double open_seconds(Server& server, uint64_t node) {
 
 TEST("captures: an open for writing under on-close costs the same, however many files wait for their interval") {
   Server server;
-  live::PolicyRule rule;
-  rule.parts = {"**", "*"};
-  rule.capture = live::Capture::kOnClose;
-  server.tree->captures.set(std::make_shared<const live::Policy>(std::vector<live::PolicyRule>{rule}), 3600);
+  capture_on_close(server);
   std::vector<uint64_t> nodes;
   for (int i = 0; i < 20'000; ++i) {
     const auto made = server.create("f" + std::to_string(i)).as<Created>();
@@ -47,10 +51,7 @@ TEST("captures: an open for writing under on-close costs the same, however many 
 
 TEST("captures: what was opened, captured and left out in a gap is so anew after it") {
   Server server;
-  live::PolicyRule rule;
-  rule.parts = {"**", "*"};
-  rule.capture = live::Capture::kOnClose;
-  server.tree->captures.set(std::make_shared<const live::Policy>(std::vector<live::PolicyRule>{rule}), 3600);
+  capture_on_close(server);
   server.recorder.in_gap = true;
   const auto made = server.create("opened-in-the-gap").as<Created>();
   FsyncIn fsync{};

@@ -12,6 +12,17 @@ namespace {
 using journal::Journal;
 using journal::kUnrecorded;
 
+struct WorkFirst {
+  const TempDirectory store;
+  FaultyIo io;
+  Journal journal{options_for(store / "journal"), io};
+
+  WorkFirst() {
+    CHECK(journal.open().ok());
+    journal.work_first(true);
+  }
+};
+
 uint64_t resume(Journal& journal) {
   CHECK(journal.make_ready().ok());
   journal::Draft first;
@@ -46,11 +57,8 @@ void check_goes_on(Journal& journal, const TempDirectory& store, uint64_t last) 
 }
 
 TEST("work first: a write that fails begins a gap, and after it records go on without a hole in their numbers") {
-  const TempDirectory store;
-  FaultyIo io;
-  Journal journal(options_for(store / "journal"), io);
-  CHECK(journal.open().ok());
-  journal.work_first(true);
+  WorkFirst begun;
+  auto& [store, io, journal] = begun;
   append(journal, "before");
   io.fail_write = EIO;
   CHECK_EQ(append(journal, "failed"), kUnrecorded);
@@ -61,11 +69,8 @@ TEST("work first: a write that fails begins a gap, and after it records go on wi
 }
 
 TEST("work first: an fdatasync that fails begins a gap, too") {
-  const TempDirectory store;
-  FaultyIo io;
-  Journal journal(options_for(store / "journal"), io);
-  CHECK(journal.open().ok());
-  journal.work_first(true);
+  WorkFirst begun;
+  auto& [store, io, journal] = begun;
   append(journal, "before");
   io.fail_sync = EIO;
   CHECK(journal.sync().ok());
@@ -102,11 +107,8 @@ TEST("work first: a full disk begins a gap, which lasts as long as there is no r
 
 TEST("work first: a segment that cannot be made begins a gap with what the system said, which lasts as long as it says so") {
   for (const int error : {EMFILE, ENOSPC, EROFS}) {
-    const TempDirectory store;
-    FaultyIo io;
-    Journal journal(options_for(store / "journal"), io);
-    CHECK(journal.open().ok());
-    journal.work_first(true);
+    WorkFirst begun;
+    auto& [store, io, journal] = begun;
     io.fail_allocate = error;
     const std::string megabyte(1 << 20, 'm');
     uint64_t last = 0;
@@ -121,11 +123,8 @@ TEST("work first: a segment that cannot be made begins a gap with what the syste
 }
 
 TEST("work first: where the first record after a gap fails the gap goes on, from its beginning") {
-  const TempDirectory store;
-  FaultyIo io;
-  Journal journal(options_for(store / "journal"), io);
-  CHECK(journal.open().ok());
-  journal.work_first(true);
+  WorkFirst begun;
+  auto& [store, io, journal] = begun;
   io.fail_write = EIO;
   CHECK_EQ(append(journal, "failed"), kUnrecorded);
   io.fail_write = 0;
