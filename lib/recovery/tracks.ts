@@ -1,35 +1,33 @@
-/** Where the objects of the timeline lay when they changed, for a walk that goes back in time. */
+/** Where the objects of the timeline lay when they changed. */
 import type { HistoryReader } from '../history/reader.js';
-import { ROOT, type Change, type Name, type NodeId, type Seq } from '../history/types.js';
-import { slotKey } from './places.js';
+import { ROOT, type Link, type Name, type NodeId, type Seq } from '../history/types.js';
 
-/** Objects whose places are remembered. */
+/** Objects whose names are remembered. */
 const LIMIT = 100_000;
 
+/** `inside`: at or below one of the directories that were asked for, whatever it was called then. */
 interface Place {
   path: Name[];
   inside: boolean;
 }
 
+/** A place from `from` until just before `until`. */
+interface Stay extends Place {
+  from: Seq;
+  until: Seq;
+}
+
 /**
- * Paths at seqs that only go down. Directories are remembered until a change of directories' names is passed; `inside`
- * tells whether a place lies at or below one of the directories that were asked for, whatever it was called then.
+ * Places at any seqs, in any order. Names are remembered with the time for which they stood, and the place of a
+ * directory with the time for which every name of its path stood: nothing that is remembered grows old.
  */
 export class Tracks {
-  private dirs = new Map<NodeId, Promise<Place | null>>();
-  private objects = new Map<NodeId, Place[]>();
+  private readonly root: Stay;
+  private readonly dirs = new Map<NodeId, Stay>();
+  private readonly links = new Map<NodeId, Promise<Link[]>>();
 
-  constructor(private readonly history: HistoryReader, private readonly tops: ReadonlySet<NodeId>) {}
-
-  /** To be called with every change, from the newest on, after it was looked at. */
-  passed(change: Change): void {
-    if (change.marker === 'rename' || change.marker === 'create' || change.marker === 'delete') {
-      const concerned = [change.node, ...(change.target === undefined ? [] : [change.target])];
-      const moved = concerned.some((node) => this.dirs.has(node));
-      if (moved) this.dirs = new Map();
-      if (moved || this.objects.size > LIMIT) this.objects = new Map();
-      for (const node of concerned) this.objects.delete(node);
-    }
+  constructor(private readonly history: HistoryReader, private readonly tops: ReadonlySet<NodeId>) {
+    this.root = { path: [], inside: tops.has(ROOT), from: 0, until: Infinity };
   }
 
   /** Is it one of the objects that were asked for? */
@@ -45,33 +43,37 @@ export class Tracks {
 
   /** The places of an object at an instant, sorted by bytes. */
   async places(node: NodeId, seq: Seq): Promise<Place[]> {
-    if (node === ROOT) return [{ path: [], inside: this.tops.has(ROOT) }];
-    const known = this.objects.get(node);
-    if (known) return known;
+    if (node === ROOT) return [this.root];
     const places: Place[] = [];
-    const seen = new Set<string>();
-    for (const { parent, name } of await this.history.linksOf(node, seq)) {
-      const key = slotKey(parent, name);
-      const place = seen.has(key) ? null : await this.slot(parent, name, seq);
-      seen.add(key);
+    for (const { parent, name } of await this.linksAt(node, seq)) {
+      const place = await this.slot(parent, name, seq);
       if (place) places.push({ path: place.path, inside: place.inside || this.tops.has(node) });
     }
     const text = ({ path }: Place): string => path.join('\0');
-    places.sort((a, b) => (text(a) < text(b) ? -1 : 1));
-    this.objects.set(node, places);
-    return places;
+    return places.sort((a, b) => (text(a) < text(b) ? -1 : 1));
   }
 
-  private dir(node: NodeId, seq: Seq): Promise<Place | null> {
-    let place = this.dirs.get(node);
-    if (!place) this.dirs.set(node, (place = this.findDir(node, seq)));
+  private async dir(node: NodeId, seq: Seq): Promise<Stay | null> {
+    if (node === ROOT) return this.root;
+    const known = this.dirs.get(node);
+    if (known && known.from <= seq && seq < known.until) return known;
+    const [link] = await this.linksAt(node, seq);
+    const above = link && await this.dir(link.parent, seq);
+    if (!above) return null;
+    const place = {
+      path: [...above.path, link.name], inside: above.inside || this.tops.has(node),
+      from: Math.max(above.from, link.from), until: Math.min(above.until, link.until),
+    };
+    this.dirs.set(node, place);
     return place;
   }
 
-  private async findDir(node: NodeId, seq: Seq): Promise<Place | null> {
-    if (node === ROOT) return { path: [], inside: this.tops.has(ROOT) };
-    const [link] = await this.history.linksOf(node, seq);
-    const above = link ? await this.slot(link.parent, link.name, seq) : null;
-    return above && { path: above.path, inside: above.inside || this.tops.has(node) };
+  private async linksAt(node: NodeId, seq: Seq): Promise<Link[]> {
+    let links = this.links.get(node);
+    if (!links) {
+      if (this.links.size >= LIMIT) this.links.clear();
+      this.links.set(node, (links = this.history.everyLink(node)));
+    }
+    return (await links).filter(({ from, until }) => from <= seq && seq < until);
   }
 }

@@ -41,7 +41,6 @@ export async function* listWrites(history: HistoryReader, path: Name[], options:
     if (left <= 0) return;
     const place = await placeOf(tracks, change, path);
     const mine = subject.isDir ? place.inside : concerns(subject, change, place, path, true);
-    tracks.passed(change);
     if (!mine) continue;
     const writer = await writers.get(change.writer);
     const { seq, timeNs, kind, marker, node, offset, length, size, save, writeback, unmounted } = change;
@@ -94,7 +93,6 @@ async function* directorySaves(history: HistoryReader, subject: Subject, options
   for await (const change of backwards(history, options)) {
     const later = subject.tops.has(ROOT) && !isNamed(change);
     const place = later ? null : await placeOf(tracks, change, null);
-    tracks.passed(change);
     if (later || place?.inside === true) {
       if (place) insiders.set(change, place);
       grouper.add({ first: change, last: change, count: 1 }, await isYoung(history, change));
@@ -116,10 +114,11 @@ async function* pathSaves(history: HistoryReader, path: Name[], subject: Subject
   for (const run of [...runs.values()].sort((a, b) => b.last.seq - a.last.seq || b.last.record - a.last.record)) {
     grouper.add(run, await isYoung(history, run.last));
   }
+  const tracks = new Tracks(history, subject.tops);
   const writers = new WriterCache(history);
   const saves: Save[] = [];
   for (const group of grouper.ready(null)) {
-    const place = await placeOf(new Tracks(history, subject.tops), group.named ?? group.last, path);
+    const place = await placeOf(tracks, group.named ?? group.last, path);
     if (!concerns(subject, group.last, place, path, options.raw === true)) continue;
     const left = place.from?.join('/') === path.join('/');
     saves.push(await saveOf(history, left ? { ...group, marker: 'rename' } : group, left || group.marker === 'rename' ? place : { ...place, from: null }, writers));

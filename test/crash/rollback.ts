@@ -135,6 +135,12 @@ test.serial('a command that is interrupted does not interrupt the rollback', (t)
   t.deepEqual(differences(good, await state(), EXACT), []);
 }));
 
+/** Bytes of a file system that are not free. */
+function used(directory: string): number {
+  const { blocks, bfree, bsize } = fs.statfsSync(directory);
+  return (blocks - bfree) * bsize;
+}
+
 /** Room for a tree, and a way to take what is left of it. */
 async function smallDisk(scope: Scope): Promise<{ directory: string; fill: () => Promise<unknown>; free: () => void }> {
   const disk = path.join(scope.temporary('disk'), 'small');
@@ -142,7 +148,11 @@ async function smallDisk(scope: Scope): Promise<{ directory: string; fill: () =>
   await must('mount', ['-t', 'tmpfs', '-o', 'size=24M', 'rewindfs-test', disk]);
   scope.defer(async () => void (await must('umount', [disk])));
   const ballast = path.join(disk, 'ballast');
-  return { directory: path.join(disk, 'tree'), fill: () => shell(`head -c 24000000 /dev/zero > ${ballast} || true`), free: () => fs.rmSync(ballast) };
+  const fill = async (): Promise<unknown> => {
+    await until('what was removed is free', async () => used(disk) - Number(await shell(`du -sB1 ${disk} | cut -f1`)) < 1_000_000);
+    return shell(`head -c 24000000 /dev/zero > ${ballast} || true`);
+  };
+  return { directory: path.join(disk, 'tree'), fill, free: () => fs.rmSync(ballast) };
 }
 
 test.serial('what a rollback of one path leaves beside it when it is cut off, goes when it is gone on with', (t) => scoped(async (scope) => {

@@ -47,10 +47,9 @@ export async function* contentsBack(history: HistoryReader, path: Name[], since:
   for await (const change of history.changes(since, until, { reverse: true })) {
     const version = isContent(change) ? await ofContent(tracks, known, change) : null;
     if (!isContent(change)) await ofName(tracks, known, change);
-    tracks.passed(change);
     if (version) yield version;
   }
-  yield* firstContents(history, known, tops, since, until);
+  yield* firstContents(history, known, tracks, since, until);
 }
 
 async function ofContent(tracks: Tracks, known: Map<NodeId, Known>, { node, seq, ...change }: Change): Promise<Version | null> {
@@ -87,14 +86,10 @@ async function ofName(tracks: Tracks, known: Map<NodeId, Known>, change: Change)
 }
 
 /** What no change explains: files as history first saw them. */
-async function* firstContents(history: HistoryReader, known: Map<NodeId, Known>, tops: Set<NodeId>, since: Seq, until: Seq): AsyncGenerator<Version> {
+async function* firstContents(history: HistoryReader, known: Map<NodeId, Known>, tracks: Tracks, since: Seq, until: Seq): AsyncGenerator<Version> {
   const range = await history.range();
   if (!range || since >= (range.last.seq)) return;
-  let tracks = { seq: 0, at: new Tracks(history, tops) };
-  const placeOf = async ({ node, seq }: Birth): Promise<Place | null> => {
-    if (tracks.seq !== seq) tracks = { seq, at: new Tracks(history, tops) };
-    return known.get(node)?.named ?? await placeAt(tracks.at, node, seq);
-  };
+  const placeOf = async ({ node, seq }: Birth): Promise<Place | null> => known.get(node)?.named ?? await placeAt(tracks, node, seq);
   for await (const births of history.sweepBirths()) {
     const files = births.filter(({ node, seq, attr }) => isFile(attr) && attr.size > 0 && seq > since && seq <= until && known.get(node)?.state !== seq);
     const places = await mapParallel(files, placeOf);

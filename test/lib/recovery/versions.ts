@@ -227,6 +227,18 @@ test.serial('every record is listed where every record is asked for', async (t) 
   t.is(under, 4);
 });
 
+test.serial('every record of a file tells the path of its time, also when a directory above it moved since', async (t) => {
+  const scene = new Scene();
+  scene.do({ op: 'mkdir', path: bytes('a'), mode: 0o755 });
+  scene.create('a/f', 'first');
+  scene.write('a/f', 'second', 1);
+  scene.move('a', 'b');
+  scene.write('b/f', 'third', 1);
+  const paths: string[] = [];
+  for await (const entry of listWrites(scene.tree.history, ['b', 'f'])) paths.push(showPath(entry.path!));
+  t.deepEqual(paths, ['b/f', 'a/f', 'a/f', 'a/f']);
+});
+
 test.serial('a path that never existed is refused, naming the nearest that did', async (t) => {
   const scene = new Scene();
   scene.program();
