@@ -1,6 +1,6 @@
 /** The policy file as commands change it: what is not right is never saved, and the file is replaced whole. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RewindError } from '../lib/errors.js';
@@ -8,6 +8,7 @@ import { safeForTerminal } from '../lib/paths.js';
 import { editRules, type RuleChange } from '../lib/policy/edit.js';
 import { parsePolicy } from '../lib/policy/file.js';
 import { EMPTY_FILE } from '../lib/policy/template.js';
+import { replaceFile } from '../lib/replace.js';
 import type { Output } from './output.js';
 
 /** null when there is none. */
@@ -16,11 +17,6 @@ export async function readPolicy(file: string): Promise<string | null> {
     if (error.code === 'ENOENT') return null;
     throw error;
   });
-}
-
-async function save(file: string, text: string): Promise<void> {
-  await writeFile(`${file}.new`, text, { mode: 0o600 });
-  await rename(`${file}.new`, file);
 }
 
 /** In $EDITOR. */
@@ -41,7 +37,7 @@ export async function editPolicy(file: string, out: Output): Promise<void> {
         throw error;
       }
       if (text === before) return out.remark('Nothing was changed.');
-      await save(file, text);
+      await replaceFile(file, text);
       if (out.json) await out.object({ file, changed: true });
       else await out.line(`${safeForTerminal(file)} is in force within a second or two`);
       return;
@@ -65,7 +61,7 @@ const DONE = { pause: 'paused', resume: 'in force again', remove: 'removed' } as
 export async function changeRule(file: string, pattern: string, change: RuleChange, out: Output): Promise<void> {
   const before = await readPolicy(file) ?? '';
   const { text, lines, patterns } = editRules(before, file, pattern, change);
-  if (text !== before) await save(file, text);
+  if (text !== before) await replaceFile(file, text);
   if (out.json) return await out.object({ file, changed: text !== before, lines, patterns });
   if (text === before) return out.remark('Nothing was changed: it is so already.');
   await out.line(`${safeForTerminal(file)}:${lines.join(',')}: ${[...new Set(patterns)].map(safeForTerminal).join(' ')}: ${typeof change === 'string' ? DONE[change] : 'changed'} within a second or two`);

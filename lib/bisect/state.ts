@@ -1,7 +1,8 @@
 /** A bisect by hand, kept in the store between its commands: one small file, written whole or not at all. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RewindError } from '../errors.js';
+import { replaceFile } from '../replace.js';
 import { asStoreError, type Store } from '../store/store.js';
 import type { Verdict } from './search.js';
 
@@ -37,8 +38,7 @@ export async function readBisect(store: Store): Promise<BisectState> {
 
 export async function writeBisect(store: Store, state: BisectState): Promise<void> {
   try {
-    await writeFile(`${fileOf(store)}.new`, JSON.stringify(state) + '\n', { mode: 0o600, flush: true });
-    await rename(`${fileOf(store)}.new`, fileOf(store));
+    await replaceFile(fileOf(store), JSON.stringify(state) + '\n');
   } catch (error) {
     throw asStoreError(error, fileOf(store));
   }

@@ -3,7 +3,8 @@
  * file before it begins; the file is replaced whole; what failed for good stays until the same path is recovered or its
  * program says that it is well; the table is bounded.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { replaceFile } from '../replace.js';
 import type { RecoveryRow } from './protocol.js';
 
 export type Job = Omit<RecoveryRow, 'type'>;
@@ -94,10 +95,6 @@ export class JobTable {
       }
     }
     // One after the other, each with what there is by then.
-    return (this.writing = this.writing.catch(() => undefined).then(async () => {
-      const aside = `${this.file}.new`;
-      await writeFile(aside, JSON.stringify(this.stored), { mode: 0o600 });
-      await rename(aside, this.file);
-    }));
+    return (this.writing = this.writing.catch(() => undefined).then(() => replaceFile(this.file, JSON.stringify(this.stored))));
   }
 }

@@ -3,13 +3,14 @@
  * the first mount after a power cut knows which files may hold less than was written to them. Guarantee: all that was
  * changed before the time that is kept is on the tree's disk; it may say less than is so.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { IsLost } from '../history/live.js';
 import type { HistoryReader } from '../history/reader.js';
 import type { NodeId, Seq } from '../history/types.js';
 import type { Engine, Journal } from '../native.js';
 import type { ReadBacking } from '../recovery/damage.js';
 import { besideWritten } from '../recovery/lost.js';
+import { replaceFile } from '../replace.js';
 
 /** How often the tree's disk is synced while the tree changes: no more than that is to be compared after a power cut. */
 const PERIOD_MS = 60_000;
@@ -83,7 +84,6 @@ export class OnDisk {
 
   private async keep(time: string): Promise<void> {
     const kept: Kept = { boot: this.boot, time_ns: time };
-    await writeFile(`${this.file}.new`, `${JSON.stringify(kept)}\n`, { mode: 0o600, flush: true });
-    await rename(`${this.file}.new`, this.file);
+    await replaceFile(this.file, `${JSON.stringify(kept)}\n`);
   }
 }

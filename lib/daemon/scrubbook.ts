@@ -2,7 +2,8 @@
  * Where the scrub is and what it has found, over restarts: scrub.json in the store. Guarantees: the file is replaced whole; one
  * that cannot be read begins anew, and costs no more than reading again; what is kept of findings is bounded.
  */
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { replaceFile } from '../replace.js';
 import type { Place } from '../verify/verify.js';
 import type { FindingRow, ScrubRow } from './verifyrows.js';
 
@@ -70,10 +71,8 @@ export class ScrubBook {
     this.stored = { running: null, last: { ...round, ended: new Date().toISOString() } };
   }
 
-  async save(): Promise<void> {
-    const aside = `${this.file}.new`;
-    await writeFile(aside, JSON.stringify(this.stored), { mode: 0o600 });
-    await rename(aside, this.file);
+  save(): Promise<void> {
+    return replaceFile(this.file, JSON.stringify(this.stored));
   }
 
   row(everyMs: number, firstMs: number | null): ScrubRow {

@@ -3,11 +3,12 @@
  * layers. Guarantees: a fork exists from the moment its state is written until it is marked as dropped, each in one
  * rename; whatever a killed process left before or after is taken away when forks are next looked at.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { RewindError } from '../errors.js';
 import type { Seq } from '../history/types.js';
 import { native } from '../native.js';
+import { replaceFileForGood } from '../replace.js';
 import { isWithin, readMounts } from '../store/mounts.js';
 import { asStoreError, type Store } from '../store/store.js';
 
@@ -112,10 +113,7 @@ export async function writeFork(store: Store, state: ForkState): Promise<void> {
   const places = placesOf(store, state.name);
   try {
     await mkdir(places.root, { recursive: true, mode: 0o700 });
-    const aside = `${places.state}.new`;
-    await writeFile(aside, JSON.stringify(state, null, 2) + '\n', { mode: 0o600, flush: true });
-    await rename(aside, places.state);
-    await native.syncPath(places.root);
+    await replaceFileForGood(places.state, JSON.stringify(state, null, 2) + '\n');
   } catch (error) {
     throw asStoreError(error, places.root);
   }

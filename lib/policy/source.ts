@@ -4,8 +4,9 @@
  * beside it); a change of the file is seen within a second or two.
  */
 import { unwatchFile, watchFile } from 'node:fs';
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
+import { replaceFile } from '../replace.js';
 import { decidingRule } from './decide.js';
 import { DEFAULT_POLICY, parsePolicy, type OnFull, type Policy, type Rule } from './file.js';
 import { KeepPolicy } from './keeping.js';
@@ -110,8 +111,7 @@ export class PolicySource {
 
   /** A store that cannot be written to is no reason to refuse a policy. */
   private async keep(text: string): Promise<void> {
-    const aside = `${this.goodFile}.${process.pid}`;
-    await writeFile(aside, text, { mode: 0o600 }).then(() => rename(aside, this.goodFile)).catch(() => null);
+    await replaceFile(this.goodFile, text).catch(() => null);
   }
 }
 

@@ -4,9 +4,10 @@
  * long as the process runs (a process is told by its id and start, and by the start of the machine); who was released is
  * not blocked again.
  */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import type { Seq } from '../history/types.js';
 import type { Alarm } from '../policy/trips.js';
+import { replaceFile } from '../replace.js';
 import type { ProcessId, Processes } from './processes.js';
 
 /** One blocked family, as it is kept: told by its first process. */
@@ -75,9 +76,7 @@ export class Blocks {
   private async keep(): Promise<void> {
     const { blocking, blocks } = this;
     if (blocks.length === 0) return await rm(blocking.file, { force: true });
-    const aside = `${blocking.file}.new`;
-    await writeFile(aside, JSON.stringify({ boot: blocking.boot, blocks }), { mode: 0o600 });
-    await rename(aside, blocking.file);
+    await replaceFile(blocking.file, JSON.stringify({ boot: blocking.boot, blocks }));
   }
 }
 

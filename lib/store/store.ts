@@ -3,10 +3,11 @@
  * a tree that it does not belong to, and never when it is of a format that this version does not know.
  */
 import { randomBytes } from 'node:crypto';
-import { access, constants, mkdir, readFile, readdir, readlink, rename, rm, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, readdir, readlink, rename, rm, rmdir, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { RewindError } from '../errors.js';
 import { native } from '../native.js';
+import { asideOf, replaceFileForGood } from '../replace.js';
 import { registryEntry, STORE_FORMAT, storeLayout, type StoreLayout } from './layout.js';
 import { isWithin } from './mounts.js';
 import { finishReplacing } from './replaced.js';
@@ -61,24 +62,19 @@ export async function createStore(root: string, tree: string, snapshots: string)
   }
 }
 
-const asideOf = (layout: StoreLayout): string => `${layout.description}.new`;
-
 /** Nothing lies there, or what is left of a store that was begun and not finished: empty directories, and a part of its description. */
 async function isEmpty(layout: StoreLayout): Promise<boolean> {
   for (const name of await readdir(layout.root)) {
     const path = join(layout.root, name);
-    if (path === asideOf(layout)) continue;
+    if (path === asideOf(layout.description)) continue;
     if ((path !== layout.journal && path !== layout.history) || (await readdir(path)).length > 0) return false;
   }
   return true;
 }
 
-/** The description is what makes a directory a store, so it comes last and whole: written aside, synced, renamed. */
-async function writeDescription(layout: StoreLayout, description: StoreDescription): Promise<void> {
-  const aside = asideOf(layout);
-  await writeFile(aside, JSON.stringify(description, null, 2) + '\n', { mode: 0o600, flush: true });
-  await rename(aside, layout.description);
-  await native.syncPath(layout.root);
+/** The description is what makes a directory a store, so it comes last and whole. */
+function writeDescription(layout: StoreLayout, description: StoreDescription): Promise<void> {
+  return replaceFileForGood(layout.description, JSON.stringify(description, null, 2) + '\n');
 }
 
 /** Remembers the name of the views' directory for the next mount. */
