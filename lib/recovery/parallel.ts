@@ -2,6 +2,8 @@
 
 /** Questions that are under way together. */
 const WIDTH = 192;
+/** At first, of items that come one after another. */
+const FIRST = 16;
 
 /** Answers for all items, in their order, so many at a time. */
 export async function mapParallel<T, R>(items: Iterable<T>, ask: (item: T) => Promise<R>, width = WIDTH): Promise<R[]> {
@@ -13,6 +15,24 @@ export async function mapParallel<T, R>(items: Iterable<T>, ask: (item: T) => Pr
   };
   await Promise.all(Array.from({ length: Math.min(width, list.length) }, worker));
   return answers;
+}
+
+/**
+ * The same for items that come one after another and may be many: a few are asked about at first, for who wants only the
+ * first answers, then more and more together.
+ */
+export async function* mapStream<T, R>(items: AsyncIterable<T>, ask: (item: T) => Promise<R>): AsyncGenerator<{ item: T; answer: R }> {
+  let waiting: T[] = [];
+  let together = FIRST;
+  const answered = async (): Promise<{ item: T; answer: R }[]> => mapParallel(waiting, async (item) => ({ item, answer: await ask(item) }));
+  for await (const item of items) {
+    waiting.push(item);
+    if (waiting.length < together) continue;
+    yield* await answered();
+    waiting = [];
+    together = Math.min(2 * together, WIDTH);
+  }
+  yield* await answered();
 }
 
 /**

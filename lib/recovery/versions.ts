@@ -9,6 +9,7 @@ import { livesOf, type Life } from '../view/lives.js';
 import { isDir, isFile } from './compare.js';
 import { Grouper, isBirth, isFileKind, isNamed, runsOf, YOUNG_NS, type Group, type Run } from './grouping.js';
 import { neverExisted } from './nearest.js';
+import { mapParallel, mapStream } from './parallel.js';
 import { Tracks } from './tracks.js';
 import type { ListOptions, Save, WriteEntry } from './types.js';
 import { WriterCache } from './writers.js';
@@ -37,9 +38,9 @@ export async function* listWrites(history: HistoryReader, path: Name[], options:
   const writers = new WriterCache(history);
   const tracks = new Tracks(history, subject.tops);
   let left = options.limit ?? Infinity;
-  for await (const change of subject.isDir ? backwards(history, options) : ownChanges(history, subject, options)) {
+  const changes = subject.isDir ? backwards(history, options) : ownChanges(history, subject, options);
+  for await (const { item: change, answer: place } of mapStream(changes, (one) => placeOf(tracks, one, path))) {
     if (left <= 0) return;
-    const place = await placeOf(tracks, change, path);
     const mine = subject.isDir ? place.inside : concerns(subject, change, place, path, true);
     if (!mine) continue;
     const writer = await writers.get(change.writer);
@@ -83,19 +84,22 @@ async function* directorySaves(history: HistoryReader, subject: Subject, options
   const writers = new WriterCache(history);
   const insiders = new Map<Change, Located>();
   const flush = async function* (cursor: Change | null): AsyncGenerator<Save> {
-    for (const group of grouper.ready(cursor)) {
+    yield* await mapParallel(grouper.ready(cursor), async (group) => {
       const place = insiders.get(group.last) ?? (group.named && insiders.get(group.named)) ?? await placeNow(history, group.last);
       insiders.delete(group.last);
-      yield await saveOf(history, group, group.marker === 'rename' || place.from === null ? place : { ...place, from: null }, writers);
-    }
+      return await saveOf(history, group, group.marker === 'rename' || place.from === null ? place : { ...place, from: null }, writers);
+    });
   };
+  /** Of a change of the whole tree that named nothing, once it is known what save it belongs to. */
+  const isLater = (change: Change): boolean => subject.tops.has(ROOT) && !isNamed(change);
+  const seen = mapStream(backwards(history, options), async (change) => ({
+    place: isLater(change) ? null : await placeOf(tracks, change, null), young: await isYoung(history, change),
+  }));
   let passed = 0;
-  for await (const change of backwards(history, options)) {
-    const later = subject.tops.has(ROOT) && !isNamed(change);
-    const place = later ? null : await placeOf(tracks, change, null);
-    if (later || place?.inside === true) {
+  for await (const { item: change, answer: { place, young } } of seen) {
+    if (isLater(change) || place?.inside === true) {
       if (place) insiders.set(change, place);
-      grouper.add({ first: change, last: change, count: 1 }, await isYoung(history, change));
+      grouper.add({ first: change, last: change, count: 1 }, young);
     }
     if (++passed % 256 !== 0) continue;
     yield* flush(change);
@@ -111,20 +115,20 @@ async function* pathSaves(history: HistoryReader, path: Name[], subject: Subject
     for (const run of await runsOf(history.nodeChanges(node, 0, history.watermark()))) runs.set(run.last.record, run);
   }
   const grouper = new Grouper(options.raw === true);
-  for (const run of [...runs.values()].sort((a, b) => b.last.seq - a.last.seq || b.last.record - a.last.record)) {
-    grouper.add(run, await isYoung(history, run.last));
-  }
+  const sorted = [...runs.values()].sort((a, b) => b.last.seq - a.last.seq || b.last.record - a.last.record);
+  const young = await mapParallel(sorted, (run) => isYoung(history, run.last));
+  for (const [i, run] of sorted.entries()) grouper.add(run, young[i]!);
   const tracks = new Tracks(history, subject.tops);
   const writers = new WriterCache(history);
-  const saves: Save[] = [];
-  for (const group of grouper.ready(null)) {
+  const found = await mapParallel(grouper.ready(null), async (group) => {
     const place = await placeOf(tracks, group.named ?? group.last, path);
-    if (!concerns(subject, group.last, place, path, options.raw === true)) continue;
+    if (!concerns(subject, group.last, place, path, options.raw === true)) return null;
     const left = place.from?.join('/') === path.join('/');
-    saves.push(await saveOf(history, left ? { ...group, marker: 'rename' } : group, left || group.marker === 'rename' ? place : { ...place, from: null }, writers));
-  }
-  const found = await foundAtFirstMount(history, path, subject, saves);
-  if (found) saves.push(found);
+    return await saveOf(history, left ? { ...group, marker: 'rename' } : group, left || group.marker === 'rename' ? place : { ...place, from: null }, writers);
+  });
+  const saves = found.filter((save) => save !== null);
+  const first = await foundAtFirstMount(history, path, subject, saves);
+  if (first) saves.push(first);
   number(saves, path);
   yield* saves.filter((save) => save.seq > (options.since ?? 0) && save.seq <= (options.until ?? Infinity));
 }
