@@ -32,6 +32,7 @@ interface Place {
 /** What is known of a file on the way back: the save that we are in, and the newest name of what was before it. */
 interface Known {
   save: Seq;
+  /** The oldest content that was told of; Infinity: none yet. */
   state: Seq;
   named: Place | null;
 }
@@ -71,12 +72,12 @@ async function placeAt(tracks: Tracks, node: NodeId, seq: Seq): Promise<Place | 
 /** A name that a file got is the newest name of the content that it had then; a name that it lost ends a save. */
 async function ofName(tracks: Tracks, known: Map<NodeId, Known>, change: Change): Promise<void> {
   const { node, seq, parent, name, parent2, name2, target, exchange } = change;
-  const ends = (gone: NodeId): void => { known.set(gone, { save: 0, state: 0, named: null }); };
+  const ends = (gone: NodeId): void => { known.set(gone, { save: 0, state: known.get(gone)?.state ?? Infinity, named: null }); };
   const gets = async (got: NodeId, dir: NodeId | undefined, as: Name | undefined): Promise<void> => {
     const now = known.get(got);
     if (now?.named || dir === undefined || as === undefined || as === '') return;
     const slot = await tracks.slot(dir, as, seq);
-    known.set(got, { save: now?.save ?? 0, state: now?.state ?? 0, named: slot && { path: slot.path, seq, inside: slot.inside || tracks.isTop(got) } });
+    known.set(got, { save: now?.save ?? 0, state: now?.state ?? Infinity, named: slot && { path: slot.path, seq, inside: slot.inside || tracks.isTop(got) } });
   };
   if (change.marker === 'delete') ends(node);
   else if (change.marker === 'rename') await gets(node, parent2, name2);
@@ -91,7 +92,7 @@ async function* firstContents(history: HistoryReader, known: Map<NodeId, Known>,
   if (!range || since >= (range.last.seq)) return;
   const placeOf = async ({ node, seq }: Birth): Promise<Place | null> => known.get(node)?.named ?? await placeAt(tracks, node, seq);
   for await (const births of history.sweepBirths()) {
-    const files = births.filter(({ node, seq, attr }) => isFile(attr) && attr.size > 0 && seq > since && seq <= until && known.get(node)?.state !== seq);
+    const files = births.filter(({ node, seq, attr }) => isFile(attr) && attr.size > 0 && seq > since && seq <= until && (known.get(node)?.state ?? Infinity) > seq);
     const places = await mapParallel(files, placeOf);
     for (const [i, { node, seq }] of files.entries()) {
       const place = places[i];

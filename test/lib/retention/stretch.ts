@@ -81,6 +81,16 @@ test.serial('a search goes on over content that was merged, and counts it', asyn
   });
 });
 
+test.serial('a search tells once what a file held at its end that came, and was merged, between two kept instants', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, history } = await folded(scope, create('file'), write('file', bytes('one')), write('file', bytes('two')), create('other'));
+    await merge(history, 1, tree.seq);
+    const rows = [];
+    for await (const row of grep(history, { pattern: 'o', allVersions: true })) rows.push('searched' in row ? row.searched.uncaptured : row.text.toString());
+    t.deepEqual(rows, ['two', 0]);
+  });
+});
+
 test.serial('many small writes become one entry, and a read is as before', async (t) => {
   await scoped(async (scope) => {
     const writes = Array.from({ length: 40 }, (_, i) => write('file', Buffer.alloc(1000, i + 1), i * 1500));
