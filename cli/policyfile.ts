@@ -19,8 +19,8 @@ export async function readPolicy(file: string): Promise<string | null> {
   });
 }
 
-/** In $EDITOR. */
-export async function editPolicy(file: string, out: Output): Promise<void> {
+/** In $EDITOR. `keepOut`: see parsePolicy. */
+export async function editPolicy(file: string, keepOut: readonly string[], out: Output): Promise<void> {
   const before = await readPolicy(file) ?? EMPTY_FILE;
   const directory = await mkdtemp(join(tmpdir(), 'rewind-policy-'));
   const draft = join(directory, 'policy.toml');
@@ -30,7 +30,7 @@ export async function editPolicy(file: string, out: Output): Promise<void> {
       await openEditor(draft);
       const text = await readFile(draft, 'utf8');
       try {
-        parsePolicy(text, draft);
+        parsePolicy(text, draft, keepOut);
       } catch (error) {
         out.remark((error as Error).message);
         if (process.stdin.isTTY && await out.confirm('Edit it again?')) continue;

@@ -10,7 +10,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   await withTree(args, undefined, out, async ({ client }) => {
     for await (const row of client.call('pack', {})) {
       if (out.json) await out.object(row);
-      else if (row.type === 'progress') out.progress(row.phase === 'contents' ? bar(row.contents_packed, row.contents_waiting) : row.phase === 'entries' ? 'Other values' : `Giving room back: ${row.family}`);
+      else if (row.type === 'progress') out.progress(row.phase === 'contents' ? bar(row.contents_packed, row.contents_waiting) : row.phase === 'entries' ? 'Other values' : row.phase === 'cold' ? 'Old content goes to the cold directory' : `Giving room back: ${row.family}`);
       else {
         out.endProgress();
         await out.line(`Packed: ${showBytes(row.before_bytes)} became ${describeSpace(row)}`);

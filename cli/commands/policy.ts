@@ -25,12 +25,14 @@ export async function run(args: Arguments, out: Output): Promise<void> {
   if (!takes) throw new RewindError('ERR_USAGE', `rewind policy ${safeForTerminal(action)}: ${Object.keys(ACTIONS).join(', ')} was expected`, 'rewind policy --help');
   if (words.length < takes.least || words.length > takes.most) throw new RewindError('ERR_USAGE', `rewind policy ${action} takes ${takes.words}`, 'rewind policy --help');
   await withTree(args, action === 'check' ? words[0] : undefined, out, async (tree) => {
-    const file = tree.found.store.layout.policy;
+    const { layout, description } = tree.found.store;
+    const file = layout.policy;
+    const keepOut = [layout.root, description.tree];
     if (action === 'show') await show(await policyOf(tree), out);
     else if (action === 'status') await status(tree, out);
-    else if (action === 'edit') await editPolicy(file, out);
+    else if (action === 'edit') await editPolicy(file, keepOut, out);
     else if (action === 'check' && words.length > 0) await checkPaths(tree, args, words, out);
-    else if (action === 'check') await checkFile(file, out);
+    else if (action === 'check') await checkFile(file, keepOut, out);
     else await changeRule(file, words[0]!, action === 'set' ? keysFrom(words.slice(1)) : action as 'pause' | 'resume' | 'remove', out);
   });
 }
@@ -56,6 +58,7 @@ async function show(policy: PolicyRow, out: Output): Promise<void> {
   await row('KEEP', 'PATTERN', 'BY');
   for (const rule of policy.keep) await row(periodInWords(rule.keep_s), named(rule), `${rule.by}  ${bucketsInWords(rule)}`);
   await row(periodInWords(policy.default_keep.keep_s), '(the rest)', bucketsInWords(policy.default_keep));
+  if (policy.cold !== null) await row('cold', policy.cold.directory, `[cold]  what nothing younger than ${periodInWords(policy.cold.after_s)} needs goes there`);
   for (const { patterns: words, by } of policy.paused) await row('paused', words.join(' '), by);
   if (policy.groups.length > 0) await out.line('');
   for (const { name, include, exclude, every_s, view, note } of policy.groups) {
@@ -98,9 +101,9 @@ async function status({ client }: Tree, out: Output): Promise<void> {
 }
 
 /** As it lies there now, whether somebody has read it yet or not. */
-async function checkFile(file: string, out: Output): Promise<void> {
+async function checkFile(file: string, keepOut: readonly string[], out: Output): Promise<void> {
   const text = await readPolicy(file);
-  const { rules, groups } = parsePolicy(text ?? '', file);
+  const { rules, groups } = parsePolicy(text ?? '', file, keepOut);
   if (out.json) await out.object({ file, exists: text !== null, rules: rules.length, groups: groups.length });
   else await out.line(`${safeForTerminal(file)}: ${text === null ? 'there is none' : 'right'}; ${rules.length} rules with the built-in ones`);
 }

@@ -31,7 +31,7 @@ function describeScrub({ every_ms, running, last, next }: ScrubRow): string {
 }
 
 /** What cannot wait. */
-const URGENT = /^(UNRECORDED|FAILED|DAMAGED|BLOCKED) /;
+const URGENT = /^(UNRECORDED|FAILED|DAMAGED|BLOCKED|AWAY) /;
 
 function describe(status: StatusRow): string[] {
   const row = (name: string, value: string) => `${name.padEnd(12)} ${safeForTerminal(value)}`;
@@ -48,6 +48,10 @@ function describe(status: StatusRow): string[] {
     lines.push(row('baseline', `${baseline.state}: ${count}${baseline.differences > 0 ? `; ${baseline.differences} changed while unmounted` : ''}`));
   }
   lines.push(row('space', describeSpace(status.space)));
+  for (const one of status.space.cold) {
+    lines.push(row(one.there ? 'cold' : 'AWAY', `${showBytes(one.bytes)} of cold content in ${one.directory}${one.there ? '' : ', which is not there: what lies in it cannot be read'}`));
+    if (!one.there) lines.push(row('', `Attach ${one.directory}, or name in [cold] of the policy where it is now`));
+  }
   if (status.memory_bytes !== null) lines.push(row('memory', showBytes(status.memory_bytes)));
   const { trash, merged, due } = status.retention;
   if (merged + due > 0) lines.push(row('thinned', `${merged + due} stretches between kept instants${due > 0 ? `, ${due} of them to be merged yet` : ''}`));

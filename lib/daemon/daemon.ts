@@ -6,6 +6,7 @@
 import { mkdir } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { RewindError } from '../errors.js';
+import { ColdTier } from '../cold/tier.js';
 import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
 import type { Seq } from '../history/types.js';
@@ -129,7 +130,9 @@ export class Daemon implements LiveTree, Session {
     readonly blocks: Blocks,
     readonly opened: JournalState,
   ) {
-    this.packing = new Packing(history);
+    const cold = new ColdTier(history, () => policy.policy.cold);
+    policy.follow(() => void cold.adopt(true).catch((error: unknown) => options.onFailure?.('Cold content could not be looked for', error as Error)));
+    this.packing = new Packing(history, cold);
     this.walk = new Walk({
       engine, journal, mountpoint: plan.mountpoint, settle: () => this.settle(), isStopping: () => this.stopping !== null, fail: (what, error) => this.fail(what, error),
     });
@@ -192,7 +195,7 @@ export class Daemon implements LiveTree, Session {
     });
     const lost = new LostFiles(history, history.watermark(), await doubtfulSince(layout.onDisk, boot), BigInt(Date.now()) * 1_000_000n, (...args) => engine.readBacking(...args));
     const before = history.liveEntries(lost.isLost);
-    const policy = new PolicySource(layout.policy, layout.goodPolicy);
+    const policy = new PolicySource(layout.policy, layout.goodPolicy, [layout.root, plan.tree, plan.mountpoint]);
     await policy.load();
     policy.follow(({ rules, interval }) => engine.setPolicy(compileRules(rules), Math.ceil(interval)));
     const jobs = await JobTable.load(layout.recoveries);

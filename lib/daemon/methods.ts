@@ -170,7 +170,7 @@ const methods: { [M in MethodName]: Method<M> } = {
     const { policy } = session;
     if (args.paths === undefined) {
       const row = policy.row();
-      yield { ...row, groups: policy.policy.groups.map(groupRow), recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY), keep: policy.policy.keeping.map(keepRuleRow), default_keep: keepRow(policy.policy.retention) };
+      yield { ...row, groups: policy.policy.groups.map(groupRow), recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY), keep: policy.policy.keeping.map(keepRuleRow), default_keep: keepRow(policy.policy.retention), cold: policy.policy.cold && { directory: safeForTerminal(policy.policy.cold.directory), after_s: policy.policy.cold.afterMs / 1000 } };
     }
     for (const { path, directory } of args.paths ?? []) {
       const bytes = pathBytes(validPath(path));

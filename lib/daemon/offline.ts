@@ -2,6 +2,7 @@
  * A store without a daemon, opened to be looked at: locked, and brought up to date with what a killed daemon left in
  * the journal. One that cannot be written is shown as far as its history goes. The tree itself is not touched.
  */
+import { ColdTier } from '../cold/tier.js';
 import { Extractor } from '../extractor/loop.js';
 import { History } from '../history/history.js';
 import { native, type Journal } from '../native.js';
@@ -37,14 +38,16 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
     const { layout } = store;
     const readOnly = !await isWritable(store);
     const { history, journal, unread } = readOnly ? await openAsItIs(store, undo) : await openUpToDate(store, undo);
-    const policy = new PolicySource(layout.policy, layout.goodPolicy);
+    const policy = new PolicySource(layout.policy, layout.goodPolicy, [layout.root, store.description.tree]);
     await policy.load();
+    const cold = new ColdTier(history, () => policy.policy.cold);
+    await cold.adopt(!readOnly);
     const jobs = await JobTable.load(layout.recoveries);
     const scrub = await ScrubBook.load(layout.scrub);
     const settle = async () => history.watermark();
     const keeper = keeperOf({ store, policy, settle }, history, () => Math.min(history.watermark(), (history.baselineSince()?.seq ?? Infinity) - 1));
     undo.push(() => keeper.stop());
-    return { store, history, journal, policy, jobs, packing: new Packing(history), keeper, scrub, live: null, unread, readOnly, settle, close };
+    return { store, history, journal, policy, jobs, packing: new Packing(history, cold), keeper, scrub, live: null, unread, readOnly, settle, close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);

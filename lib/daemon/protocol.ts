@@ -173,6 +173,8 @@ export interface PolicyRow {
   /** The same for how long content is kept; where none matches, `default_keep` applies. */
   keep: KeepRuleRow[];
   default_keep: KeepRow;
+  /** Where content goes that no instant younger than this needs; null: it stays. */
+  cold: { directory: string; after_s: number } | null;
   /** Rules of the file that are switched off. */
   paused: { patterns: string[]; by: string; line: number }[];
   groups: GroupRow[];

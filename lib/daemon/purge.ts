@@ -1,6 +1,7 @@
 /** Purging: a file goes out of all of history, with what the journal still holds of it. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { expectCold, wipeDead } from '../cold/wipe.js';
 import { RewindError } from '../errors.js';
 import { safeForTerminal, showPath } from '../paths.js';
 import { neverExisted } from '../recovery/nearest.js';
@@ -13,7 +14,7 @@ import type { Methods } from './protocol.js';
 import type { PurgeRow } from './prunerows.js';
 import type { Caller, Session } from './session.js';
 
-/** @throws ERR_ALREADY_MOUNTED, ERR_NEVER_EXISTED, ERR_USAGE */
+/** @throws ERR_ALREADY_MOUNTED, ERR_NEVER_EXISTED, ERR_USAGE, ERR_COLD_AWAY */
 export async function* purge(session: Session, args: Methods['purge']['args'], signal: AbortSignal, caller: Caller): AsyncGenerator<PurgeRow> {
   const { keeper, store } = session;
   const { history } = keeper;
@@ -24,6 +25,7 @@ export async function* purge(session: Session, args: Methods['purge']['args'], s
   if (objects.length === 0) throw await neverExisted(history, path) ?? new RewindError('ERR_NEVER_EXISTED', `History holds nothing of ${safeForTerminal(showPath(path))}`);
   for (const { path: shown, live, holds } of objects) yield { type: 'object', path: shown && safeForTerminal(showPath(shown)), live, holds };
   if (args.dry_run) return;
+  await expectCold(history);
   if (session.live) throw new RewindError('ERR_ALREADY_MOUNTED', 'What a mounted tree has just recorded lies in its journal, too', `Unmount it first, purge, and mount it again: rewind unmount ${safeForTerminal(session.live.mountpoint)}`);
   const timeNs = BigInt(Date.now()) * 1_000_000n;
   const editor = new Editor(history, history.retention(), UNTHROTTLED, signal);
@@ -36,6 +38,7 @@ export async function* purge(session: Session, args: Methods['purge']['args'], s
     editor.end();
   }
   const { bytesBefore, bytesAfter } = await keeper.tidy({ hurry: true });
+  await history.upkeep.take(() => wipeDead(history));
   await forgetJournal(session);
   yield { type: 'purged', objects: objects.length, time: formatTimeUtc(timeNs), bytes_before: bytesBefore, bytes_after: bytesAfter };
 

@@ -11,11 +11,24 @@ export interface SpaceRow {
   contents_packed: number;
   /** Contents that are not packed yet. */
   contents_waiting: number;
+  /** Cold content, by the directory that it lies in. */
+  cold: ColdRow[];
+}
+
+/** A directory of cold content. */
+export interface ColdRow {
+  directory: string;
+  files: number;
+  /** All of its files, and of that what history still needs. */
+  bytes: number;
+  live_bytes: number;
+  /** Are all of them there? What lies in the others cannot be read until they are. */
+  there: boolean;
 }
 
 /** How far packing is, and in the end what came of it. */
 export type PackRow =
-  | { type: 'progress'; phase: 'contents' | 'entries' | 'compacting'; family: string | null; contents_packed: number; contents_waiting: number }
+  | { type: 'progress'; phase: 'contents' | 'entries' | 'cold' | 'compacting'; family: string | null; contents_packed: number; contents_waiting: number }
   | { type: 'packed'; before_bytes: number } & SpaceRow;
 
 /** Bytes that were ever written, in how many pieces, what they take in history, and the one by the other (null: nothing). */

@@ -7,6 +7,7 @@ import { pathBytes, safeForTerminal, showPath } from '../paths.js';
 import { add, UsageMeter, type Usage } from '../pack/usage.js';
 import { neverExisted } from '../recovery/nearest.js';
 import { validPath } from './ask.js';
+import { coldRows } from './cold.js';
 import type { DuRow, Methods, PackRow, SpaceRow } from './protocol.js';
 import { S_IFMT } from './rows.js';
 import type { Session } from './session.js';
@@ -14,7 +15,7 @@ import type { Session } from './session.js';
 const S_IFDIR = 0o040000;
 
 /** Of a history that cannot be asked. */
-export const NO_SPACE: Readonly<SpaceRow> = { history_bytes: 0, content_written_bytes: 0, content_stored_bytes: 0, content_ratio: null, contents_packed: 0, contents_waiting: 0 };
+export const NO_SPACE: Readonly<SpaceRow> = { history_bytes: 0, content_written_bytes: 0, content_stored_bytes: 0, content_ratio: null, contents_packed: 0, contents_waiting: 0, cold: [] };
 
 /** What all of history takes. */
 export async function spaceOf(session: Session): Promise<SpaceRow> {
@@ -24,6 +25,7 @@ export async function spaceOf(session: Session): Promise<SpaceRow> {
   return {
     history_bytes: sizes.reduce((sum, size) => sum + size, 0), content_written_bytes: writtenBytes, content_stored_bytes: storedBytes,
     content_ratio: ratio(writtenBytes, storedBytes), contents_packed: packed, contents_waiting: waiting,
+    cold: await coldRows(session.packing.history, session.policy.policy.cold),
   };
 }
 

@@ -59,14 +59,14 @@ async function bindings(rocks: Rocks, state: FoldState, records: Record[], befor
   values.forEach((value, i) => { if (value !== null) state.bindings.set(inos[i]!, { ...decodeBinding(value), size: -1 }); });
 }
 
-/** Content that may be there already; that of the batch before is known. */
+/** Content that may be there already; that of the batch before is known. What is cold is stored anew: nothing here waits for slow media. */
 async function contents({ rocks, contents: stored }: History, state: FoldState, records: Record[]): Promise<void> {
   const hashes = new Set<bigint>();
   for (const { pieces } of records) for (const { hash } of pieces) if (hash !== null && state.contents.get(hash) === undefined) hashes.add(hash);
   const wanted = [...hashes];
   const ids = await rocks.getMany('hashes', wanted.map(hashKey));
   const hits = wanted.flatMap((hash, i) => (ids[i] === null ? [] : [{ hash, id: getU64(ids[i]!, 0) }]));
-  const found = await stored.get(hits.map(({ id }) => id));
+  const found = await stored.hot(hits.map(({ id }) => id));
   for (const { hash, id } of hits) {
     const bytes = found.get(id);
     if (bytes !== undefined) state.contents.set(hash, { id, bytes }, bytes.length);

@@ -30,7 +30,7 @@ export function encodePacked(bytes: Buffer, level: number, base?: Base): Buffer 
 
 /** How many dictionaries deep a content lies. */
 export function depthOf(value: Buffer): number {
-  if (value[0] !== Codec.Delta) return 0;
+  if (value[0] !== Codec.Delta && value[0] !== Codec.Cold) return 0;
   const from = new Unpacker(value, CONTENT_HEAD);
   from.varint();
   return from.u8();
@@ -56,6 +56,6 @@ function decoded(value: Buffer, dictionary: Buffer | undefined): Buffer {
       from.u8();
       return decompress(value.subarray(from.at), BLOCK_BYTES, dictionary);
     }
-    default: throw corrupt(`content with codec ${value[0]}, at most ${Codec.Delta} is known`);
+    default: throw corrupt(`content with codec ${value[0]}, which holds no bytes`);
   }
 }

@@ -50,7 +50,8 @@ export class ContentReader {
     for (let block = first; block <= last; block += PARALLEL) {
       const count = Math.min(PARALLEL, last - block + 1);
       const blocks = Array.from({ length: count }, (_, i) => ({ node, block: block + i, seq }));
-      const [cuts, layers] = await Promise.all([searching, this.layersOfAll(blocks)]);
+      const [cuts, all] = await Promise.all([searching, this.layersOfAll(blocks)]);
+      const layers = all.map((own, i) => uncut(own, cuts, block + i));
       const contents = await this.contents(layers.flat());
       layers.forEach((own, i) => lay(out, offset, block + i, own, cuts, contents));
     }
@@ -62,7 +63,7 @@ export class ContentReader {
     const found: { cuts: Cut[]; layers: Layer[] }[] = wanted.map(() => ({ cuts: [], layers: [] }));
     await Promise.all(stretchesOf(wanted).map(async (stretch) => {
       const [cuts, layers] = await Promise.all([this.cutsOfAll(stretch), this.layersOfAll(stretch)]);
-      stretch.forEach(({ index }, i) => { found[index] = { cuts: cuts[i]!, layers: layers[i]! }; });
+      stretch.forEach(({ index }, i) => { found[index] = { cuts: cuts[i]!, layers: uncut(layers[i]!, cuts[i]!, stretch[i]!.block) }; });
     }));
     const contents = await this.contents(found.flatMap(({ layers }) => layers));
     return found.map((one) => ({ ...one, contents }));
@@ -127,8 +128,7 @@ export class ContentReader {
       if (settled || since > seq) continue;
       const start = block * BLOCK_BYTES;
       for (const layer of layersIn(value, since, seq)) {
-        const gone = cuts.some((cut) => cut.seq > layer.seq && cut.from <= start + layer.offset && cut.to >= start + layer.offset + layer.length);
-        const holds = !gone && !layer.zero;
+        const holds = !isCut(layer, cuts, start) && !layer.zero;
         if (holds) blocks.push(block);
         // A patch that says nothing any more hides nothing of what lies under it.
         settled = holds || layer.full;
@@ -186,6 +186,13 @@ function stretchesOf(wanted: readonly WantedBlock[]): Place[][] {
   }
   return stretches;
 }
+
+/** Is nothing of a layer to be seen any more, of a block that starts there? */
+const isCut = (layer: Layer, cuts: readonly Cut[], start: number): boolean =>
+  cuts.some(({ seq, from, to }) => seq > layer.seq && from <= start + layer.offset && to >= start + layer.offset + layer.length);
+
+/** Layers of which something may be seen: of the others no content is read, wherever it lies. */
+const uncut = (layers: Layer[], cuts: readonly Cut[], block: number): Layer[] => (cuts.length === 0 ? layers : layers.filter((layer) => !isCut(layer, cuts, block * BLOCK_BYTES)));
 
 /** What an entry says of its block at or before `seq`, newest first. */
 function layersIn(value: Buffer, first: Seq, seq: Seq): Layer[] {

@@ -2,14 +2,19 @@
  * What `content` holds, decoded. Guarantees: bytes are answered only if they have the hash that is kept with them; a content
  * that was compressed against others (docs/history.md) costs as many look-ups as its chain is long, and a chain that is
  * no chain ends with ERR_HISTORY_CORRUPT; memory is bounded. Content never changes, so that what is cached is never stale,
- * however it is stored by then, until the database is opened anew without its last batches (`forget`).
+ * however it is stored by then, until the database is opened anew without its last batches (`forget`). Content that is cold
+ * (docs/cold.md) is read from its file like any other, but for who asks for what is `hot`.
  */
 import { decodeContent, dictionaryOf, MOST_DEPTH } from './codec.js';
+import { coldPlaceOf } from './cold/place.js';
+import { IdSet } from './idset.js';
 import { u64Key } from './keys.js';
 import type { Rocks } from './rocks.js';
 import { corrupt } from './values.js';
 
 const CACHE_BYTES = 16 << 20;
+/** Who gives room back may move cold content while it is being read: it is looked up again so often. */
+const LOOKS = 3;
 
 /** Recently read content, bounded in bytes. */
 class ContentCache {
@@ -39,15 +44,36 @@ class ContentCache {
 
 export class Contents {
   private cache = new ContentCache();
+  /** Contents that are known to be cold. */
+  private cold = new IdSet();
 
   constructor(private readonly rocks: Rocks) {}
 
   /** What is cached counts no more. */
   forget(): void {
     this.cache = new ContentCache();
+    this.cold = new IdSet();
   }
 
-  /** The bytes of these contents, by id; one that is not there is left out. @throws ERR_HISTORY_CORRUPT */
+  /** Is it known to be cold? What is not may be, until it was looked up. */
+  isCold(id: number): boolean {
+    return this.cold.has(id);
+  }
+
+  /** It is cold from now on. */
+  cooled(id: number): void {
+    this.cold.add(id);
+  }
+
+  /** The same of what can be had from the database alone: content that is cold is left out, without a look at its file. */
+  async hot(ids: readonly number[]): Promise<Map<number, Buffer>> {
+    const unknown = ids.filter((id) => !this.cold.has(id) && this.cache.get(id) === undefined);
+    const values = await this.rocks.getMany('content', unknown.map(u64Key));
+    values.forEach((value, i) => { if (value !== null && coldPlaceOf(value) !== null) this.cold.add(unknown[i]!); });
+    return this.get(ids.filter((id) => !this.cold.has(id)));
+  }
+
+  /** The bytes of these contents, by id; one that is not there is left out. @throws ERR_HISTORY_CORRUPT, ERR_COLD_AWAY, ERR_IO */
   async get(ids: Iterable<number>): Promise<Map<number, Buffer>> {
     const found = new Map<number, Buffer>();
     const missing: number[] = [];
@@ -66,6 +92,7 @@ export class Contents {
   /** Their values, and those of all that they are based on, but for what is cached, which goes to `known`. */
   private async valuesOf(ids: readonly number[], known: Map<number, Buffer>): Promise<Map<number, Buffer>> {
     const values = new Map<number, Buffer>();
+    const cold: number[] = [];
     let next = [...new Set(ids)];
     for (let depth = 0; next.length > 0; depth++) {
       if (depth > MOST_DEPTH) throw corrupt(`content ${ids.join(', ')} in a chain of more than ${MOST_DEPTH}`);
@@ -77,6 +104,7 @@ export class Contents {
           return;
         }
         values.set(next[i]!, value);
+        if (coldPlaceOf(value) !== null) cold.push(next[i]!);
         const base = dictionaryOf(value);
         if (base === 0 || values.has(base) || known.has(base)) return;
         const cached = this.cache.get(base);
@@ -85,7 +113,26 @@ export class Contents {
       });
       next = [...bases];
     }
+    if (cold.length > 0) await this.fetch(cold, values);
     return values;
+  }
+
+  /** Puts the values of cold contents in the place of what stands for them. */
+  private async fetch(ids: readonly number[], values: Map<number, Buffer>): Promise<void> {
+    let cold = ids;
+    for (const id of ids) this.cold.add(id);
+    for (let look = 1; ; look++) {
+      try {
+        for (const [id, value] of await this.rocks.cold.values(cold.map((id) => ({ id, reference: values.get(id)! })))) values.set(id, value);
+        return;
+      } catch (error) {
+        const now = await this.rocks.getMany('content', cold.map(u64Key));
+        const moved = cold.filter((id, i) => now[i] !== null && !now[i]!.equals(values.get(id)!));
+        if (look === LOOKS || moved.length === 0) throw error;
+        cold.forEach((id, i) => { if (now[i] !== null) values.set(id, now[i]!); });
+        cold = cold.filter((id) => coldPlaceOf(values.get(id)!) !== null);
+      }
+    }
   }
 
   private decoded(id: number, values: ReadonlyMap<number, Buffer>, known: Map<number, Buffer>): Buffer {

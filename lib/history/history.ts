@@ -9,7 +9,7 @@ import { RewindError } from '../errors.js';
 import { ContentReader } from './content.js';
 import { Contents } from './contents.js';
 import { liveEntries, type IsLost } from './live.js';
-import { decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from './meta.js';
+import { COLD_FORMAT, decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from './meta.js';
 import type { HistoryReader } from './reader.js';
 import { Rocks, type Batch } from './rocks.js';
 import { changedRanges } from './ranges.js';
@@ -47,7 +47,7 @@ export class History implements HistoryReader {
   /** Who rewrites or deletes what is there already (packing, retention) takes turns: none sees half of what another does. */
   readonly upkeep = new Turns();
   private kept: Readonly<Retention> = NOTHING_MERGED;
-  private reused: ((id: number) => void) | null = null;
+  private readonly reuse = new Set<(id: number) => void>();
   /** Contents that were deleted since it was opened. */
   readonly freed = new IdSet();
   /** What was taken out of single objects. */
@@ -134,14 +134,14 @@ export class History implements HistoryReader {
 
   /** Told of each content that the extractor is about to name again. Answers how to end it. */
   onReuse(listener: (id: number) => void): () => void {
-    this.reused = listener;
-    return () => { this.reused = null; };
+    this.reuse.add(listener);
+    return () => { this.reuse.delete(listener); };
   }
 
-  /** May content that was there be named by an entry that is yet to be committed? Not once it was freed. */
+  /** May content that was there be named by an entry that is yet to be committed? Not once it was freed, or is cold. */
   mayReuse(id: number): boolean {
-    if (this.freed.has(id)) return false;
-    this.reused?.(id);
+    if (this.freed.has(id) || this.contents.isCold(id)) return false;
+    for (const listener of this.reuse) listener(id);
     return true;
   }
 
@@ -309,8 +309,8 @@ async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolea
     return ofStore({ ...EMPTY_META }, storeId, rocks.directory);
   }
   const version = format.length === 4 ? format.readUInt32BE(0) : 0;
-  if (version > HISTORY_FORMAT) {
-    throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format ${version}, this rewindfs knows up to ${HISTORY_FORMAT}`, 'Use the newer rewindfs that wrote it.');
+  if (version > COLD_FORMAT) {
+    throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format ${version}, this rewindfs knows up to ${COLD_FORMAT}`, 'Use the newer rewindfs that wrote it.');
   }
   if (version === 1) {
     throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format 1, which no released rewindfs wrote`, 'Read it with the rewindfs that wrote it; to go on with this one, name another store with --store.');

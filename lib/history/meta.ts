@@ -12,6 +12,8 @@ import { corrupt } from './values.js';
  * going on with the chain. 1 had an entry for each record, and was in no release.
  */
 export const HISTORY_FORMAT = 4;
+/** The same with content in cold files: from the batch on that moves the first there. The newest that is known. */
+export const COLD_FORMAT = 5;
 
 export const META_FORMAT = Buffer.from('format');
 export const META_STORE = Buffer.from('store');

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import RocksDB from 'rocksdb-native';
 import { RewindError } from '../errors.js';
 import { native } from '../native.js';
+import { ColdFiles } from './cold/files.js';
 import { FAMILIES, familyOptions, type Family } from './families.js';
 import { META_DICTIONARY, Zip } from './zip.js';
 
@@ -126,6 +127,8 @@ export class Rocks {
   private refused = false;
   /** Reads unzip by themselves. */
   zip = new Zip();
+  /** What is read is what lies in the database: of content that is cold its place (contents.ts reads what is there). */
+  readonly cold = new ColdFiles(this);
 
   private constructor(readonly directory: string, private current: Opened) {
     this.opened = Promise.resolve(current);
@@ -166,6 +169,7 @@ export class Rocks {
     this.current = await this.opened;
     this.reopened++;
     this.refused = false;
+    this.cold.forget();
     await this.learn();
   }
 

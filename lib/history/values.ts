@@ -41,16 +41,19 @@ export const inoOf = (value: Buffer): bigint => value.readBigUInt64LE(0);
 
 /** Bytes before the rest of a `content` value: codec u8, XXH64 u64 (0 = not hashed, only as it is). */
 export const CONTENT_HEAD = 9;
-/** How a `content` value holds its bytes (codec.ts): as they are; a zstd frame; varint id and u8 depth of another content, a frame that needs its bytes. */
-export const enum Codec { Plain = 0, Zstd = 1, Delta = 2 }
+/**
+ * How a `content` value holds its bytes (codec.ts): as they are; a zstd frame; varint id and u8 depth of another content, a frame
+ * that needs its bytes; of one that lies in a cold file (cold/place.ts) the same two, 0 for none, and where.
+ */
+export const enum Codec { Plain = 0, Zstd = 1, Delta = 2, Cold = 3 }
 
 /** The content whose bytes are needed to read this `content` value; 0 = none. */
 export function dictionaryOf(value: Buffer): number {
-  if (value[0] !== Codec.Delta) return 0;
+  if (value[0] !== Codec.Delta && value[0] !== Codec.Cold) return 0;
   let id = 0;
   for (let at = CONTENT_HEAD, factor = 1; at < value.length; at++, factor *= 128) {
     id += (value[at]! & 127) * factor;
-    if (value[at]! < 128 && Number.isSafeInteger(id) && id > 0) return id;
+    if (value[at]! < 128 && Number.isSafeInteger(id) && (id > 0 || value[0] === Codec.Cold)) return id;
   }
   throw corrupt('content that is based on none');
 }

@@ -2,7 +2,8 @@
  * Makes content small: one after another, in the order in which they came, each once; and once more, harder, when it is old.
  * Guarantees: no read answers anything else, before, while or after; a step is one atomic batch with its place in it, so
  * that whoever is stopped goes on there; what a content is based on came before it and is never based on anything else
- * later, so that no chain becomes deeper; content that cannot be read is left alone, for whoever checks history.
+ * later, so that no chain becomes deeper; content that is cold is left alone, and nothing is based on it; so is content that
+ * cannot be read, for whoever checks history.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RewindError } from '../errors.js';
@@ -143,9 +144,10 @@ export class HistoryPacker {
     return chain;
   }
 
+  /** null of what is cold, too. */
   private async bytesOf(id: number): Promise<Buffer | null> {
     try {
-      return (await this.history.contents.get([id])).get(id) ?? null;
+      return (await this.history.contents.hot([id])).get(id) ?? null;
     } catch (error) {
       if (error instanceof RewindError && error.code === 'ERR_HISTORY_CORRUPT') return null;
       throw error;

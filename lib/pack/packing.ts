@@ -29,8 +29,16 @@ export interface Packed {
   waiting: number;
 }
 
-/** How far `now` is: contents, other entries, the room of what is no more needed. */
-export interface Step extends Packed { phase: 'contents' | 'entries' | 'compacting'; family?: Family }
+/** How far `now` is: contents, other entries, what goes to cold files, the room of what is no more needed. */
+export interface Step extends Packed { phase: 'contents' | 'entries' | 'cold' | 'compacting'; family?: Family }
+
+/** What is done when all is packed, in steps. */
+export interface Chore {
+  /** Whatever there is shall be done, due or not. */
+  begin(): Promise<void>;
+  /** Answers whether there was anything to do. */
+  step(): Promise<boolean>;
+}
 
 export class Packing {
   private readonly contents: HistoryPacker;
@@ -39,7 +47,8 @@ export class Packing {
   private stopping = false;
   private wake: () => void = () => undefined;
 
-  constructor(readonly history: History) {
+  /** @param cold moves what is old to slow media (lib/cold) */
+  constructor(readonly history: History, private readonly cold: Chore | null = null) {
     this.contents = new HistoryPacker(history);
     this.entries = new EntryPacker(history);
   }
@@ -56,6 +65,8 @@ export class Packing {
     while (await left(() => this.contents.step(THOROUGH))) yield { phase: 'contents', ...await this.packed() };
     while (await left(() => this.contents.harder(Infinity))) yield { phase: 'contents', ...await this.packed() };
     while (await left(() => this.entries.step(THOROUGH_LEVEL, true))) yield { phase: 'entries', ...await this.packed() };
+    await this.cold?.begin();
+    while (await left(async () => await this.cold?.step() ?? false)) yield { phase: 'cold', ...await this.packed() };
     for (const family of FAMILIES) {
       if (ended()) return;
       yield { phase: 'compacting', family, ...await this.packed() };
@@ -90,7 +101,7 @@ export class Packing {
   }
 
   private async step(): Promise<boolean> {
-    return await this.contents.step(QUICK) || await this.contents.harder(Date.now() - COLD_MS) || await this.entries.step(QUICK_LEVEL, false);
+    return await this.contents.step(QUICK) || await this.contents.harder(Date.now() - COLD_MS) || await this.entries.step(QUICK_LEVEL, false) || (await this.cold?.step() ?? false);
   }
 
   private async pause(ms: number): Promise<void> {

@@ -3,6 +3,7 @@
  * where it is met first; entries that belong to no file (names of directories, the timeline, times) are in no file's figures.
  */
 import { decodeBlock } from '../history/blocks.js';
+import { coldPlaceOf } from '../history/cold/place.js';
 import type { Family } from '../history/families.js';
 import type { History } from '../history/history.js';
 import { seqInKey, u64Key, under } from '../history/keys.js';
@@ -39,7 +40,7 @@ export class UsageMeter {
       }
     }
     for (let i = 0; i < contents.length; i += LOOKED_UP) {
-      for (const value of await rocks.getMany('content', contents.slice(i, i + LOOKED_UP).map(u64Key))) usage.storedBytes += value === null ? 0 : value.length + 8;
+      for (const value of await rocks.getMany('content', contents.slice(i, i + LOOKED_UP).map(u64Key))) usage.storedBytes += value === null ? 0 : value.length + 8 + (coldPlaceOf(value)?.length ?? 0);
     }
     return usage;
   }

@@ -4,6 +4,7 @@
  */
 import { parse, TomlError } from 'smol-toml';
 import { RewindError } from '../errors.js';
+import { parseCold, type ColdRules } from './cold.js';
 import { DEFAULT_RULES } from './defaults.js';
 import { parseGroups, type Group } from './groups.js';
 import { KEEP_KEYS, parseKeep, type KeepRule } from './keeping.js';
@@ -59,22 +60,24 @@ export interface Policy {
   keeping: KeepRule[];
   /** How often all of the store is read, and how fast. */
   scrub: ScrubRules;
+  /** Where content goes that no recent instant needs; null: it stays. */
+  cold: ColdRules | null;
 }
 
 /** What applies when there is no file. */
-export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, onFull: 'integrity', points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB };
+export const DEFAULT_POLICY: Policy = { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, onFull: 'integrity', points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB, cold: null };
 
 const MAX_INTERVAL = 86_400;
-export const FILE_KEYS = ['defaults', 'interval', 'on_full', 'rule', 'points', 'point', 'installer', 'trip', 'group', 'retention', 'scrub'];
+export const FILE_KEYS = ['defaults', 'interval', 'on_full', 'rule', 'points', 'point', 'installer', 'trip', 'group', 'retention', 'scrub', 'cold'];
 
-/** @throws ERR_POLICY naming `path`, the line and the reason */
-export function parsePolicy(text: string, path: string): Policy {
+/** `keepOut`: directories that nothing of the store's goes to: see [cold]. @throws ERR_POLICY naming `path`, the line and the reason */
+export function parsePolicy(text: string, path: string, keepOut: readonly string[] = []): Policy {
   const where = new Lines(text);
   const fail = (line: number, reason: string): never => {
     throw new RewindError('ERR_POLICY', `${path}:${line}: ${reason}`, 'Nothing was changed: the policy that was in force stays. See docs/policy.md, or `rewind policy edit`.');
   };
   const table = parseToml(text, fail);
-  for (const key of Object.keys(table)) if (!FILE_KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, on_full, [[rule]], [points], [[point]], [[installer]], [trip], [[group]], [retention] or [scrub] was expected`);
+  for (const key of Object.keys(table)) if (!FILE_KEYS.includes(key)) fail(where.ofKey(key), `"${key}" is not known here: defaults, interval, on_full, [[rule]], [points], [[point]], [[installer]], [trip], [[group]], [retention], [scrub] or [cold] was expected`);
   const { defaults = true, interval = DEFAULT_POLICY.interval, rule = [], on_full: onFull = DEFAULT_POLICY.onFull } = table;
   if (typeof defaults !== 'boolean') fail(where.ofKey('defaults'), 'defaults must be true or false');
   if (typeof interval !== 'number' || !(interval >= 1 && interval <= MAX_INTERVAL)) fail(where.ofKey('interval'), `interval must be a number of seconds from 1 to ${MAX_INTERVAL}`);
@@ -89,6 +92,7 @@ export function parsePolicy(text: string, path: string): Policy {
     points: parsePoints(table['points'], table['point'], table['installer'], where, fail), trips: parseTrips(table['trip'], where, fail),
     groups, retention: parseRetention(table['retention'], where, fail),
     keeping: [...inForce.flatMap(({ keeping }) => keeping), ...groups.flatMap((group) => keptGroup(group, path))].sort((a, b) => a.line - b.line), scrub: parseScrub(table['scrub'], where, fail),
+    cold: parseCold(table['cold'], keepOut, where, fail),
     paused: [...read.filter(({ paused }) => paused).map(({ patterns, by, line }) => ({ patterns, by, line })), ...pausedOthers(table, path, where)],
   };
 }

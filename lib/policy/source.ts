@@ -28,7 +28,8 @@ export class PolicySource {
   private refusal: ((error: RewindError) => void) | null = null;
   private readonly changed = (): void => void this.load().catch((error: unknown) => this.refuse(asPolicyError(error, this.file)));
 
-  constructor(readonly file: string, private readonly goodFile: string) {}
+  /** @param keepOut see parsePolicy */
+  constructor(readonly file: string, private readonly goodFile: string, private readonly keepOut: readonly string[] = []) {}
 
   /** Told of every file that is refused, the present one too. */
   onRefused(listener: (error: RewindError) => void): void {
@@ -44,7 +45,7 @@ export class PolicySource {
     this.text = text;
     this.exists = text !== null;
     try {
-      const policy = text === null ? DEFAULT_POLICY : parsePolicy(text, this.file);
+      const policy = text === null ? DEFAULT_POLICY : parsePolicy(text, this.file, this.keepOut);
       this.refused = null;
       this.policy = policy;
       for (const follower of this.followers) follower(policy);
@@ -103,7 +104,7 @@ export class PolicySource {
     const good = await readOptional(this.goodFile);
     if (good === null) return;
     try {
-      this.policy = parsePolicy(good, this.goodFile);
+      this.policy = parsePolicy(good, this.goodFile, this.keepOut);
     } catch {
       this.policy = DEFAULT_POLICY;  // of another version, or changed by hand: the built-in rules are always right
     }

@@ -3,6 +3,7 @@
  * was kept, or come from the same content of a copy of this very store; what is given up is told with the objects and
  * instants that it belonged to, and is named by nothing any more.
  */
+import { RewindError } from '../errors.js';
 import { decodeBlock, type Patch } from '../history/blocks.js';
 import { Contents } from '../history/contents.js';
 import { IdSet } from '../history/idset.js';
@@ -54,7 +55,8 @@ async function look(rocks: Rocks, present: IdSet, bad: IdSet): Promise<void> {
   for await (const { key } of rocks.scan('content', {}, { values: false })) {
     const id = getU64(key, 0);
     present.add(id);
-    await contents.get([id]).catch(() => bad.add(id));
+    // What is away, or on a disk that does not answer, is as it was.
+    await contents.get([id]).catch((error: unknown) => { if (!(error instanceof RewindError) || !['ERR_COLD_AWAY', 'ERR_IO'].includes(error.code)) bad.add(id); });
   }
 }
 

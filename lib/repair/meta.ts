@@ -5,8 +5,9 @@
  */
 import { RewindError } from '../errors.js';
 import { decodeChanges } from '../history/changes.js';
+import { decodeBook, META_COLD } from '../history/cold/book.js';
 import { getU64, u64Key } from '../history/keys.js';
-import { decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from '../history/meta.js';
+import { COLD_FORMAT, decodeMeta, EMPTY_META, encodeMeta, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from '../history/meta.js';
 import { decodeRetention, encodeRetention, MERGED_CONTENT, META_RETENTION, NOTHING_MERGED, type Retention } from '../history/retained.js';
 import type { Rocks } from '../history/rocks.js';
 import type { Seq } from '../history/types.js';
@@ -81,20 +82,23 @@ async function packingEdits(rocks: Rocks, isLost: boolean): Promise<Edit[]> {
     const value = await rocks.get('meta', key);
     if (value !== null && attempt(() => JSON.parse(value.toString()) as unknown) === null) edits.push({ key, value: null, what });
   }
+  const book = await rocks.get('meta', META_COLD);
+  if (book !== null && attempt(() => decodeBook(book)) === null) edits.push({ key: META_COLD, value: null, what: 'where cold content lies: in the directory of the policy' });
   return edits;
 }
 
 function expectOurs(directory: string, format: Buffer | null, store: Buffer | null, storeId: Buffer): void {
-  const version = format?.length === 4 ? format.readUInt32BE(0) : HISTORY_FORMAT;
-  if (version > HISTORY_FORMAT || version === 1) throw new RewindError('ERR_STORE_FORMAT', `history in ${directory} has format ${version}, this rewindfs knows up to ${HISTORY_FORMAT}`, 'Use the version of rewindfs that wrote it.');
+  const version = format?.length === 4 ? format.readUInt32BE(0) : COLD_FORMAT;
+  if (version > COLD_FORMAT || version === 1) throw new RewindError('ERR_STORE_FORMAT', `history in ${directory} has format ${version}, this rewindfs knows up to ${COLD_FORMAT}`, 'Use the version of rewindfs that wrote it.');
   if (store !== null && store.length === 16 && !store.equals(storeId)) {
     throw new RewindError('ERR_STORE_CORRUPT', `history in ${directory} belongs to store ${store.toString('hex')}, expected ${storeId.toString('hex')}`, 'Put back the history directory of this store: `rewind repair` never joins two stores.');
   }
 }
 
+/** Content may be in cold files. */
 function formatValue(): Buffer {
   const value = Buffer.alloc(4);
-  value.writeUInt32BE(HISTORY_FORMAT);
+  value.writeUInt32BE(COLD_FORMAT);
   return value;
 }
 

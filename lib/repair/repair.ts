@@ -21,7 +21,7 @@ import { bindingsAgree, bindingsAnew, clockAnew, hashesAnew, referencesAnew } fr
 import { Losses } from './losses.js';
 import { mendMeta } from './meta.js';
 import { RawDirectory } from './raw/directory.js';
-import { findingsOf, makeMissing, missingFamilies, rounds } from './rounds.js';
+import { findingsOf, isMendable, makeMissing, missingFamilies, rounds } from './rounds.js';
 import { salvage, type Salvaged } from './salvage.js';
 import { learnDictionaries, sift, siftUndecodable } from './sift.js';
 import { fillFrom, openCopy, sourceOf } from './sources.js';
@@ -123,8 +123,9 @@ class Repair {
       for (const family of missing) yield { type: 'missing', what: `${family}: all, or the newest` };
       const { problem } = await lookAtJournal(layout, this.storeId, history.watermark());
       if (problem !== null) yield { type: 'missing', what: `the journal: ${problem}` };
-      if (findings.length > 0 || missing.length > 0 || problem !== null) return false;
-      yield { type: 'repaired', seq: history.watermark(), changed: false, kept: [], left: [] };
+      const left = findings.filter((finding) => !isMendable(finding));
+      if (findings.length > left.length || missing.length > 0 || problem !== null) return false;
+      yield { type: 'repaired', seq: history.watermark(), changed: false, kept: [], left };
       return true;
     } catch (error) {
       yield { type: 'unopenable', why: damage(error).replaceAll(workplaceOf(layout), layout.history) };

@@ -30,10 +30,13 @@ export async function findingsOf(history: History, signal: AbortSignal): Promise
   return findings;
 }
 
+/** Cold files lie elsewhere: what is wrong with them is nobody's to mend here. */
+export const isMendable = ({ kind }: Finding): boolean => kind !== 'cold-away' && kind !== 'cold-damaged';
+
 /** Mends until nothing is found that can be mended; answers a round after the other. */
 export async function* rounds(history: History, source: Source, signal: AbortSignal): AsyncGenerator<Round> {
   for (let round = 0; round < ROUNDS; round++) {
-    const findings = await findingsOf(history, signal);
+    const findings = (await findingsOf(history, signal)).filter(isMendable);
     if (findings.length === 0) return;
     // What is made anew as it was fits the chain again: that is looked at when all else is mended.
     if (findings.every(isOfTheChain)) yield { mended: [{ what: 'links of the chain, which say now that they do not fit', count: await mendChain(history, findings, BigInt(Date.now()) * 1_000_000n) }], lost: [] };

@@ -22,6 +22,7 @@ export async function detachContents(history: History, editor: Editor, signal: A
     if (base === 0 || named.has(base) || !named.has(id)) continue;
     const bytes = (await history.contents.get([id])).get(id)!;
     const [plain, packed] = [contentValue(bytes).value, encodePacked(bytes, LEVEL)];
+    editor.dropped(value);
     editor.put('content', key, packed.length < plain.length ? packed : plain);
     await editor.room();
   }

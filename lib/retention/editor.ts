@@ -2,6 +2,8 @@
  * Edits of history, gathered into atomic batches. Guarantees: what is kept is written with each batch, so that work goes on
  * where it stood; memory is bounded by a batch; between batches others have their turn.
  */
+import { META_COLD } from '../history/cold/book.js';
+import { coldPlaceOf, type ColdPlace } from '../history/cold/place.js';
 import type { Family } from '../history/families.js';
 import type { History } from '../history/history.js';
 import { getU64, u64Key } from '../history/keys.js';
@@ -24,6 +26,8 @@ export class Editor implements Sink {
   private begun = 0;
   /** Objects that this batch takes content out of. */
   private lacking: NodeId[] = [];
+  /** Where contents of cold files lay that this batch takes away. */
+  private cold: ColdPlace[] = [];
   edits = 0;
 
   constructor(private readonly history: History, readonly retention: Retention, private readonly throttle: Throttle, private readonly signal: AbortSignal) {}
@@ -47,6 +51,12 @@ export class Editor implements Sink {
     return id;
   }
 
+  /** A value of `content` goes, or gets another: what it had in a cold file counts no more. */
+  dropped(value: Buffer): void {
+    const place = coldPlaceOf(value);
+    if (place !== null) this.cold.push(place);
+  }
+
   /** @throws the signal's reason; what was committed stays */
   async room(): Promise<void> {
     if (this.batch !== null && (this.batch.bytes >= BATCH_BYTES || this.batch.count >= BATCH_EDITS)) await this.commit();
@@ -57,6 +67,11 @@ export class Editor implements Sink {
     const batch = this.open();
     this.batch = null;
     await this.history.missing.note(this.lacking.splice(0));
+    if (this.cold.length > 0) {
+      const { cold } = this.history.rocks;
+      await cold.drop(this.cold.splice(0));
+      batch.put('meta', META_COLD, await cold.encoded());
+    }
     await this.history.forget(batch, this.retention);
     await this.throttle.rest(Date.now() - this.begun);
     this.signal.throwIfAborted();

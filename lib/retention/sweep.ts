@@ -70,6 +70,7 @@ async function sweep(history: History, isGarbage: (id: number) => boolean, throt
       history.freed.add(id);
       editor.delete('content', u64Key(id));
       if (hashes[i]?.equals(u64Key(id))) editor.delete('hashes', values[i]!.subarray(1, CONTENT_HEAD));
+      editor.dropped(values[i]!);
       swept.contents++;
       swept.bytes += values[i]!.length;
     });

@@ -2,6 +2,7 @@
  * Checks of content: what blocks name is there, chains of dictionaries end and lead to older contents only, hashes lead to
  * what has them; `deep`: every content decodes to the bytes whose hash is kept with it.
  */
+import { RewindError } from '../errors.js';
 import { decodeBlock } from '../history/blocks.js';
 import { depthOf, dictionaryOf } from '../history/codec.js';
 import { Contents } from '../history/contents.js';
@@ -12,6 +13,7 @@ import { MERGED_CONTENT } from '../history/retained.js';
 import type { Entry } from '../history/rocks.js';
 import { CONTENT_HEAD } from '../history/values.js';
 import type { Check, Suspicion } from './check.js';
+import { misplaced } from './cold.js';
 
 /** Which contents there are, and which of them do not decode: found by the pass over contents, asked by the one over blocks. */
 export class KnownContents {
@@ -43,6 +45,7 @@ export function contentCheck(history: History, known: KnownContents, deep: boole
       const found: Suspicion[] = [];
       const whole: Entry[] = [];
       const isGiven = givenIds(history);
+      const book = await history.rocks.cold.book();
       for (const entry of entries) {
         const id = getU64(entry.key, 0);
         if (!isGiven(id)) {
@@ -51,7 +54,11 @@ export function contentCheck(history: History, known: KnownContents, deep: boole
         }
         known.present.add(id);
         const broken = chain(entry);
-        if (broken === null) whole.push(entry);
+        const astray = misplaced(entry, book);
+        if (astray !== null) {
+          known.damaged.add(id);
+          found.push({ kind: 'content-damaged', entry, what: astray });
+        } else if (broken === null) whole.push(entry);
         else {
           known.damaged.add(id);
           found.push({ kind: 'content-chain', entry, what: broken });
@@ -66,7 +73,7 @@ export function contentCheck(history: History, known: KnownContents, deep: boole
   };
 }
 
-/** Those that do not decode, and why. */
+/** Those that do not decode, and why. Of what is away it is said once, elsewhere. */
 async function undecodable(contents: Contents, entries: readonly Entry[]): Promise<[Entry, string][]> {
   const decode = (some: readonly Entry[]) => contents.get(some.map(({ key }) => getU64(key, 0)));
   try {
@@ -74,7 +81,11 @@ async function undecodable(contents: Contents, entries: readonly Entry[]): Promi
     return [];
   } catch {
     const bad: [Entry, string][] = [];
-    for (const entry of entries) await decode([entry]).catch((error: Error) => bad.push([entry, `content ${getU64(entry.key, 0)}: ${error.message}`]));
+    for (const entry of entries) {
+      await decode([entry]).catch((error: Error) => {
+        if (!(error instanceof RewindError) || error.code !== 'ERR_COLD_AWAY') bad.push([entry, `content ${getU64(entry.key, 0)}: ${error.message}`]);
+      });
+    }
     return bad;
   }
 }

@@ -4,16 +4,18 @@
  */
 import { decodeBlock } from '../history/blocks.js';
 import { decodeLink, lastOf } from '../history/chain.js';
+import { decodeBook, META_COLD } from '../history/cold/book.js';
+import { coldPlaceOf } from '../history/cold/place.js';
 import { statesIn } from '../history/attributes.js';
 import { decodeChanges, decodeRefs } from '../history/changes.js';
 import { depthOf, dictionaryOf, MOST_DEPTH } from '../history/codec.js';
 import type { Family } from '../history/families.js';
 import { getInverse, getU64, nameInKey, seqInKey } from '../history/keys.js';
-import { decodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE } from '../history/meta.js';
+import { COLD_FORMAT, decodeMeta, META_FOLD, META_FORMAT, META_STORE } from '../history/meta.js';
 import { decodeRetention, META_RETENTION } from '../history/retained.js';
 import { META_DICTIONARY } from '../history/zip.js';
 import type { NodeId, Seq } from '../history/types.js';
-import { CONTENT_HEAD, decodeAttr, decodeBinding, decodeTimes } from '../history/values.js';
+import { Codec, CONTENT_HEAD, decodeAttr, decodeBinding, decodeTimes } from '../history/values.js';
 
 /** `problem`: why it cannot be; else the newest seq that it speaks of (null: of none). */
 export type Examined = { problem: string } | { problem: null; newest: Seq | null };
@@ -90,8 +92,9 @@ const EXAMINERS: Record<Family, (key: Buffer, value: Buffer) => Seq | null> = {
   },
   content(_key, value) {
     expect(value.length >= CONTENT_HEAD, `content of ${value.length} bytes, expected ${CONTENT_HEAD} at least`);
-    expect(value[0]! <= 2, `content with codec ${value[0]}, at most 2 is known`);
+    expect(value[0]! <= Codec.Cold, `content with codec ${value[0]}, at most ${Codec.Cold} is known`);
     dictionaryOf(value);
+    coldPlaceOf(value);
     expect(depthOf(value) <= MOST_DEPTH, `content that lies ${depthOf(value)} dictionaries deep, at most ${MOST_DEPTH} are read`);
     return null;
   },
@@ -129,10 +132,11 @@ const EXAMINERS: Record<Family, (key: Buffer, value: Buffer) => Seq | null> = {
 };
 
 function examineMeta(key: Buffer, value: Buffer): null {
-  if (key.equals(META_FORMAT)) expect(value.length === 4 && value.readUInt32BE(0) <= HISTORY_FORMAT, `a format that cannot be (${value.toString('hex')})`);
+  if (key.equals(META_FORMAT)) expect(value.length === 4 && value.readUInt32BE(0) <= COLD_FORMAT, `a format that cannot be (${value.toString('hex')})`);
   else if (key.equals(META_STORE)) expect(value.length === 16, `a store id of ${value.length} bytes, expected 16`);
   else if (key.equals(META_FOLD)) decodeMeta(value);
   else if (key.equals(META_RETENTION)) decodeRetention(value);
+  else if (key.equals(META_COLD)) decodeBook(value);
   else if (!key.toString('latin1').startsWith(META_DICTIONARY)) parsed(value);
   return null;
 }

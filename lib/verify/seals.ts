@@ -81,7 +81,7 @@ export class SealCheck {
     try {
       return await (seal.found === null ? this.written(seal, changes) : this.found(seal.node, seal.digest, seal.found));
     } catch (error) {
-      if (error instanceof RewindError && error.code === 'ERR_HISTORY_CORRUPT') return 'damaged';
+      if (error instanceof RewindError && (error.code === 'ERR_HISTORY_CORRUPT' || error.code === 'ERR_COLD_AWAY')) return 'damaged';
       throw error;
     }
   }

@@ -10,6 +10,7 @@ import { IdSet } from '../history/idset.js';
 import { getU64, u64Key } from '../history/keys.js';
 import type { Entry } from '../history/rocks.js';
 import { checkChain, ChainReport } from './chain.js';
+import { coldFindings } from './cold.js';
 import type { Check, Suspicion } from './check.js';
 import { clockCheck, pointCheck, timesCheck } from './clock.js';
 import { blockCheck, contentCheck, hashCheck, KnownContents } from './contents.js';
@@ -65,6 +66,7 @@ export async function* verify(history: History, options: VerifyOptions): AsyncGe
     ...deep ? originChecks(history, chain) : [],
   ];
   yield* retentionFindings(history);
+  yield* coldFindings(history);
   yield* alongTheChain(history, chain, options);
   const after = options.after ?? null;
   if (after !== null) await recall(history, after, contents, nodes);

@@ -7,6 +7,7 @@ const MAY_IMPORT: Record<string, { from: string[]; because: string }> = {
   'lib/history': { from: ['lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'history is below everything that asks it; the state is a function of the records alone (I4)' },
   'lib/extractor': { from: ['lib/extractor', 'lib/history', 'lib/errors.ts', 'lib/native.ts'], because: 'folding must never depend on who looks: a view that fails cannot stop history' },
   'lib/pack': { from: ['lib/pack', 'lib/history', 'lib/errors.ts'], because: 'packing changes no answer: it needs nobody who asks' },
+  'lib/cold': { from: ['lib/cold', 'lib/policy/cold.ts', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'what is cold is told from history and the policy alone; whoever paces it is above' },
   'lib/time': { from: ['lib/time', 'lib/history', 'lib/errors.ts', 'lib/paths.ts'], because: 'a time means the same to every caller' },
   'lib/view': { from: ['lib/view', 'lib/time', 'lib/history', 'lib/store/mounts.ts', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'a view shows any store, with no engine and no daemon' },
   'lib/recovery': { from: ['lib/recovery', 'lib/glob.ts', 'lib/program.ts', 'lib/view/lives.ts', 'lib/view/acl.ts', 'lib/time', 'lib/history', 'lib/errors.ts', 'lib/native.ts', 'lib/paths.ts'], because: 'plans are data; who applies them decides where' },
