@@ -18,6 +18,7 @@ export class FoldedHistory {
 
   private constructor(readonly history: History, private readonly tree: ModelTree) {
     this.state = new FoldState(history.meta(), { put: () => undefined });
+    this.state.mayReuse = (id) => history.mayReuse(id);
   }
 
   static async open(directory: string, tree: ModelTree): Promise<FoldedHistory> {
