@@ -2,8 +2,8 @@
  * Destroys what is dead in cold files, for a purge. Guarantee: when it returns no file of cold content holds bytes of anything
  * that history has no more, and that is on stable storage; all else reads as before. Doing it again does no harm.
  */
-import { RewindError } from '../errors.js';
 import { erasedFrame } from '../history/cold/file.js';
+import { isAway } from '../history/cold/files.js';
 import type { History } from '../history/history.js';
 import { walkFrames, type WalkedFile } from './walk.js';
 import { put, written } from './writer.js';
@@ -23,7 +23,7 @@ export async function wipeDead(history: History): Promise<void> {
   for (const [file, { gone }] of (await cold.book()).files) {
     const wiping = cold.within(file, (handle, path, { bytes }) => wipe(history, { handle, path, file }, bytes), { flags: 'r+' });
     // One that is being removed may be so already.
-    await (gone === true ? wiping.catch((error: unknown) => { if (!(error instanceof RewindError) || error.code !== 'ERR_COLD_AWAY') throw error; }) : wiping);
+    await (gone === true ? wiping.catch((error: unknown) => { if (!isAway(error)) throw error; }) : wiping);
   }
 }
 

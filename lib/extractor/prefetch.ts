@@ -13,6 +13,7 @@ import type { History } from '../history/history.js';
 import type { Entry, Rocks } from '../history/rocks.js';
 import type { NodeId, Seq } from '../history/types.js';
 import { attrSize, BLOCK_BYTES, decodeBinding, INLINE_BYTES } from '../history/values.js';
+import { nullIfAway } from './chains.js';
 import { isSameObject } from './fold-base.js';
 import { blockId, dated, nameId, type BlockId } from './ids.js';
 import { HOT_BYTES, HOT_PATCHES } from './images.js';
@@ -148,7 +149,10 @@ async function images(history: History, state: FoldState, records: Record[], bef
   const unknown = places.filter(({ id }) => state.images.get(id) === undefined);
   if (unknown.length === 0) return;
   await before;
-  await Promise.all(unknown.map(async ({ id, node, block }) => state.images.set(id, node, block, await history.readBlock(node, block, history.watermark()))));
+  await Promise.all(unknown.map(async ({ id, node, block }) => {
+    const bytes = await nullIfAway(history.readBlock(node, block, history.watermark()));
+    if (bytes !== null) state.images.set(id, node, block, bytes);
+  }));
 }
 
 interface Heat { ino: number; block: number; patches: number; bytes: number }

@@ -123,9 +123,8 @@ class Repair {
       for (const family of missing) yield { type: 'missing', what: `${family}: all, or the newest` };
       const { problem } = await lookAtJournal(layout, this.storeId, history.watermark());
       if (problem !== null) yield { type: 'missing', what: `the journal: ${problem}` };
-      const left = findings.filter((finding) => !isMendable(finding));
-      if (findings.length > left.length || missing.length > 0 || problem !== null) return false;
-      yield { type: 'repaired', seq: history.watermark(), changed: false, kept: [], left };
+      if (findings.some(isMendable) || missing.length > 0 || problem !== null) return false;
+      yield { type: 'repaired', seq: history.watermark(), changed: false, kept: [], left: [] };
       return true;
     } catch (error) {
       yield { type: 'unopenable', why: damage(error).replaceAll(workplaceOf(layout), layout.history) };

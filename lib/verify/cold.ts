@@ -3,6 +3,7 @@
  * frame is read here (the contents themselves are, of a deep look, in contents.ts).
  */
 import { META_COLD, type ColdBook } from '../history/cold/book.js';
+import { isAway } from '../history/cold/files.js';
 import { coldPlaceOf } from '../history/cold/place.js';
 import type { History } from '../history/history.js';
 import { getU64 } from '../history/keys.js';
@@ -11,8 +12,8 @@ import type { Finding } from './findings.js';
 
 /** Files that are not there, or are none of this store. */
 export async function* coldFindings(history: History): AsyncGenerator<Finding> {
-  for (const [file, { code, message }] of await history.rocks.cold.missing()) {
-    yield { kind: code === 'ERR_COLD_AWAY' ? 'cold-away' : 'cold-damaged', family: 'meta', key: META_COLD, what: `file ${file} of cold content: ${message}` };
+  for (const [file, error] of await history.rocks.cold.missing()) {
+    yield { kind: isAway(error) ? 'cold-away' : 'cold-damaged', family: 'meta', key: META_COLD, what: `file ${file} of cold content: ${error.message}` };
   }
 }
 

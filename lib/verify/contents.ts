@@ -2,9 +2,9 @@
  * Checks of content: what blocks name is there, chains of dictionaries end and lead to older contents only, hashes lead to
  * what has them; `deep`: every content decodes to the bytes whose hash is kept with it.
  */
-import { RewindError } from '../errors.js';
 import { decodeBlock } from '../history/blocks.js';
 import { depthOf, dictionaryOf } from '../history/codec.js';
+import { isAway } from '../history/cold/files.js';
 import { Contents } from '../history/contents.js';
 import type { History } from '../history/history.js';
 import { IdSet } from '../history/idset.js';
@@ -83,7 +83,7 @@ async function undecodable(contents: Contents, entries: readonly Entry[]): Promi
     const bad: [Entry, string][] = [];
     for (const entry of entries) {
       await decode([entry]).catch((error: Error) => {
-        if (!(error instanceof RewindError) || error.code !== 'ERR_COLD_AWAY') bad.push([entry, `content ${getU64(entry.key, 0)}: ${error.message}`]);
+        if (!isAway(error)) bad.push([entry, `content ${getU64(entry.key, 0)}: ${error.message}`]);
       });
     }
     return bad;

@@ -3,6 +3,7 @@ import type { Family } from '../../lib/history/families.js';
 import { packStates } from '../../lib/history/attributes.js';
 import { encodeFull, packPatches, type Patch } from '../../lib/history/blocks.js';
 import { encodeLink } from '../../lib/history/chain.js';
+import { encodeCold } from '../../lib/history/cold/place.js';
 import { packChange, packRefs } from '../../lib/history/changes.js';
 import { blockKey, clockKey, cutKey, linkKey, nameKey, nodeChangeKey, nodeKey, pairKey, u64Key } from '../../lib/history/keys.js';
 import { Packer } from '../../lib/history/packing.js';
@@ -52,6 +53,7 @@ export const EXAMPLES: readonly Example[] = [
   { family: 'content', note: 'content 43: as it is, hash, `data`', key: u64Key(43), value: Buffer.from('00b7119b48552d1da364617461', 'hex') },
   { family: 'content', note: 'content 44: `data ` six times and `data`, compressed', key: u64Key(44), value: Buffer.from('0153747586cdcf370628b52ffd2022650000306461746120640100604a11', 'hex') },
   { family: 'content', note: 'content 45: `more data`, compressed with content 43 as dictionary, one deep', key: u64Key(45), value: Buffer.from('028020aea902d720ac2b0128b52ffd20094900006d6f72652064617461', 'hex') },
+  { family: 'content', note: 'content 46: the same as 45, in file 3 of cold content, from byte 300 on, 61 bytes of frame', key: u64Key(46), value: encodeCold(Buffer.from('028020aea902d720ac2b0128b52ffd20094900006d6f72652064617461', 'hex'), { file: 3, at: 300, length: 61 }) },
   { family: 'hashes', note: 'that hash is content 43', key: Buffer.from('b7119b48552d1da3', 'hex'), value: u64Key(43) },
   { family: 'changes', note: 'seq 1003: 5 bytes written to node 7', key: pairKey(1003, 1003), value: packed((packer) => packChange(packer, change, null)) },
   { family: 'changes', note: 'the same, and at seq 1005, 500 ns later, 4 bytes more', key: pairKey(1003, 1003), value: packed((packer) => { packChange(packer, change, null); packChange(packer, after, change); }) },

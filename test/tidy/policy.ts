@@ -1,6 +1,7 @@
 /** docs/policy.md lists every key of the policy file, with the default and an example that the code takes. */
 import test from 'ava';
 import { FILE_KEYS, parsePolicy, RULE_KEYS } from '../../lib/policy/file.js';
+import { COLD_KEYS } from '../../lib/policy/cold.js';
 import { GROUP_KEYS } from '../../lib/policy/groups.js';
 import { BUILT_IN, INSTALLER_KEYS } from '../../lib/policy/installers.js';
 import { POINT_KEYS, POINTS_KEYS } from '../../lib/policy/points.js';
@@ -11,13 +12,14 @@ import { read } from '../helpers/project.js';
 
 /** Headers as the file writes them; "" is what stands before all tables. `least`: what a table cannot be without. */
 const TABLES: Record<string, { keys: readonly string[]; least: Record<string, string> }> = {
-  '': { keys: FILE_KEYS.filter((key) => !/^(rule|points|point|installer|trip|group|retention|scrub)$/.test(key)), least: {} },
+  '': { keys: FILE_KEYS.filter((key) => !/^(rule|points|point|installer|trip|group|retention|scrub|cold)$/.test(key)), least: {} },
   '[[rule]]': { keys: RULE_KEYS, least: { match: '"x"', capture: '"on-close"', recover: '"automatic"', keep: '"1d"' } },
   '[points]': { keys: POINTS_KEYS, least: {} },
   '[[point]]': { keys: POINT_KEYS, least: { name: '"x"', match: '"x"' } },
   '[[installer]]': { keys: INSTALLER_KEYS, least: { exe: '"x"', install: '"x"' } },
   '[retention]': { keys: RETENTION_KEYS, least: {} },
   '[scrub]': { keys: SCRUB_KEYS, least: {} },
+  '[cold]': { keys: COLD_KEYS, least: { directory: '"/x"', after: '"1d"' } },
   '[trip]': { keys: TRIP_KEYS, least: {} },
   '[[group]]': { keys: GROUP_KEYS, least: { name: '"x"', include: '"x"', keep: '"1d"' } },
 };

@@ -148,6 +148,9 @@ async function expectOwn(handle: FileHandle, path: string, directory: string, ow
   if (there.file !== owner.file || there.tag !== owner.tag) throw away(`${safeForTerminal(path)} is another file than this history wrote: a copy of the store went on by itself there`, directory, undefined);
 }
 
+/** Does a cold file lie where nobody can read it now, and nothing else is wrong? */
+export const isAway = (error: unknown): boolean => error instanceof RewindError && error.code === 'ERR_COLD_AWAY';
+
 function away(what: string, directory: string, cause: unknown): RewindError {
   return new RewindError('ERR_COLD_AWAY', what, `Attach ${safeForTerminal(directory)}, or name in [cold] of the policy where it is now. All else of history can be read.`, { cause });
 }

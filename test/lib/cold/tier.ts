@@ -99,6 +99,25 @@ test.serial('where the directory is away, whoever reads what lies there is told,
   });
 });
 
+test.serial('what is written again that is cold is stored again, whether it was just read or never', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, history, folded, cold, written } = await versions(scope);
+    for (const seq of written) await at(history, seq);
+    await cool(history, cold, written[10]!);
+    tree.do({ op: 'write', path: bytes('file'), offset: 0, data: version(3) });
+    await folded.catchUp();
+    await history.close();
+    const again = await FoldedHistory.open(history.directory, tree);
+    scope.defer(() => again.history.close());
+    await away(cold, async () => {
+      t.true((await at(again.history, tree.seq)).equals(version(3)));
+      tree.do({ op: 'write', path: bytes('file'), offset: 0, data: version(4) });
+      await again.catchUp();
+      t.true((await at(again.history, tree.seq)).equals(version(4)));
+    });
+  });
+});
+
 test.serial('a disk that is not mounted is not written to in its place', async (t) => {
   await scoped(async (scope) => {
     const { history, cold, written } = await versions(scope);

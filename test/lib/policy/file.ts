@@ -8,7 +8,7 @@ import { DEFAULT_SCRUB } from '../../../lib/policy/scrub.js';
 import { DEFAULT_TRIPS } from '../../../lib/policy/trips.js';
 
 test.serial('an empty file is the defaults', (t) => {
-  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, onFull: 'integrity', points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB });
+  t.deepEqual(parsePolicy('', 'p'), { rules: [...DEFAULT_RULES], recovery: [], paused: [], interval: 10, onFull: 'integrity', points: DEFAULT_POINTS, trips: DEFAULT_TRIPS, groups: [], retention: DEFAULT_RETENTION, keeping: [], scrub: DEFAULT_SCRUB, cold: null });
 });
 
 test.serial('rules come after the defaults, in the order of the file, each with its line', (t) => {
