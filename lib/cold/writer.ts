@@ -4,7 +4,7 @@
  * of the store that went on by itself, costs bytes that nobody names and nothing else.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, stat, type FileHandle } from 'node:fs/promises';
+import { lstat, mkdir, open, type FileHandle } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { META_COLD, type ColdBook, type ColdFile } from '../history/cold/book.js';
 import { encodeContentFrame, encodeFileHead } from '../history/cold/file.js';
@@ -87,7 +87,7 @@ export class ColdWriter {
     const isKnown = [...book.files.values()].some((file) => file.directory === directory && file.bytes > 0);
     try {
       if (!isKnown) await mkdir(own, { mode: 0o700 }).catch((error: NodeJS.ErrnoException) => { if (error.code !== 'EEXIST') throw error; });
-      await stat(own);
+      if (!(await lstat(own)).isDirectory()) throw new Error('it is no directory');
       await native.syncPath(directory);
     } catch (cause) {
       throw new RewindError('ERR_COLD_AWAY', `${safeForTerminal(own)}, where cold content goes, cannot be used: ${(cause as Error).message.split(',')[0]}`, `Attach ${safeForTerminal(directory)}, or make it, or name another directory in [cold] of the policy.`, { cause });

@@ -65,13 +65,16 @@ export class Packing {
     while (await left(() => this.contents.step(THOROUGH))) yield { phase: 'contents', ...await this.packed() };
     while (await left(() => this.contents.harder(Infinity))) yield { phase: 'contents', ...await this.packed() };
     while (await left(() => this.entries.step(THOROUGH_LEVEL, true))) yield { phase: 'entries', ...await this.packed() };
-    await this.cold?.begin();
-    while (await left(async () => await this.cold?.step() ?? false)) yield { phase: 'cold', ...await this.packed() };
+    // Where the directory is away the rest is done, and then that is said.
+    let refused: unknown = null;
+    await this.cold?.begin().catch((error: unknown) => { refused = error; });
+    while (refused === null && await left(async () => await this.cold?.step() ?? false)) yield { phase: 'cold', ...await this.packed() };
     for (const family of FAMILIES) {
       if (ended()) return;
       yield { phase: 'compacting', family, ...await this.packed() };
       await this.history.rocks.compact(family);
     }
+    if (refused !== null) throw refused;
   }
 
   /** Begins to work in the background, whenever `free`. */

@@ -17,13 +17,15 @@ export async function* coldFindings(history: History): AsyncGenerator<Finding> {
   }
 }
 
+/** Does a content lie in a file, and no file is known at all? Where they are is to be said in the policy. */
+export const isUnplaced = ({ value }: Entry, { files }: ColdBook): boolean => files.size === 0 && coldPlaceOf(value) !== null;
+
 /** Why a content cannot lie where it says; null when it can, and for one that is not cold. */
 export function misplaced({ key, value }: Entry, { files }: ColdBook): string | null {
   const place = coldPlaceOf(value);
   if (place === null) return null;
   const known = files.get(place.file);
   const what = `content ${getU64(key, 0)} lies in file ${place.file} of cold content, at byte ${place.at}`;
-  // Where none is known, the policy's directory is still to be looked at.
-  if (known === undefined) return files.size === 0 ? null : `${what}, which history knows nothing of`;
+  if (known === undefined) return `${what}, which history knows nothing of`;
   return place.at + place.length > known.bytes ? `${what}, which ends at byte ${known.bytes}` : null;
 }

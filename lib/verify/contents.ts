@@ -13,7 +13,7 @@ import { MERGED_CONTENT } from '../history/retained.js';
 import type { Entry } from '../history/rocks.js';
 import { CONTENT_HEAD } from '../history/values.js';
 import type { Check, Suspicion } from './check.js';
-import { misplaced } from './cold.js';
+import { isUnplaced, misplaced } from './cold.js';
 
 /** Which contents there are, and which of them do not decode: found by the pass over contents, asked by the one over blocks. */
 export class KnownContents {
@@ -29,6 +29,8 @@ function givenIds(history: History): (id: number) => boolean {
 
 export function contentCheck(history: History, known: KnownContents, deep: boolean): Check {
   const contents = new Contents(history.rocks);
+  /** The first content of which nobody knows where it lies: it speaks for all. */
+  let unplaced: number | null = null;
   /** Content of bases that came before this page is known; a larger id can only be damage. */
   const chain = (entry: Entry): string | null => {
     const id = getU64(entry.key, 0);
@@ -54,6 +56,11 @@ export function contentCheck(history: History, known: KnownContents, deep: boole
         }
         known.present.add(id);
         const broken = chain(entry);
+        if (isUnplaced(entry, book)) {
+          unplaced ??= id;
+          if (id === unplaced) found.push({ kind: 'cold-away', entry, what: 'where the files of cold content lie is not known any more' });
+          continue;
+        }
         const astray = misplaced(entry, book);
         if (astray !== null) {
           known.damaged.add(id);

@@ -245,7 +245,8 @@ test.serial('content is decoded only when that is asked for', (t) => scoped(asyn
 test.serial('every kind of finding has a test, and is a heading of docs/verify.md with what to do', (t) => {
   const kinds = Object.keys(FINDINGS).sort();
   const tampered = ['anchor-mismatch', 'chain-gap', 'chain-mended', 'content-altered'];  // chain.ts
-  t.deepEqual([...new Set([...BREAKS.flatMap(([, some]) => some), ...tampered, 'unreadable'])].sort(), kinds);
+  const cold = ['cold-away', 'cold-damaged'];  // test/lib/cold/tier.ts
+  t.deepEqual([...new Set([...BREAKS.flatMap(([, some]) => some), ...tampered, ...cold, 'unreadable'])].sort(), kinds);
   const page = read('docs/verify.md');
   t.deepEqual([...page.matchAll(/^### `([a-z-]+)`$/gm)].map((match) => match[1]!).sort(), kinds);
   for (const [kind, { severity }] of Object.entries(FINDINGS)) t.regex(page, new RegExp(`^### \`${kind}\`\\n\\*\\*${severity}\\*\\*`, 'm'), kind);
