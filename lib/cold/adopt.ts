@@ -1,6 +1,6 @@
 /**
  * Cold files that lie elsewhere than they did: whoever moves them names the directory in the policy. Guarantee: a file counts as
- * found only when it says itself that it is the one; nothing on the disk is changed.
+ * found only when it says itself that it is the one, and has all that was written to it; nothing on the disk is changed.
  */
 import { open, readdir } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -17,7 +17,7 @@ export async function foundIn(history: History, directory: string): Promise<bool
   for (const [file, known] of files) {
     if (known.directory === directory) continue;
     const there = await ownerOf(await cold.pathOf(directory, file));
-    if (there === null || there.store !== store || there.file !== file || there.tag !== known.tag) continue;
+    if (there === null || there.store !== store || there.file !== file || there.tag !== known.tag || there.size < known.bytes) continue;
     known.directory = directory;
     isNew = true;
   }

@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { ColdTier } from '../../../lib/cold/tier.js';
+import { Kind } from '../../../lib/extractor/record.js';
 import { wipeDead } from '../../../lib/cold/wipe.js';
 import { History } from '../../../lib/history/history.js';
 import { COLD_FORMAT, HISTORY_FORMAT, META_FORMAT } from '../../../lib/history/meta.js';
@@ -18,6 +19,7 @@ import { Keeper } from '../../../lib/retention/keeper.js';
 import { purgeObjects, purgePlan } from '../../../lib/retention/purge.js';
 import { verify } from '../../../lib/verify/verify.js';
 import { away, coldIds, cool, filesOf } from '../../helpers/cold.js';
+import { extractRaw, numbered } from '../../helpers/extract.js';
 import { FoldedHistory } from '../../helpers/folded-history.js';
 import { ModelTree } from '../../helpers/model-tree.js';
 import { Random, freshSeed } from '../../helpers/random.js';
@@ -115,6 +117,28 @@ test.serial('what is written again that is cold is stored again, whether it was 
       await again.catchUp();
       t.true((await at(again.history, tree.seq)).equals(version(4)));
     });
+  });
+});
+
+test.serial('a file that lost its name, and is still written to, is recorded while what it rests on is away', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, history, folded, cold, written } = await versions(scope, 1);
+    const node = (await history.resolve(['file'], written[0]!))!;
+    const { attr } = tree.history.node(node, tree.seq)!;
+    tree.do({ op: 'unlink', path: bytes('file') });
+    tree.sleep(1_000_000_000n);
+    tree.do({ op: 'create', path: bytes('other'), mode: 0o644 });
+    await folded.catchUp();
+    await cool(history, cold, tree.seq);
+    t.is((await coldIds(history)).length, 1);
+    history.contents.forget();
+    const nowNs = (await history.timeOf(history.watermark()))!;
+    const patches = Array.from({ length: 70 }, (_, i) => ({ kind: Kind.Write, timeNs: nowNs + BigInt(i), ino: node + 1000, offset: 10 * i, length: 600, attr: { ...attr, nlink: 0 }, payload: Buffer.alloc(600, i + 1) }));
+    await away(cold, () => extractRaw(history, numbered(patches, history.watermark() + 1)));
+    const now = await history.read(node, 0, LENGTH, history.watermark());
+    t.true(now.subarray(2000).equals(version(0).subarray(2000)), 'what nobody wrote over');
+    t.true(now.subarray(0, 700).equals(Buffer.concat([...patches.slice(0, -1).map(({ payload }) => payload.subarray(0, 10)), patches.at(-1)!.payload]).subarray(0, 700)));
+    t.deepEqual(await kinds(history), []);
   });
 });
 
