@@ -37,7 +37,7 @@ export class Reclaim {
       return true;
     }
     // One that was begun, and never written to, has nothing.
-    const next = known.bytes === 0 ? 0 : await this.empty(rules, file, at, known).catch((error: unknown) => {
+    const next = known.bytes === 0 ? 0 : await this.empty(rules, file, at || await cold.beginOf(file, known), known).catch((error: unknown) => {
       this.left.add(file);
       this.place = null;
       throw error;
@@ -59,7 +59,7 @@ export class Reclaim {
       const live = frames.filter((frame) => frame.live);
       if (live.length > 0) await this.move(rules, file, live);
       return next;
-    });
+    }, { frames: true });
   }
 
   private async move({ directory }: ColdRules, file: number, frames: readonly WalkedFrame[]): Promise<void> {

@@ -7,6 +7,7 @@ import { stat } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
 import { META_COLD } from '../history/cold/book.js';
 import type { History } from '../history/history.js';
+import { Turns } from '../history/turns.js';
 import type { ColdRules } from '../policy/cold.js';
 import { safeForTerminal } from '../paths.js';
 import { foundIn } from './adopt.js';
@@ -17,11 +18,16 @@ import { ColdWriter } from './writer.js';
 /** From the end of one pass to the beginning of the next: a day, or this part of the period if that is longer. */
 const LEAST_MS = 86_400_000;
 const SHARE = 16;
+/** After a failure. A pass looks at all of history. */
+const RETRY_MS = 3_600_000;
 /** What moved is given back in the database when it is so much. */
 const COMPACTED_BYTES = 16 << 20;
 
 export class ColdTier {
   private pass: ColdPass | null = null;
+  private notBeforeMs = 0;
+  /** Who packs by hand, and the background. */
+  private readonly turns = new Turns();
   private readonly writer: ColdWriter;
   private readonly reclaim: Reclaim;
 
@@ -31,16 +37,22 @@ export class ColdTier {
   }
 
   /** Begins a pass, due or not. @throws ERR_COLD_AWAY */
-  async begin(): Promise<void> {
-    const rules = this.rules();
-    if (rules === null) return;
-    if (!await isThere(rules)) throw new RewindError('ERR_COLD_AWAY', `${safeForTerminal(rules.directory)}, where cold content goes, is not there`, `Attach ${safeForTerminal(rules.directory)}, or make it, or name another directory in [cold] of the policy.`);
-    this.give();
-    await this.start(rules);
+  begin(): Promise<void> {
+    return this.turns.take(async () => {
+      const rules = this.rules();
+      if (rules === null) return;
+      if (!await isThere(rules)) throw new RewindError('ERR_COLD_AWAY', `${safeForTerminal(rules.directory)}, where cold content goes, is not there`, `Attach ${safeForTerminal(rules.directory)}, or make it, or name another directory in [cold] of the policy.`);
+      this.give();
+      await this.start(rules);
+    });
   }
 
   /** Goes on with what there is to do. Answers whether there was anything. @throws ERR_COLD_AWAY, ERR_DISK_FULL, ERR_IO */
-  async step(): Promise<boolean> {
+  step(): Promise<boolean> {
+    return this.turns.take(() => this.advance());
+  }
+
+  private async advance(): Promise<boolean> {
     const rules = this.rules();
     if (rules === null) {
       this.give();
@@ -56,6 +68,7 @@ export class ColdTier {
       if (this.pass === null || await this.pass.step()) return true;
     } catch (error) {
       this.give();
+      this.notBeforeMs = Date.now() + RETRY_MS;
       throw error;
     }
     await this.ended();
@@ -80,7 +93,7 @@ export class ColdTier {
 
   private async isDue({ afterMs }: ColdRules): Promise<boolean> {
     const { passedMs } = await this.history.rocks.cold.book();
-    return Date.now() - passedMs >= Math.max(LEAST_MS, afterMs / SHARE);
+    return Date.now() >= this.notBeforeMs && Date.now() - passedMs >= Math.max(LEAST_MS, afterMs / SHARE);
   }
 
   private give(): void {

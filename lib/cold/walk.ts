@@ -3,7 +3,7 @@
  * when it was read whole, and the content that it holds lies elsewhere or nowhere; a walk that cannot go on is an error.
  */
 import type { FileHandle } from 'node:fs/promises';
-import { decodeContentFrame, decodeContentHead, decodeFileHead, MOST_FILE_HEAD, MOST_FRAME } from '../history/cold/file.js';
+import { decodeContentFrame, decodeContentHead, MOST_FRAME } from '../history/cold/file.js';
 import { damagedCold, readAt } from '../history/cold/files.js';
 import { coldPlaceOf, type ColdPlace } from '../history/cold/place.js';
 import { Broken, FRAME_HEAD } from '../history/frame.js';
@@ -19,16 +19,15 @@ export interface WalkedFile { handle: FileHandle; path: string; file: number }
 /** A frame of a content. */
 export interface WalkedFrame extends ColdPlace { id: number; value: Buffer; live: boolean }
 
-/** Of a file whose beginning is whole: the frames from `at` on (0: from the first) that a read brings, and where the next begins; at `end` there is none. What is erased is left out. @throws ERR_HISTORY_CORRUPT */
+/** The frames from `at` on that a read brings, and where the next begins; at `end` there is none. What is erased is left out. @throws ERR_HISTORY_CORRUPT */
 export async function walkFrames(history: History, { handle, path, file }: WalkedFile, at: number, end: number): Promise<{ frames: WalkedFrame[]; next: number }> {
-  const from = at > 0 ? at : decodeFileHead((await readAt(handle, path, 0, MOST_FILE_HEAD)).buffer).length;
-  const { buffer, bytesRead } = await readAt(handle, path, from, Math.min(READ_BYTES + MOST_FRAME, end - from));
+  const { buffer, bytesRead } = await readAt(handle, path, at, Math.min(READ_BYTES + MOST_FRAME, end - at));
   const read = buffer.subarray(0, bytesRead);
   const found: { id: number; value: Buffer; at: number; length: number }[] = [];
-  let next = from;
+  let next = at;
   try {
-    while (next < end && next - from < READ_BYTES) {
-      const rest = read.subarray(next - from);
+    while (next < end && next - at < READ_BYTES) {
+      const rest = read.subarray(next - at);
       if (rest.length < FRAME_HEAD) throw new Broken('a frame that is cut short');
       const length = FRAME_HEAD + decodeContentHead(rest, file).stored;
       const content = decodeContentFrame(rest.subarray(0, length), file);

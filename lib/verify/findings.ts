@@ -39,7 +39,7 @@ export const FINDINGS = {
   'anchor-mismatch': { severity: 'wrong', remedy: 'This is not the history that the anchor was taken of: use a copy of the store that fits it, and find out who could write to this one.' },
   'chain-mended': { severity: 'wrong', remedy: 'If nobody of yours repaired this store then, it was tampered with: use a copy from before.' },
   'cold-away': { severity: 'lost', remedy: 'Attach the disk that holds it, or name in [cold] of the policy where it is now: what lies there can be read again. All else reads as ever.' },
-  'cold-damaged': { severity: 'harmless', remedy: 'Look at the disk that holds it. What it holds can be read as far as it is whole (`rewind verify --deep`); it is not given back.' },
+  'cold-damaged': { severity: 'harmless', remedy: 'Look at the disk that holds it. What it holds can be read as far as that is whole (`rewind verify --deep`).' },
   'journal-hole': { severity: 'lost', remedy: 'Put back the history directory that belongs to this journal; without one `rewind repair` goes on behind what is lost.' },
   'journal-worn': { severity: 'harmless', remedy: 'Nothing has to be done: history holds these records. Look at the disk of the store.' },
   'journal-damaged': { severity: 'lost', remedy: '`rewind repair` brings what lies before it into history, and goes on without the rest.' },

@@ -12,7 +12,7 @@ import { Broken } from '../frame.js';
 import { META_STORE } from '../meta.js';
 import { corrupt } from '../values.js';
 import { decodeBook, emptyBook, encodeBook, META_COLD, type ColdBook, type ColdFile } from './book.js';
-import { decodeFileHead, LEAST_FRAME, MOST_FILE_HEAD, MOST_FRAME, valueIn, type ColdOwner } from './file.js';
+import { decodeFileHead, encodeFileHead, LEAST_FRAME, MOST_FILE_HEAD, MOST_FRAME, valueIn, type ColdOwner } from './file.js';
 import { coldPlaceOf, type ColdPlace } from './place.js';
 
 /** What of a database is asked. */
@@ -68,6 +68,11 @@ export class ColdFiles {
 
   async pathOf(directory: string, file: number): Promise<string> {
     return join(await this.directoryIn(directory), `${String(file).padStart(DIGITS, '0')}.rwc`);
+  }
+
+  /** Where the first frame of a content begins. */
+  async beginOf(file: number, { tag }: Pick<ColdFile, 'tag'>): Promise<number> {
+    return encodeFileHead({ store: await this.store(), file, tag }).length;
   }
 
   /** The values that references stand for. @throws ERR_COLD_AWAY, ERR_HISTORY_CORRUPT, ERR_IO */

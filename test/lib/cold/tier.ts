@@ -23,6 +23,7 @@ import { extractRaw, numbered } from '../../helpers/extract.js';
 import { FoldedHistory } from '../../helpers/folded-history.js';
 import { ModelTree } from '../../helpers/model-tree.js';
 import { Random, freshSeed } from '../../helpers/random.js';
+import { until } from '../../helpers/run.js';
 import { scoped, type Scope } from '../../helpers/scope.js';
 
 const never = new AbortController().signal;
@@ -300,6 +301,11 @@ test.serial('of a purged file no byte is left in cold files, also of what was de
     history.contents.forget();
     t.true((await history.read(node, 0, LENGTH, then)).equals(version(1)));
     t.deepEqual(await kinds(history), []);
+    const whole = fs.readFileSync(file!);
+    whole[60]! ^= 1;
+    fs.writeFileSync(file!, whole);
+    t.deepEqual(await kinds(history), ['cold-damaged']);
+    await t.notThrowsAsync(wipeDead(history), 'a damaged beginning keeps nothing from being destroyed');
   });
 });
 
@@ -349,6 +355,28 @@ test.serial('content is packed before it goes, and nothing is packed against it 
       history.contents.forget();
       t.is((await at(history, tree.seq)).subarray(4500).compare(version(13).subarray(0, 500)), 0);
     });
+    t.deepEqual(await kinds(history), []);
+  });
+});
+
+test.serial('it is done in the background when all is packed, once a day, and goes on where it is stopped', async (t) => {
+  await scoped(async (scope) => {
+    const { history, cold, written } = await versions(scope, 200);
+    const rules = { directory: cold, afterMs: Date.now() - Number((await history.timeOf(written.at(-1)!))! / 1_000_000n) - 1 };
+    const failures: unknown[] = [];
+    const passed = async (): Promise<number> => (await history.rocks.cold.book()).passedMs;
+    for (let mounts = 0; await passed() === 0; mounts++) {
+      t.true(mounts < 20);
+      const packing = new Packing(history, new ColdTier(history, () => rules));
+      packing.start(() => true, (error) => failures.push(error));
+      await until('a pass ends, or a moment', async () => await passed() > 0, 500 * (mounts + 1)).catch(() => null);
+      await packing.stop();
+    }
+    t.deepEqual(failures, []);
+    t.is((await coldIds(history)).length, 199);
+    const tier = new ColdTier(history, () => rules);
+    t.false(await tier.step(), 'the next is due tomorrow');
+    t.true((await at(history, written[7]!)).equals(version(7)));
     t.deepEqual(await kinds(history), []);
   });
 });
