@@ -44,15 +44,14 @@ class ContentCache {
 
 export class Contents {
   private cache = new ContentCache();
-  /** Contents that are known to be cold. */
-  private cold = new IdSet();
+  /** Contents that are known to be cold. One of which the batch was lost that made it so is only not found again. */
+  private readonly cold = new IdSet();
 
   constructor(private readonly rocks: Rocks) {}
 
   /** What is cached counts no more. */
   forget(): void {
     this.cache = new ContentCache();
-    this.cold = new IdSet();
   }
 
   /** Is it known to be cold? What is not may be, until it was looked up. */
