@@ -56,6 +56,7 @@ export class Scenario extends Session {
     const [kind, mode] = random.pick([[Kind.Create, S_IFREG | 0o644], [Kind.Create, S_IFREG | 0o600], [Kind.Create, S_IFREG | 0o644], [Kind.Mkdir, S_IFDIR | 0o755], [Kind.Symlink, S_IFLNK | 0o777], [Kind.Mknod, S_IFIFO | 0o600], [Kind.Tmpfile, S_IFREG | 0o600]] as const);
     if (kind !== Kind.Tmpfile) this.beforeName(parent, name, undefined);
     const node = model.make(mode);
+    this.born(node);
     if (kind === Kind.Symlink) {
       node.data = random.chance(0.2) ? Buffer.alloc(600, 't') : Buffer.from(`to/${name}`, 'latin1');
       node.size = node.data.length;

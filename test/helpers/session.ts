@@ -144,6 +144,11 @@ export class Session {
     if (blocks.size === 0) this.pending?.blocks.delete(node);
   }
 
+  /** What the engine's hooks do before an inode number means a new object: what lay in a directory that had it is said to be gone. */
+  protected born(node: ModelNode): void {
+    for (const { parent, name } of [...this.pending?.names.values() ?? []]) if (parent.ino === node.ino) this.saveName(parent, name);
+  }
+
   /** What the engine's hooks do before a name changes. */
   protected beforeName(parent: ModelNode, name: string, child: ModelNode | undefined): void {
     const { pending } = this;
