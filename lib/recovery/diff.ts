@@ -111,7 +111,7 @@ async function entryOf(context: Context, old: Sided | null, now: Sided | null, s
     : noDifference();
   const path = (now ?? (old as Sided)).path;
   return {
-    status: what.type ? 'type' : status, path, ...(status === 'renamed' ? { from: (old as Sided).path } : {}), what,
+    status: what.type ? 'type' : status, path, ...(status === 'renamed' ? { from: (old as Sided).path } : old && elsewhere([old.path], path)), what,
     fromNode: old?.node ?? null, toNode: now?.node ?? null, fromAttr, toAttr,
   };
 }
@@ -128,14 +128,19 @@ async function contents(context: Context, nodes: Set<NodeId>, entries: DiffEntry
   }, COMPARED);
 }
 
+/** Paths of then, of what is at this path now. */
+const elsewhere = (paths: readonly Name[][], path: readonly Name[]): Pick<DiffEntry, 'was'> =>
+  (paths.some((one) => one.join('/') === path.join('/')) ? {} : { was: paths[0] });
+
 const isNamed = async (places: Places, node: NodeId): Promise<boolean> => (await places.paths(node)).length > 0;
 
 async function modified(
   context: Context, node: NodeId, what: DiffWhat, fromAttr: NodeAttr, toAttr: NodeAttr, told: Set<string>, entries: DiffEntry[],
 ): Promise<void> {
+  const paths = await context.then.paths(node);
   for (const path of await context.now.paths(node)) {
     if (told.has(path.join('/'))) continue;
-    entries.push({ status: what.type ? 'type' : 'modified', path, what, fromNode: node, toNode: node, fromAttr, toAttr });
+    entries.push({ status: what.type ? 'type' : 'modified', path, ...elsewhere(paths, path), what, fromNode: node, toNode: node, fromAttr, toAttr });
   }
 }
 

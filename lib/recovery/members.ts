@@ -62,11 +62,13 @@ export async function* diffMembers(history: HistoryReader, from: Seq, to: Seq, m
 /** An entry as the set sees it; null when it does not. */
 function ofMember(entry: DiffEntry, members: Members): DiffEntry | null {
   const now = entry.toAttr !== null && members(entry.path, isDir(entry.toAttr));
-  const then = entry.fromAttr !== null && members(entry.from ?? entry.path, isDir(entry.fromAttr));
-  if (entry.status !== 'renamed' || !entry.from) return now || then ? entry : null;
+  const was = entry.from ?? entry.was;
+  const then = entry.fromAttr !== null && members(was ?? entry.path, isDir(entry.fromAttr));
   if (now && then) return entry;
-  if (now) return { ...entry, status: 'created', from: undefined, what: noDifference(), fromNode: null, fromAttr: null };
-  return then ? { ...entry, status: 'deleted', path: entry.from, from: undefined, what: noDifference(), toNode: null, toAttr: null } : null;
+  if (!was) return now || then ? entry : null;
+  const side: DiffEntry = { ...entry, from: undefined, was: undefined, what: noDifference() };
+  if (now) return { ...side, status: 'created', fromNode: null, fromAttr: null };
+  return then ? { ...side, status: 'deleted', path: was, toNode: null, toAttr: null } : null;
 }
 
 /** Where members differ between two instants. */
@@ -85,8 +87,8 @@ export async function changedMembers(history: HistoryReader, then: Seq, now: Seq
   const add = (path: Name[], attr: NodeAttr | null): void => {
     if (attr && members(path, isDir(attr))) paths.set(path.join('/'), path);
   };
-  const see = ({ path, from, fromAttr, toAttr }: DiffEntry): void => {
-    add(from ?? path, fromAttr);
+  const see = ({ path, from, was, fromAttr, toAttr }: DiffEntry): void => {
+    add(from ?? was ?? path, fromAttr);
     add(path, toAttr);
   };
   for await (const entry of diffTrees(history, then, now, { times: true })) {

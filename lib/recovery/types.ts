@@ -85,6 +85,8 @@ export interface DiffEntry {
   path: Name[];
   /** Where it was, for `renamed`. */
   from?: Name[];
+  /** Where it was, for all others, when a directory above it was renamed. */
+  was?: Name[];
   what: DiffWhat;
   /** null: not there. */
   fromNode: NodeId | null;
