@@ -2,7 +2,7 @@ import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
 import { cli, MountedTree, rewind } from '../helpers/mount.js';
-import { run, until, type RunResult } from '../helpers/run.js';
+import { hasEnded, run, until, type RunResult } from '../helpers/run.js';
 import { asUser, userDirectory } from '../helpers/user.js';
 import { scoped, type Scope } from '../helpers/scope.js';
 import { storeLayout } from '../../lib/store/layout.js';
@@ -129,7 +129,7 @@ test.serial('a tree that is mounted already, a busy one, and one that is not mou
   t.regex(busy.hint, new RegExp(`sleep \\(${user}\\)`));
   t.is(fs.readFileSync(path.join(tree, '.snapshots', '@now', 'kept'), 'utf8'), 'kept');
   process.kill(user);
-  await until('who was in the tree has ended', () => !fs.existsSync(`/proc/${user}`));
+  await until('who was in the tree has ended', () => hasEnded(user));
   await mounted.unmount();
   await refused(['rollback', '--to', 'now', '--yes', '--store', store], 1, 'ERR_NOT_MOUNTED', /not mounted/);
   await refused(['mark', 'x', '--store', store], 1, 'ERR_NOT_MOUNTED', /not mounted/);

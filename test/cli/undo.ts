@@ -5,7 +5,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { Driver } from '../helpers/driver.js';
 import { cli, mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
-import { must, run, shell, sleep, until, type RunResult } from '../helpers/run.js';
+import { hasEnded, must, run, shell, sleep, until, type RunResult } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
 import { contentFields, differences, snapshot, type Field, type Snapshot } from '../helpers/snapshot.js';
 import { NPM_CI, npmProject } from '../e2e/support/programs.js';
@@ -77,7 +77,7 @@ test.serial('what outlives a command is named, and taken back when that is asked
   t.truthy(pid, failed.stderr);
   t.deepEqual(differences(before, await state(), EXACT), [], 'what was done until then is taken back, though a file of it is open');
   fs.writeFileSync(go, '');
-  await until('it has ended', () => !fs.existsSync(`/proc/${pid}`));
+  await until('it has ended', () => hasEnded(Number(pid)));
   t.is(fs.readFileSync(path.join(tree.tree, 'late'), 'utf8'), 'late\n');
   const undone = await inTree(tree, ['undo', '--session', 'job', '--yes']);
   t.is(undone.code, 0, undone.stderr);

@@ -8,7 +8,7 @@ import { freshSeed, Random } from '../helpers/random.js';
 import { shell, sleep, until } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 import { contentFields, differences, snapshot, type Field, type Snapshot } from '../helpers/snapshot.js';
-import { begun, interrupted } from './support/operations.js';
+import { begun, cutOff, interrupted } from './support/operations.js';
 
 const KILLS = 4;
 /** The kernel counts the links of an overlay's directories otherwise; keep leaves the times of directories. */
@@ -67,12 +67,7 @@ test.serial('a daemon killed anywhere in a keep: --resume ends it exactly, undo 
   }
   t.log(`${cut} of ${KILLS} kills met the keep (${full} ms)`);
   t.true(cut > 0);
-  const going = await begun(tree, ['fork', 'keep', 'f']);
-  await tree.kill();
-  await going.ended;
-  await tree.mount();
-  await baselineDone(tree);
-  if (!await interrupted(tree)) return;
+  await cutOff(tree, ['fork', 'keep', 'f']);
   fs.writeFileSync(path.join(tree.tree, 'new-of-today'), 'besides');
   fs.appendFileSync(path.join(tree.tree, 'b/f1'), 'after the crash\n');
   const refused = await rewind(['rollback', '--resume', '--yes', '--tree', tree.tree], { timeoutMs: 120_000 });

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
 import { baselineDone, mountSettled } from '../helpers/mount.js';
-import { shell, until } from '../helpers/run.js';
+import { hasEnded, shell, until } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 import { copyTree, rsyncDifferences } from '../helpers/trees.js';
 import { liveAgainstNewest } from './support/newest.js';
@@ -74,7 +74,7 @@ test.serial('a daemon that is exchanged for another: who works in the tree meanw
     });
     const writer = Number(fs.readFileSync(pid, 'utf8'));
     const end = (): void => {
-      if (fs.existsSync(`/proc/${writer}`)) process.kill(writer, 'SIGKILL');
+      if (!hasEnded(writer)) process.kill(writer, 'SIGKILL');
     };
     scope.defer(end);
     await baselineDone(mounted);
@@ -84,7 +84,7 @@ test.serial('a daemon that is exchanged for another: who works in the tree meanw
     process.kill(writer, 'SIGSTOP');
     await mounted.mount().then(() => t.fail('mounted over a writer'), (error: Error) => t.regex(error.message, /ERR_BUSY/));
     end();
-    await until('the writer is gone', () => !fs.existsSync(`/proc/${writer}/fd/3`));
+    await until('the writer is gone', () => hasEnded(writer));
     await mounted.mount();
     await baselineDone(mounted);
     t.is(await mounted.rewind('cat', log), fs.readFileSync(log, 'utf8'));

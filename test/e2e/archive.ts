@@ -6,7 +6,7 @@ import path from 'node:path';
 import test from 'ava';
 import { Driver } from '../helpers/driver.js';
 import { cli, mountSettled, rewind, rewindMust, type MountedTree } from '../helpers/mount.js';
-import { shell, sleep } from '../helpers/run.js';
+import { shell, until } from '../helpers/run.js';
 import { mountsUnder, Scope } from '../helpers/scope.js';
 import { contentFields, differences, snapshot, type Field } from '../helpers/snapshot.js';
 import { rsyncDifferences } from '../helpers/trees.js';
@@ -58,7 +58,8 @@ async function expectSame(archives: string[], seqs: number[]): Promise<string[]>
 test.serial('a full archive that is made while programs write shows what the view of its instant shows', async (t) => {
   const writer = spawn('bash', ['-c', 'while :; do echo $RANDOM >> a/x; mkdir -p w/$RANDOM; echo new > w/f$((RANDOM % 50)); rm -rf w/$((RANDOM % 9))*; mv c/f1 c/f1.new; mv c/f1.new c/f1; done'], { cwd: mounted.tree, stdio: 'ignore', detached: true });
   try {
-    await sleep(300);
+    const { seq: before } = await mounted.position();
+    await until('it has begun', async () => (await mounted.position()).seq > before + 20);
     const { seq } = await exported('now', at('full.rwa'));
     t.true((await mounted.status()).seq > seq, 'the tree changed meanwhile');
     t.deepEqual(await expectSame([at('full.rwa')], [seq]), []);
@@ -106,8 +107,9 @@ test.serial('a stream is imported as it is; into a directory that is not empty n
 });
 
 test.serial('of a group its members are exported', async (t) => {
-  fs.writeFileSync(path.join(mounted.store, 'policy.toml'), '[[group]]\nname = "moved"\ninclude = ["moved/f4*"]\n');
-  await sleep(1500);
+  const [policy, good] = ['policy.toml', 'policy.good.toml'].map((name) => path.join(mounted.store, name)) as [string, string];
+  fs.writeFileSync(policy, '[[group]]\nname = "moved"\ninclude = ["moved/f4*"]\n');
+  await until('the policy is in force', () => fs.existsSync(good) && fs.readFileSync(good).equals(fs.readFileSync(policy)));
   await mounted.rewind('export', 'now', at('group.rwa'), '--group', 'moved');
   await rewindMust(['import', at('group.rwa'), '--into', at('group')]);
   t.deepEqual(fs.readdirSync(at('group')), ['moved']);

@@ -40,7 +40,8 @@ async function disk(scope: Scope, rules: string, { room = 200 << 20, prepare }: 
   const at = (name: string): string => path.join(top, name);
   for (const name of ['holder', 'disk', 'again']) fs.mkdirSync(at(name));
   await must('mount', ['-t', 'tmpfs', '-o', `size=${room}`, 'tmpfs', at('holder')]);
-  scope.defer(async () => { await must('umount', [at('holder')]); });
+  // The device lets go of its image a little after it was told to.
+  scope.defer(() => until('the disk below is unmounted', async () => (await run('umount', [at('holder')])).code === 0));
   const image = path.join(at('holder'), 'image');
   fs.closeSync(fs.openSync(image, 'w'));
   fs.truncateSync(image, 64 << 20);

@@ -75,14 +75,23 @@ async function all(driver: Driver, calls: readonly Call[]): Promise<void> {
   for (const [op, ...args] of calls) await driver.call(op, ...args);
 }
 
-/** What the calls of a row cost. A release comes after close(2) has returned; one that comes late counts with the next row. */
+/** Requests so far, once none comes any more: a release comes after close(2) has returned. */
+async function settled(mounted: MountedTree): Promise<Record<string, number>> {
+  let [before, now] = [{}, await requests(mounted)];
+  while (sum(before) !== sum(now)) {
+    await sleep(30);
+    [before, now] = [now, await requests(mounted)];
+  }
+  return now;
+}
+
+/** What the calls of a row cost. */
 async function cost(mounted: MountedTree, driver: Driver, { before: prepare, calls, requests: expected }: Row): Promise<Record<string, number>> {
   await all(driver, prepare ?? []);
-  await sleep(30);
-  const before = await requests(mounted);
+  const before = await settled(mounted);
   await all(driver, calls);
   let seen: Record<string, number> = {};
-  await until('as many came as were to come', async () => sum(seen = since(before, await requests(mounted))) >= sum(expected), 2_000).catch(() => undefined);
+  await until('as many came as were to come', async () => sum(seen = since(before, await requests(mounted))) >= sum(expected), 10_000).catch(() => undefined);
   return seen;
 }
 

@@ -155,7 +155,7 @@ test.serial('what cannot be asked for again is no purpose', async (t) => {
 
 for (const [how, stop] of [['unmount', (tree: MountedTree) => tree.unmount()], ['SIGTERM', async (tree: MountedTree) => {
   process.kill(tree.daemon, 'SIGTERM');
-  await until('the daemon has ended', () => !fs.existsSync(`/proc/${tree.daemon}`));
+  await tree.daemonEnded();
 }]] as const) {
   test.serial(`a stop by ${how} is a complete point: history has all of it, and the state that it names is the directory`, async (t) => {
     await scoped(async (scope) => {
@@ -163,7 +163,7 @@ for (const [how, stop] of [['unmount', (tree: MountedTree) => tree.unmount()], [
       const writing = shell('i=0; while printf %08d $i >> log && cp log copy-$((i % 50)); do i=$((i + 1)); done', { cwd: tree.tree }).catch(() => null);
       await sleep(1500);
       await shell('for i in $(seq 300); do head -c 20000 /dev/urandom > big-$i; done', { cwd: tree.tree });
-      await (how === 'unmount' ? rewind(['unmount', '--lazy', tree.tree]).then(() => until('the daemon has ended', () => !fs.existsSync(`/proc/${tree.daemon}`))) : stop(tree));
+      await (how === 'unmount' ? rewind(['unmount', '--lazy', tree.tree]).then(() => tree.daemonEnded()) : stop(tree));
       await writing;
       const { id } = JSON.parse(fs.readFileSync(path.join(tree.store, 'store.json'), 'utf8')) as { id: string };
       const history = await History.open(path.join(tree.store, 'history'), { storeId: Buffer.from(id, 'hex') });

@@ -7,7 +7,7 @@ import http from 'node:http';
 import os from 'node:os';
 import path from 'node:path';
 import { Driver } from './driver.js';
-import { must, projectRoot, run, sleep, until, type RunOptions, type RunResult } from './run.js';
+import { hasEnded, must, projectRoot, run, sleep, until, type RunOptions, type RunResult } from './run.js';
 import { mountsUnder, type Scope } from './scope.js';
 import { transportOf } from './transport.js';
 import { END_TRAILER } from '../../lib/daemon/socket.js';
@@ -88,7 +88,7 @@ export class MountedTree {
   }
 
   get alive(): boolean {
-    return alive(this.pid);
+    return !hasEnded(this.pid);
   }
 
   get mounted(): boolean {
@@ -177,8 +177,8 @@ export class MountedTree {
   /** Takes everything away, by force where needed; says in the error what had to be forced. */
   async dispose(): Promise<void> {
     let trouble = this.mounted ? await this.leave() : '';
-    if (this.pid && alive(this.pid)) {
-      await until('the daemon ends', () => !alive(this.pid), 30_000).catch(() => {
+    if (this.pid && this.alive) {
+      await until('the daemon ends', () => !this.alive, 30_000).catch(() => {
         trouble ||= `the daemon ${this.pid} did not end`;
         process.kill(this.pid, 'SIGKILL');
       });
@@ -203,22 +203,14 @@ export class MountedTree {
 
   /** Without a process, while there is a daemon; the command line knows what to do with a dead one's mount. */
   private async askToUnmount(): Promise<string> {
-    if (this.pid && alive(this.pid)) return await this.control('unmount').then(() => '', (error: Error) => error.message);
+    if (this.pid && this.alive) return await this.control('unmount').then(() => '', (error: Error) => error.message);
     const { code, stderr } = await rewind(['unmount', this.tree], { timeoutMs: 30_000 });
     return code === 0 ? '' : stderr;
   }
 
-  private async daemonEnded(): Promise<void> {
-    await until('the daemon ends', () => !alive(this.pid), 30_000);
-  }
-}
-
-function alive(pid: number): boolean {
-  try {
-    // A zombie (its parent has not waited) has ended as far as files and mounts go.
-    return !/^State:\s+[ZX]/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
+  /** By itself, or because a test made it end. */
+  async daemonEnded(): Promise<void> {
+    await until('the daemon ends', () => !this.alive, 60_000);
   }
 }
 

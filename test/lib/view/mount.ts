@@ -94,7 +94,7 @@ test.serial('a slow answer keeps nobody else waiting, and who waits for it can b
     t.is((await sh('cat @#2/f')).out, 'content');
     const ended = new Promise((resolve) => stuck.on('exit', (_, signal) => resolve(signal)));
     stuck.kill('SIGTERM');
-    t.is(await Promise.race([ended, sleep(5000).then(() => 'still waiting')]), 'SIGTERM');
+    t.is(await Promise.race([ended, sleep(30_000).then(() => 'still waiting')]), 'SIGTERM');
     for (const resolve of waiting) resolve();
   });
 });
@@ -115,7 +115,7 @@ test.serial('a view in use is unmounted only lazily; who is left in it gets erro
     t.is((await sh('cat @now/f')).out, 'content');
     await view.unmount(true);
     sitter.stdin.write('\n');
-    await until('he has tried', () => said.includes('exit'), 10_000);
+    await until('he has tried', () => said.includes('exit'));
     t.regex(said, /not connected|No such file|connection abort/);
   });
 });
@@ -124,8 +124,8 @@ test.serial('when somebody else unmounts it, the owner is told', async (t) => {
   await scoped(async (scope) => {
     let gone = false;
     const { point, view } = await mountedView(scope, new MemoryHistory(), { onGone: () => (gone = true) });
-    await run('umount', [point], { timeoutMs: 10_000 });
-    await until('the view is gone', () => gone, 10_000);
+    await run('umount', [point], { timeoutMs: 30_000 });
+    await until('the view is gone', () => gone);
     await t.notThrowsAsync(view.unmount());
   });
 });

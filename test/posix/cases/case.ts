@@ -2,7 +2,9 @@
  * A conformance case: calls in a directory of its own, each observed. The same case runs on a plain directory, which
  * proves the case, and on the live mount; both must have seen the same.
  */
+import fs from 'node:fs';
 import { Driver, type Argument, type Reply } from '../../helpers/driver.js';
+import { until } from '../../helpers/run.js';
 
 /** Two users, and a group that neither has as its own. */
 export const alice = 1000;
@@ -130,6 +132,11 @@ export class Calls {
     this.started.push(driver);
     await driver.ok('base', this.directory);
     return new Calls(driver, this.directory, this.transcript, this.started);
+  }
+
+  /** Waits until the process sleeps in this system call, whose answer is still to come. */
+  async waitsIn(call: number): Promise<void> {
+    await until(`${this.driver.pid} is in system call ${call}`, () => fs.readFileSync(`/proc/${this.driver.pid}/syscall`, 'latin1').startsWith(`${call} `));
   }
 
   private async observe(op: string, arg: Argument): Promise<Stat> {

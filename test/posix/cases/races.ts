@@ -1,6 +1,10 @@
 /** Several processes on the same names and bytes: who wins is open, that exactly one wins is not. */
 import { O } from '../../helpers/constants.js';
+import { sleep } from '../../helpers/run.js';
 import type { Case } from './case.js';
+
+/** Its number as a system call of x86-64. */
+const FCNTL = 72;
 
 export const raceCases: Case[] = [
   {
@@ -59,7 +63,8 @@ export const raceCases: Case[] = [
       await one.ok('lock', 1, 'write', 0, 10);
       await two.ok('lock', 1, 'write', 20, 10);
       const waiting = one.trial('lockwait', 1, 'write', 20, 10);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await one.waitsIn(FCNTL);
+      await sleep(200); // who serves it takes it up
       await two.fails('EDEADLK', 'lockwait', 1, 'write', 0, 10);
       await two.ok('lock', 1, 'unlock', 20, 10);
       c.check('granted when released', (await waiting).error === '');
