@@ -42,19 +42,18 @@ async function* carried(history: HistoryReader, entry: DiffEntry, then: Seq, now
   }
 }
 
-/** As diffTrees, of the members only. */
+/** As diffTrees, of the members only. What lay in a directory that was renamed is told with where it was, since the directory may be no member. */
 export async function* diffMembers(history: HistoryReader, from: Seq, to: Seq, members: Members, options: DiffOptions = {}): AsyncGenerator<DiffEntry> {
-  const told = new Set<string>();
-  for await (const entry of diffTrees(history, from, to, options)) {
+  const entries: DiffEntry[] = [];
+  for await (const entry of diffTrees(history, from, to, options)) entries.push(entry);
+  const told = new Set(entries.filter(({ toNode }) => toNode !== null).map(({ path }) => path.join('/')));
+  for (const entry of entries) {
     const own = ofMember(entry, members);
-    if (own) {
-      told.add(own.path.join('/'));
-      yield own;
-    }
+    if (own) yield own;
     if (own?.status === 'renamed') continue;
     for await (const one of carried(history, entry, from, to)) {
-      const inner = ofMember(one, members);
-      if (inner && !told.has(inner.path.join('/'))) yield inner;
+      const inner = told.has(one.path.join('/')) ? null : ofMember(one, members);
+      if (inner) yield inner;
     }
   }
 }
@@ -64,7 +63,7 @@ function ofMember(entry: DiffEntry, members: Members): DiffEntry | null {
   const now = entry.toAttr !== null && members(entry.path, isDir(entry.toAttr));
   const was = entry.from ?? entry.was;
   const then = entry.fromAttr !== null && members(was ?? entry.path, isDir(entry.fromAttr));
-  if (now && then) return entry;
+  if (now && then && was) return { ...entry, from: was };
   if (!was) return now || then ? entry : null;
   const side: DiffEntry = { ...entry, from: undefined, was: undefined, what: noDifference() };
   if (now) return { ...side, status: 'created', fromNode: null, fromAttr: null };

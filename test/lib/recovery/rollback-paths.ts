@@ -4,7 +4,7 @@ import type { RewindError } from '../../../lib/errors.js';
 import type { Name } from '../../../lib/history/types.js';
 import { applyPlan } from '../../../lib/recovery/apply.js';
 import { planRollback } from '../../../lib/recovery/plan.js';
-import { showPath } from '../../../lib/paths.js';
+import { parsePath, showPath } from '../../../lib/paths.js';
 import { dump } from '../../helpers/dump.js';
 import { ModelTree } from '../../helpers/model-tree.js';
 import { randomChange } from '../../helpers/random-changes.js';
@@ -28,7 +28,8 @@ test.serial('the paths are exactly what they were, the rest is untouched', async
     }
     const now = tree.seq;
     const to = random.between(1, now);
-    const paths = Array.from({ length: random.between(1, 3) }, (): Name[] => Array.from({ length: random.between(1, 3) }, () => random.pick(NAMES)));
+    const there = (await dump(tree.history, random.between(1, now))).map((line) => parsePath(pathOfLine(line))).filter((path) => path.length > 0);
+    const paths = Array.from({ length: random.between(1, 3) }, (): Name[] => (there.length > 0 && random.chance(0.9) ? random.pick(there) : Array.from({ length: random.between(1, 3) }, () => random.pick(NAMES))));
     const label = `seed ${base + run}: ${paths.map(showPath).join(', ')}, #${now} to #${to}`;
     const expected = await Promise.all(paths.map((path) => dump(tree.history, to, { path })));
     const before = await dump(tree.history, now);
@@ -49,7 +50,7 @@ test.serial('the paths are exactly what they were, the rest is untouched', async
     const again = await planRollback(tree.history, { paths, to, now: tree.seq });
     t.deepEqual(again.ops, [], `${label}: a second plan has nothing left to do`);
   }
-  t.true(refused < 250, `most runs plan something (${refused} refused)`);
+  t.true(refused < 100, `most runs plan something (${refused} refused)`);
 });
 
 async function rolledBack(tree: ModelTree, paths: string[], to: number): Promise<string[]> {
