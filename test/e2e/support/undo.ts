@@ -2,7 +2,7 @@
  * Three writers, real processes, change the same few files and names of a mounted tree; the calls of two of them are also
  * made in a plain directory, where the third never ran. Then the third is undone: where no conflict was reported, the two
  * trees must be equal. A call of the two that has another result where the third never ran depended on the third: what
- * it touched is compared no more.
+ * it touched, by whatever name, is compared no more.
  */
 import fs from 'node:fs';
 import path from 'node:path';
@@ -63,6 +63,19 @@ function withLinks(tree: Snapshot, names: Set<string>): Set<string> {
   return new Set([...names, ...[...tree.values()].filter(({ ino }) => inodes.has(ino)).map((object) => nameOf(object))]);
 }
 
+/** All names of the objects that these names lead to now. */
+function aliases(place: string, names: readonly string[]): string[] {
+  const inode = (name: string): number | null => {
+    try {
+      return fs.lstatSync(path.join(place, name)).ino;
+    } catch {
+      return null;
+    }
+  };
+  const inodes = new Set(names.map(inode).filter((one) => one !== null));
+  return NAMES.filter((name) => inodes.has(inode(name) ?? -1));
+}
+
 /** @throws with the seed and what differs */
 export async function undoOneWriter(scope: Scope, seed: number, steps: number): Promise<UndoResult> {
   const random = new Random(seed);
@@ -87,14 +100,15 @@ export async function undoOneWriter(scope: Scope, seed: number, steps: number): 
   for (let i = 0; i < steps; i++) {
     const who = random.below(3);
     const one = call(random, i);
+    const names = one.slice(1, one[0] === 'rename' || one[0] === 'link' ? 3 : 2);
+    const touched = [...names, ...aliases(tree, names), ...aliases(plain, names)];
     const result = await make(writers[who]!, one);
     if (who === 0) {
       idle &&= result !== '';
       continue;
     }
     const same = await make(control, one) === result;
-    const names = one.slice(1, one[0] === 'rename' || one[0] === 'link' ? 3 : 2);
-    if (!same || names.some((name) => tainted.has(name))) for (const name of names) tainted.add(name);
+    if (!same || names.some((name) => tainted.has(name))) for (const name of touched) tainted.add(name);
   }
   const undone = await rewind(['undo', '--writer', String(writers[0]!.pid), '--yes', '--json', '--tree', tree], { timeoutMs: 120_000 });
   if (idle && undone.stderr.includes('ERR_WRITER_UNKNOWN')) return { conflicts: 0, excluded: 0, compared: 0, taken: 0 };
