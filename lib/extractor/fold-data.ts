@@ -163,8 +163,11 @@ function trimZeroes(block: Buffer): Buffer {
   return block.subarray(0, length);
 }
 
+/** Where zeroing up to `to` ends in a file of this size, -1 when it is not known: beyond its end there is nothing to be zeroed. */
+export const endOfZeroes = (to: number, size: number): number => (size >= 0 ? Math.min(to, size) : to);
+
 function zeroRange(state: FoldState, bound: Bound, from: number, to: number, seq: Seq): void {
-  const end = bound.size >= 0 ? Math.min(to, bound.size) : to;
+  const end = endOfZeroes(to, bound.size);
   if (end <= from) return;
   const last = Math.floor((end - 1) / BLOCK_BYTES);
   const first = Math.floor(from / BLOCK_BYTES);

@@ -15,6 +15,7 @@ import type { NodeId, Seq } from '../history/types.js';
 import { attrSize, BLOCK_BYTES, decodeBinding, INLINE_BYTES } from '../history/values.js';
 import { nullIfAway } from './chains.js';
 import { isSameObject } from './fold-base.js';
+import { endOfZeroes } from './fold-data.js';
 import { blockId, dated, nameId, type BlockId } from './ids.js';
 import { HOT_BYTES, HOT_PATCHES } from './images.js';
 import { piecesOf } from './pieces.js';
@@ -109,18 +110,19 @@ async function heads(rocks: Rocks, state: FoldState, records: Record[], before: 
     if (isBirth(record)) born.add(record.ino);
     if (!takesData(record) || born.has(record.ino)) continue;
     const bound = state.bindings.get(record.ino);
+    const size = sizeNow.get(record.ino) ?? bound?.size ?? -1;
     const look = (block: number): void => {
       const id = blockId(bound!.node, block);
       if (met.has(id)) return;
       met.add(id);
-      const size = sizeNow.get(record.ino) ?? bound!.size;
       if ((size < 0 || block * BLOCK_BYTES < size) && state.heads.get(id) === undefined) wanted.set(id, { node: bound!.node, block });
     };
     if (bound !== undefined) {
       for (const { block } of record.pieces) look(block);
-      if (record.kind === Kind.Fallocate && record.length > 0) {
+      const end = record.kind === Kind.Fallocate ? endOfZeroes(record.offset + record.length, size) : 0;
+      if (end > record.offset) {
         look(Math.floor(record.offset / BLOCK_BYTES));
-        look(Math.floor((record.offset + record.length - 1) / BLOCK_BYTES));
+        look(Math.floor((end - 1) / BLOCK_BYTES));
       }
     }
     if (record.attrAt !== 0) sizeNow.set(record.ino, sizeAt(record.raw, record.attrAt));

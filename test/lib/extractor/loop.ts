@@ -218,7 +218,8 @@ test.serial('the size of batches changes no state, no change and no link', async
 
 test.serial('folding a batch while the one before is committed changes nothing', async (t) => {
   await scoped(async (scope) => {
-    for (const seed of [5, 6, 7]) {
+    // The last one failed: zeroes beyond the end of the file, of which only the block of that end is changed in part.
+    for (const seed of [5, 6, 7, 217610058]) {
       const scenario = new Scenario(new Random(seed));
       scenario.changeUnmounted(40);
       scenario.mount();
