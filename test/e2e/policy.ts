@@ -20,7 +20,7 @@ capture = "on-close"
 
 /** A test that is run over each transport. */
 function overEach(title: string, body: (t: ExecutionContext, transport: Transport) => Promise<void>): void {
-  for (const transport of transports) test(`${title} (over ${transport})`, (t) => body(t, transport));
+  for (const transport of transports) test.serial(`${title} (over ${transport})`, (t) => body(t, transport));
 }
 
 interface Beginning {

@@ -153,7 +153,7 @@ test.serial('equal content is kept once, a different one with the same hash on i
   }, 1);
 });
 
-for (const batchSize of [1, 30, 1000]) test(`a block that is patched for ever is read in a bounded number of entries (batches of ${batchSize})`, async (t) => {
+for (const batchSize of [1, 30, 1000]) test.serial(`a block that is patched for ever is read in a bounded number of entries (batches of ${batchSize})`, async (t) => {
   const drafts: Omit<RecordDraft, 'seq'>[] = [MOUNT, create(101, 'log')];
   for (let i = 0; i < 1000; i++) drafts.push(write(101, i * 7, Buffer.from(`line${String(i).padStart(3, '0')}`), i * 7 + 7));
   await withRecords(drafts, async (history) => {

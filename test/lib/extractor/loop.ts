@@ -114,7 +114,7 @@ test.serial('an error of the journal surfaces', async (t) => {
   });
 });
 
-for (const code of ['ERR_DISK_FULL', 'ERR_IO'] as const) test(`while the disk answers history with ${code} it says so, loses nothing, and goes on by itself afterwards`, async (t) => {
+for (const code of ['ERR_DISK_FULL', 'ERR_IO'] as const) test.serial(`while the disk answers history with ${code} it says so, loses nothing, and goes on by itself afterwards`, async (t) => {
   await scoped(async (scope) => {
     const history = await opened(scope);
     const journal = new MemoryJournal(numbered([MOUNT, create(101, 'a')]));
