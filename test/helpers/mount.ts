@@ -78,7 +78,7 @@ export class MountedTree {
 
   async mount({ env = process.env, preload }: Circumstances = {}): Promise<void> {
     const node = preload === undefined ? [cli] : [`--import=${preload.href}`, modules];
-    const row = await must(process.execPath, [...node, 'mount', this.tree, '--store', this.store, '--transport', this.transport, '--json', ...this.args], { timeoutMs: 60_000, env });
+    const row = await must(process.execPath, [...node, 'mount', this.tree, '--store', this.store, '--transport', this.transport, '--json', ...this.args], { timeoutMs: 120_000, env });
     this.pid = (JSON.parse(row) as Pick<Status, 'pid'>).pid;
   }
 
@@ -107,13 +107,13 @@ export class MountedTree {
 
   /** One call to the daemon's control socket, without a process: resolves to the first item of the answer. */
   async control(method: string, args: Record<string, unknown> = {}): Promise<Record<string, unknown>> {
-    const { items, end } = await this.ask(method, args, 30_000);
+    const { items, end } = await this.ask(method, args, 60_000);
     if (items.length === 0) throw new Error(`${method}: ${end}`);
     return items[0]!;
   }
 
   /** The same, with all items. Rejects with what the answer ended with, if not well. */
-  async items(method: string, args: Record<string, unknown> = {}, timeoutMs = 30_000): Promise<Record<string, unknown>[]> {
+  async items(method: string, args: Record<string, unknown> = {}, timeoutMs = 60_000): Promise<Record<string, unknown>[]> {
     const { items, end } = await this.ask(method, args, timeoutMs);
     if (end !== 'ok') throw new Error(`${method}: ${end}`);
     return items;
@@ -151,7 +151,7 @@ export class MountedTree {
 
   /** `rewind unmount`; the daemon has ended when it resolves. */
   async unmount(): Promise<void> {
-    await rewindMust(['unmount', this.tree], { timeoutMs: 60_000 });
+    await rewindMust(['unmount', this.tree], { timeoutMs: 120_000 });
     await this.daemonEnded();
   }
 
@@ -210,7 +210,7 @@ export class MountedTree {
 
   /** By itself, or because a test made it end. */
   async daemonEnded(): Promise<void> {
-    await until('the daemon ends', () => !this.alive, 60_000);
+    await until('the daemon ends', () => !this.alive);
   }
 }
 

@@ -33,7 +33,7 @@ interface Step { path: string; calls: [op: string, ...args: Argument[]][] }
 const ANSWERS = new Set(['EIO', 'ENOSPC']);
 const MISSING = new Set(['ENOENT', 'EBADF']);
 /** How a change, or an answer, may be long in coming. */
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 60_000;
 
 const write = (path: string, bytes: number, seed: number, flags: number = O.TRUNC): Step => ({
   path, calls: [['open', 1, path, O.CREAT | O.WRONLY | flags, 0o644], ['write', 1, -1, bytes, seed], ['close', 1]],
