@@ -2,6 +2,7 @@
 import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
+import { unmount } from '../helpers/disk.js';
 import { mountTree, rewind, rewindMust } from '../helpers/mount.js';
 import { must } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
@@ -12,7 +13,7 @@ async function readOnly(scope: Scope, directory: string): Promise<string> {
   const place = path.join(scope.temporary(), 'read-only');
   fs.mkdirSync(place);
   await must('mount', ['--bind', directory, place]);
-  scope.defer(async () => void (await must('umount', [place])));
+  scope.defer(() => unmount(place));
   await must('mount', ['-o', 'remount,bind,ro', place]);
   return place;
 }

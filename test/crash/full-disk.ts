@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
+import { unmount } from '../helpers/disk.js';
 import { mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
 import { must, until } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
@@ -46,7 +47,7 @@ async function onSmallDisk(scope: Scope): Promise<{ disk: string; ballast: strin
   const disk = path.join(scope.temporary('disk'), 'small');
   fs.mkdirSync(disk);
   await must('mount', ['-t', 'tmpfs', '-o', 'size=900M', 'rewindfs-test', disk]);
-  scope.defer(async () => void (await must('umount', [disk])));
+  scope.defer(() => unmount(disk));
   const ballast = path.join(disk, 'ballast');
   fs.writeFileSync(ballast, Buffer.alloc(400 * MiB));
   return { disk, ballast, mounted: await mountSettled(scope, { where: 'memory', store: path.join(disk, 'store') }) };

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { unmount } from '../helpers/disk.js';
 import { Driver } from '../helpers/driver.js';
 import { baselineDone, cli, mountSettled, rewind, type MountedTree } from '../helpers/mount.js';
 import { freshSeed, Random } from '../helpers/random.js';
@@ -146,7 +147,7 @@ async function smallDisk(scope: Scope): Promise<{ directory: string; fill: () =>
   const disk = path.join(scope.temporary('disk'), 'small');
   fs.mkdirSync(disk);
   await must('mount', ['-t', 'tmpfs', '-o', 'size=24M', 'rewindfs-test', disk]);
-  scope.defer(async () => void (await must('umount', [disk])));
+  scope.defer(() => unmount(disk));
   const ballast = path.join(disk, 'ballast');
   const fill = async (): Promise<unknown> => {
     await until('what was removed is free', async () => used(disk) - Number(await shell(`du -sB1 ${disk} | cut -f1`)) < 1_000_000);

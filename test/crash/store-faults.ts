@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { unmount } from '../helpers/disk.js';
 import { baselineDone, mountSettled, mountTree, rewind, type MountedTree } from '../helpers/mount.js';
 import { must, until } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
@@ -131,7 +132,7 @@ test.serial('the database\'s disk is full: writers are refused at the backlog\'s
     const small = path.join(scope.temporary('memory'), 'small');
     fs.mkdirSync(small);
     await must('mount', ['-t', 'tmpfs', '-o', 'size=400M', 'rewindfs-test', small]);
-    scope.defer(async () => void (await must('umount', [small])));
+    scope.defer(() => unmount(small));
     const mounted = await treeWithDatabaseOn(scope, small, ['--backlog-limit', '64']);
     const changes = new Changes(mounted.tree);
     t.is(changes.one(), null);

@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import path from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { unmount } from '../helpers/disk.js';
 import { baselineDone, cli, mountTree, rewind, type MountedTree } from '../helpers/mount.js';
 import { must, sleep, until } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
@@ -27,7 +28,7 @@ class SmallDisk {
     const at = path.join(scope.temporary('memory'), 'small');
     fs.mkdirSync(at);
     await must('mount', ['-t', 'tmpfs', '-o', 'size=2G', 'rewindfs-test', at]);
-    scope.defer(async () => void (await must('umount', [at])));
+    scope.defer(() => unmount(at));
     return new SmallDisk(at);
   }
 

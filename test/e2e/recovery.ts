@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { openTree, type LogRow, type PointRow, type RecoveryRow, type StatusRow } from '../../lib/index.js';
+import { unmount } from '../helpers/disk.js';
 import { baselineDone, mountTree, rewind, type MountedTree } from '../helpers/mount.js';
 import { must, run, shell, until } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
@@ -40,8 +41,7 @@ async function disk(scope: Scope, rules: string, { room = 200 << 20, prepare }: 
   const at = (name: string): string => path.join(top, name);
   for (const name of ['holder', 'disk', 'again']) fs.mkdirSync(at(name));
   await must('mount', ['-t', 'tmpfs', '-o', `size=${room}`, 'tmpfs', at('holder')]);
-  // The device lets go of its image a little after it was told to.
-  scope.defer(() => until('the disk below is unmounted', async () => (await run('umount', [at('holder')])).code === 0));
+  scope.defer(() => unmount(at('holder')));
   const image = path.join(at('holder'), 'image');
   fs.closeSync(fs.openSync(image, 'w'));
   fs.truncateSync(image, 64 << 20);
@@ -51,7 +51,7 @@ async function disk(scope: Scope, rules: string, { room = 200 << 20, prepare }: 
   scope.defer(async () => { await run('losetup', ['-d', device]); });
   for (const name of ['disk', 'again']) {
     await must('mount', [device, at(name)]);
-    scope.defer(async () => { await must('umount', [at(name)]); });
+    scope.defer(() => unmount(at(name)));
   }
   fs.mkdirSync(path.join(at('disk'), 'tree'));
   fs.writeFileSync(path.join(at('disk'), 'filler'), Buffer.alloc(16 << 20, 'x'));

@@ -5,7 +5,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { must, projectRoot, run, until } from '../../helpers/run.js';
+import { unmount } from '../../helpers/disk.js';
+import { must, projectRoot, until } from '../../helpers/run.js';
 
 export const FILE_SYSTEMS = ['ext4', 'xfs', 'btrfs'] as const;
 export type FileSystem = (typeof FILE_SYSTEMS)[number];
@@ -52,8 +53,8 @@ export class CutDisks {
 
   /** Takes all away. What was not written by then may come to the log, later than anything that counts. */
   async stop(): Promise<void> {
-    for (const at of this.mounts) await must('umount', [at], { timeoutMs: 120_000 });
-    await until('nobody uses the disks', async () => (await run('umount', [this.place])).code === 0);
+    for (const at of this.mounts) await unmount(at);
+    await unmount(this.place);
     await until('their server ends', () => this.server.exitCode !== null);
   }
 }

@@ -1,6 +1,7 @@
 /** An ext4 on a disk of its own that dies when a test wants it to, and comes back with what was on stable storage. */
 import fs from 'node:fs';
 import path from 'node:path';
+import { unmount } from '../../helpers/disk.js';
 import { must } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
 
@@ -19,7 +20,7 @@ export class MortalDisk {
     fs.truncateSync(disk.image, mib << 20);
     await must('mkfs.ext4', ['-q', '-F', '-E', 'nodiscard', '-e', 'remount-ro', disk.image]);
     await disk.attach();
-    scope.defer(async () => void (await must('umount', [disk.at])));
+    scope.defer(() => unmount(disk.at));
     return disk;
   }
 

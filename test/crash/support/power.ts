@@ -10,6 +10,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
+import { unmount } from '../../helpers/disk.js';
 import { baselineDone, MountedTree, rewind } from '../../helpers/mount.js';
 import { Random } from '../../helpers/random.js';
 import { must, projectRoot, sleep, until } from '../../helpers/run.js';
@@ -123,7 +124,7 @@ async function recovered(scope: Scope, place: Place, cutNs: bigint, images: read
     return { wrong, synced };
   } finally {
     await takeAway(place.tree);
-    for (const at of place.mounts) await must('umount', [at], { timeoutMs: 120_000 });
+    for (const at of place.mounts) await unmount(at);
     await must('umount', ['/proc/sys/kernel/random/boot_id']);
   }
 }

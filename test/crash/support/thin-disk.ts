@@ -1,7 +1,8 @@
 /** A disk that refuses what it had room for: a write is taken, and its sync fails. */
 import fs from 'node:fs';
 import path from 'node:path';
-import { must, run, until } from '../../helpers/run.js';
+import { unmount } from '../../helpers/disk.js';
+import { must } from '../../helpers/run.js';
 import type { Scope } from '../../helpers/scope.js';
 
 /** An ext4 that believes to have 1 GiB, in an image that may grow to less. */
@@ -10,8 +11,7 @@ export async function thinDisk(scope: Scope): Promise<{ disk: string; holder: st
   const [disk, holder] = [path.join(top, 'disk'), path.join(top, 'holder')];
   for (const place of [disk, holder]) fs.mkdirSync(place);
   await must('mount', ['-t', 'tmpfs', '-o', 'size=120M', 'rewindfs-test', holder]);
-  // The device lets go of its image a little after it was told to.
-  scope.defer(() => until('the disk below is unmounted', async () => (await run('umount', [holder])).code === 0));
+  scope.defer(() => unmount(holder));
   const image = path.join(holder, 'image');
   fs.writeFileSync(image, '');
   fs.truncateSync(image, 1 << 30);
@@ -19,7 +19,7 @@ export async function thinDisk(scope: Scope): Promise<{ disk: string; holder: st
   const device = (await must('losetup', ['--find', '--show', image])).trim();
   scope.defer(async () => void (await must('losetup', ['-d', device])));
   await must('mount', [device, disk]);
-  scope.defer(async () => void (await must('umount', [disk])));
+  scope.defer(() => unmount(disk));
   return { disk, holder };
 }
 
