@@ -103,7 +103,8 @@ export class Packing {
     }
   }
 
-  private async step(): Promise<boolean> {
+  /** What the background does at a time. Answers whether there was anything. */
+  async step(): Promise<boolean> {
     return await this.contents.step(QUICK) || await this.contents.harder(Date.now() - COLD_MS) || await this.entries.step(QUICK_LEVEL, false) || (await this.cold?.step() ?? false);
   }
 
