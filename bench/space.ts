@@ -9,7 +9,8 @@ import { parseArgs } from 'node:util';
 import { must, projectRoot } from '../test/helpers/run.js';
 import { scoped } from '../test/helpers/scope.js';
 import { FULL, join, partOf, PEERS, QUICK, type Result } from './space/model.js';
-import { document, report } from './space/report.js';
+import { writePage } from './space/page.js';
+import { report } from './space/report.js';
 import { runPeers, runRewindfs } from './space/subjects.js';
 import { WORKS } from './space/work.js';
 
@@ -76,7 +77,7 @@ async function main(options: Options): Promise<number> {
   process.stdout.write(`${report(result)}\n`);
   if (options['write-docs']) {
     fs.writeFileSync(path.join(projectRoot, 'bench/space.json'), `${JSON.stringify(result, null, 1)}\n`);
-    fs.writeFileSync(path.join(projectRoot, 'docs/space.md'), document(result));
+    writePage();
   }
   return result.failures.length > 0 ? 1 : 0;
 }

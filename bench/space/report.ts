@@ -2,9 +2,9 @@
 import { BARS, PEERS, seen, type Figures, type Result, type Scale } from './model.js';
 
 const cells = (...all: string[]): string => `| ${all.join(' | ')} |`;
-const table = (head: string[], rows: string[][]): string => [cells(...head), `|${'---|'.repeat(head.length)}`, ...rows.map((row) => cells(...row))].join('\n');
-const grouped = (text: string): string => text.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
-const megabytes = (bytes: number | undefined): string => (bytes === undefined ? '-' : bytes < 1e8 ? (bytes / 1e6).toFixed(2) : grouped((bytes / 1e6).toFixed(0)));
+export const table = (head: string[], rows: string[][]): string => [cells(...head), `|${'---|'.repeat(head.length)}`, ...rows.map((row) => cells(...row))].join('\n');
+export const grouped = (text: string): string => text.replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+export const megabytes = (bytes: number | undefined): string => (bytes === undefined ? '-' : bytes < 1e8 ? (bytes / 1e6).toFixed(2) : grouped((bytes / 1e6).toFixed(0)));
 
 /** How much of each work was done. */
 const AMOUNTS: Record<string, (scale: Scale, snapshots: number) => string> = {
@@ -46,7 +46,7 @@ export function report(result: Result): string {
   return out.join('\n');
 }
 
-/** docs/space.md. */
+/** docs/space.md, but for what `bench:year` adds to it. */
 export function document(result: Result): string {
   const { machine, versions } = result;
   const dates = [...new Set(result.dates.map((date) => date.slice(0, 10)))].join(', ');

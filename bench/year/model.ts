@@ -32,9 +32,9 @@ export interface Month {
   /** Objects in the tree, and the bytes of its files. */
   objects: number;
   liveBytes: number;
-  /** What programs wrote so far, and what this process wrote to the disk for it. */
+  /** What programs wrote so far, and what was written to the store for it, rewriting counted each time. */
   writtenBytes: number;
-  diskBytes: number;
+  storedBytes: number;
   /** The database after the month's last round; by what lies in it. */
   historyBytes: number;
   families: Record<string, number>;

@@ -6,7 +6,8 @@ import { History } from '../../lib/history/history.js';
 import { Packing } from '../../lib/pack/packing.js';
 import { KeepPolicy } from '../../lib/policy/keeping.js';
 import { DEFAULT_RETENTION } from '../../lib/policy/retention.js';
-import { Keeper } from '../../lib/retention/keeper.js';
+import { UNTHROTTLED } from '../../lib/retention/editor.js';
+import { Keeper, type Tidied } from '../../lib/retention/keeper.js';
 import type { SimulatedTree } from './tree.js';
 
 const BATCH_RECORDS = 8192;
@@ -25,7 +26,7 @@ export class Recorder {
     this.keeper = new Keeper({
       history, rules: () => DEFAULT_RETENTION, keeping: () => policy, limit: () => history.watermark(),
       needed: async () => [history.meta().mount], settle: async () => undefined,
-    });
+    }, UNTHROTTLED);
   }
 
   static async open(directory: string, tree: SimulatedTree): Promise<Recorder> {
@@ -47,8 +48,7 @@ export class Recorder {
   }
 
   /** What the daemon does each hour, without the rests. */
-  async round(nowMs: number): Promise<void> {
-    await this.keeper.prune(nowMs);
-    await this.keeper.tidy({ nowMs, hurry: true });
+  async round(nowMs: number): Promise<Tidied> {
+    return this.keeper.maintain(nowMs);
   }
 }

@@ -18,23 +18,15 @@ const HOUR_MS = 3_600_000;
 /** The days' own seconds, a number for each day of the month. */
 interface Spent { record: number[]; pack: number[]; round: number[] }
 
-export interface Hooks {
-  /** A month is over. */
-  month(month: Month): void;
-}
-
-export async function runYear(directory: string, scale: Scale, { month }: Hooks): Promise<Pick<Result, 'months' | 'compared'>> {
+/** `month`: told of each month that is over. Answers what was compared in the end. */
+export async function runYear(directory: string, scale: Scale, month: (month: Month) => void): Promise<Result['compared']> {
   const tree = new SimulatedTree(BEGIN_MS);
   const recorder = await Recorder.open(directory, tree);
   try {
     const year = new Year(recorder, tree, scale);
-    const months: Month[] = [];
-    for await (const one of year.months()) {
-      months.push(one);
-      month(one);
-    }
+    for await (const one of year.months()) month(one);
     const { instants, files, differing } = await year.samples.compare(recorder.history);
-    return { months, compared: { instants, files, differing: differing.length } };
+    return { instants, files, differing: differing.length };
   } finally {
     await recorder.history.close();
   }
@@ -89,7 +81,7 @@ class Year {
     const questions = await Asker.ask(history, asked, random, nowMs);
     return {
       month, days, changes: tree.changes, records: tree.seq, objects: tree.objects, liveBytes: tree.liveBytes,
-      writtenBytes: tree.writtenBytes, diskBytes: writtenToDisk(), historyBytes, families: await familyBytes(history), rssBytes: rss, heapBytes: heapBytes(),
+      writtenBytes: tree.writtenBytes, storedBytes: writtenByProcess(), historyBytes, families: await familyBytes(history), rssBytes: rss, heapBytes: heapBytes(),
       questions, roundSeconds: median(spent.round), longestRoundSeconds: Math.max(...spent.round), packSeconds: median(spent.pack), recordSeconds: median(spent.record),
       merged: history.retention().merged.length,
     };
@@ -111,9 +103,9 @@ function pathOf(tree: SimulatedTree, { parent, name }: Place): Name[] {
   return [...above(tree.root, [])!, name];
 }
 
-/** What this process has made the kernel write to disks. */
-function writtenToDisk(): number {
-  return Number(/^write_bytes: (\d+)$/m.exec(fs.readFileSync('/proc/self/io', 'utf8'))![1]);
+/** What this process has handed to the kernel to be written. */
+function writtenByProcess(): number {
+  return Number(/^wchar: (\d+)$/m.exec(fs.readFileSync('/proc/self/io', 'utf8'))![1]);
 }
 
 function heapBytes(): number {

@@ -57,12 +57,15 @@ export interface Retention extends Forgetting {
   nextContent: number;
   /** Content may be in history that nothing names any more. */
   unswept: boolean;
+  /** Entries that were deleted since it was looked for such content last; when that was, in milliseconds since the epoch (0: it has to be done now). */
+  loose: number;
+  sweptMs: number;
 }
 
 /** Ids of contents below are given by the extractor. */
 export const MERGED_CONTENT = 2 ** 52;
 
-export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], trash: [], work: null, parts: [], nextContent: MERGED_CONTENT, unswept: false });
+export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], trash: [], work: null, parts: [], nextContent: MERGED_CONTENT, unswept: false, loose: 0, sweptMs: 0 });
 
 /** An instant that is not answered for: the nearest that are, and until when it can be had back (null: it is gone). */
 export interface Hidden extends Stretch { untilNs: bigint | null }

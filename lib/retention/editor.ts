@@ -41,6 +41,7 @@ export class Editor implements Sink {
   delete(family: Family, key: Buffer): void {
     this.open().delete(family, key);
     this.edits++;
+    this.retention.loose++;
   }
 
   content(bytes: Buffer): number {

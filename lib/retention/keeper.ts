@@ -16,7 +16,7 @@ import type { RetentionRules } from '../policy/retention.js';
 import { UNTHROTTLED, type Throttle } from './editor.js';
 import { mergeParts } from './parts.js';
 import { partsInForce, planOf, type Plan } from './plan.js';
-import { keptInstants } from './schedule.js';
+import { Chosen, keptInstants } from './schedule.js';
 import { mergeDue, type Progress } from './stretch.js';
 import { sweepContents, type Swept } from './sweep.js';
 import { discard, discardParts, expire, pinnedInstants } from './trash.js';
@@ -39,18 +39,27 @@ export interface Kept {
 /** What a work came to. */
 export interface Tidied extends Progress, Swept { bytesBefore: number; bytesAfter: number }
 
+const NOTHING_SWEPT: Swept = { contents: 0, bytes: 0 };
 /** Rests as long as it worked. */
 const HALF: Throttle = { rest: (tookMs) => delay(tookMs) };
 /** Families that merging leaves deleted entries in. */
 const COMPACTED: readonly Family[] = ['nodes', 'names', 'links', 'xattrs', 'blocks', 'cuts', 'content', 'hashes'];
+/**
+ * Finding what nothing needs, and giving its room back, costs as much as there is: in the background it waits until so large
+ * a share of the entries was deleted, or for so long.
+ */
+const LOOSE_SHARE = 16;
+const MOST_LOOSE_MS = 7 * 86_400_000;
 /** Of the instants that are kept, so many are given up at a time for want of room: an eighth, the oldest. */
 const SHARE = 8;
 
 export class Keeper {
   private working: Promise<unknown> | null = null;
   private readonly ending = new AbortController();
+  private readonly chosen = new Chosen();
 
-  constructor(private readonly kept: Kept) {}
+  /** `throttle`: how it rests when nobody waits for it. */
+  constructor(private readonly kept: Kept, private readonly throttle: Throttle = HALF) {}
 
   get history(): History { return this.kept.history; }
   get rules(): RetentionRules { return this.kept.rules(); }
@@ -62,7 +71,8 @@ export class Keeper {
     if (range === null) return { everywhere: [], parts: [] };
     const also = await this.keptAnyway();
     const kept = new Map<string, Seq[]>();
-    for (const [name, schedule] of this.kept.keeping().schedules) kept.set(name, await keptInstants(history, schedule, nowMs, this.kept.limit(), also));
+    for (const [name, schedule] of this.kept.keeping().schedules) kept.set(name, await keptInstants(history, schedule, nowMs, this.kept.limit(), also, this.chosen));
+    this.chosen.age();
     return planOf(history.retention(), this.parts(also), kept, range.first.seq);
   }
 
@@ -89,7 +99,10 @@ export class Keeper {
     return partsInForce(this.history.retention(), this.kept.keeping(), keptAnyway);
   }
 
-  /** Forgets what is due, and gives the room back. @throws ERR_BUSY while another does */
+  /**
+   * Forgets what is due, and gives the room back. `hurry`: somebody waits for it; `all`: also what is in the trash. Without
+   * either the room comes back once it is worth the work. @throws ERR_BUSY while another does
+   */
   async tidy(options: { hurry?: boolean; all?: boolean; nowMs?: number } = {}): Promise<Tidied> {
     if (this.working !== null) throw new RewindError('ERR_BUSY', 'History is being tidied already', 'Wait for it to end: `rewind status` tells.');
     const work = this.work(options);
@@ -109,20 +122,35 @@ export class Keeper {
   private async work({ hurry = false, all = false, nowMs = Date.now() }: { hurry?: boolean; all?: boolean; nowMs?: number }): Promise<Tidied> {
     const { history } = this.kept;
     const { signal } = this.ending;
-    const throttle = hurry ? UNTHROTTLED : HALF;
+    const throttle = hurry ? UNTHROTTLED : this.throttle;
     const bytesBefore = await bytesOf(history.directory);
     await this.kept.settle();
     await expire(history, nowMs, all);
     const merged = await mergeDue(history, this.kept.limit(), throttle, signal);
     await discardParts(history, this.parts(await this.keptAnyway()), [], nowMs, 0);
     const parts = await mergeParts(history, this.kept.keeping(), this.kept.limit(), throttle, signal);
-    // Also what lay in a block entry by itself and left no content to sweep: a short secret that was purged.
-    const removed = history.retention().unswept;
-    // Nobody compresses content against other content while it is told what nothing needs.
-    const swept = removed ? await history.upkeep.take(() => sweepContents(history, () => this.kept.settle(), throttle, signal)) : { contents: 0, bytes: 0 };
     const done: Progress = { stretches: merged.stretches + parts.stretches, objects: merged.objects + parts.objects, edits: merged.edits + parts.edits };
-    if (removed || done.edits > 0) await this.compact();
+    const swept = hurry || all || await this.isWorthSweeping(nowMs) ? await this.giveBack(done, nowMs, throttle) : NOTHING_SWEPT;
     return { ...done, ...swept, bytesBefore, bytesAfter: await bytesOf(history.directory) };
+  }
+
+  private async isWorthSweeping(nowMs: number): Promise<boolean> {
+    const { rocks } = this.history;
+    const { loose, sweptMs } = this.history.retention();
+    if (nowMs - sweptMs >= MOST_LOOSE_MS) return true;
+    const entries = await Promise.all(COMPACTED.map((family) => rocks.property(family, 'rocksdb.estimate-num-keys')));
+    return loose * LOOSE_SHARE >= entries.reduce<number>((sum, count) => sum + Number(count), 0);
+  }
+
+  /** Deletes content that nothing needs, and rewrites the database without all that was deleted. */
+  private async giveBack(done: Progress, nowMs: number, throttle: Throttle): Promise<Swept> {
+    const { history } = this.kept;
+    // Also what lay in a block entry by itself and left no content to sweep: a short secret that was purged.
+    const { unswept, loose } = history.retention();
+    // Nobody compresses content against other content while it is told what nothing needs.
+    const swept = unswept ? await history.upkeep.take(() => sweepContents(history, () => this.kept.settle(), throttle, this.ending.signal, nowMs)) : NOTHING_SWEPT;
+    if (unswept || loose > 0 || done.edits > 0) await this.compact();
+    return swept;
   }
 
   private async compact(): Promise<void> {

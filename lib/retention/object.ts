@@ -17,6 +17,8 @@ import { apply, scanned, type Sink } from './sink.js';
 /** Everything of an object over a stretch, its names in their directories too. Answers whether it is gone altogether. */
 export async function mergeObject(history: History, node: NodeId, stretch: Stretch, sink: Sink): Promise<boolean> {
   const links = await scanned(history, 'links', under(node));
+  // An earlier stretch has taken all of it.
+  if (links.length === 0 && await history.rocks.peek('nodes', under(node)) === null) return true;
   const places = groups(links);
   for (const slot of places.map(([first]) => slotOf(first!.key))) await mergeName(history, slot, stretch, sink);
   if (node !== ROOT && places.length > 0 && await livedWithin(history, node, links, stretch)) {

@@ -61,7 +61,7 @@ export async function purgeObjects(history: History, objects: readonly Purged[],
       for await (const { key } of history.rocks.scan(family, under(node), { values: false })) editor.delete(family, key);
     }
     if (until > 0) editor.put('removed', removedKey(node, until), encodeRemoval({ from: 0, to: until, ...who }));
-    editor.retention.unswept = true;
+    Object.assign(editor.retention, { unswept: true, sweptMs: 0 });
     await editor.commit();
   }
   // One more entry of the same instant than there are.

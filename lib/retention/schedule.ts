@@ -5,12 +5,33 @@
  */
 import type { HistoryReader } from '../history/reader.js';
 import type { Stretch } from '../history/retained.js';
-import type { Seq } from '../history/types.js';
+import type { NodeId, Seq } from '../history/types.js';
 import { BUCKETS, type Bucket, type Schedule } from '../policy/keeping.js';
 
 const NS_PER_MS = 1_000_000n;
-/** A save that goes on at a bucket's end is looked for so many times. */
+/** A save that goes on at a bucket's end is looked for so many times, among so many changes. */
 const MOST_SAVES = 8;
+const MOST_CHANGES = 256;
+/** What was opened longer ago is a log or a database: no state of it is more whole than another. */
+const LONGEST_SAVE_NS = 60n * 1_000_000_000n;
+
+/** Which instants were chosen for which: of the past that is no longer in the window nothing changes, and it is asked about every hour. */
+export class Chosen {
+  private known = new Map<Seq, Promise<Seq>>();
+  private asked = new Map<Seq, Promise<Seq>>();
+
+  at(history: HistoryReader, seq: Seq): Promise<Seq> {
+    const instant = this.known.get(seq) ?? this.asked.get(seq) ?? betweenSaves(history, seq);
+    this.asked.set(seq, instant);
+    return instant;
+  }
+
+  /** What was not asked about since the last call is forgotten. */
+  age(): void {
+    this.known = this.asked;
+    this.asked = new Map();
+  }
+}
 
 /** The beginnings of a bucket in local time, in (fromMs, toMs], the newest first. */
 export function* boundaries(bucket: Bucket, fromMs: number, toMs: number): Generator<number> {
@@ -36,7 +57,7 @@ export function* boundaries(bucket: Bucket, fromMs: number, toMs: number): Gener
  * The instants that a schedule keeps, ascending, up to the last that it chooses: all after that are kept. [] when it gives
  * nothing up. `also` are kept, too.
  */
-export async function keptInstants(history: HistoryReader, schedule: Schedule, nowMs: number, limit: Seq, also: readonly Seq[]): Promise<Seq[]> {
+export async function keptInstants(history: HistoryReader, schedule: Schedule, nowMs: number, limit: Seq, also: readonly Seq[], chosen: Chosen = new Chosen()): Promise<Seq[]> {
   const range = await history.range();
   const windowMs = nowMs - schedule.windowMs;
   if (range === null || !Number.isFinite(windowMs)) return [];
@@ -45,7 +66,7 @@ export async function keptInstants(history: HistoryReader, schedule: Schedule, n
   for (const bucket of BUCKETS) {
     for (const boundary of boundaries(bucket, Math.max(firstMs, nowMs - schedule.bucketMs[bucket]), windowMs)) {
       const seq = await history.seqAt(BigInt(boundary) * NS_PER_MS - 1n);
-      if (seq !== null && seq <= limit) kept.add(history.hidden?.(seq, true)?.from ?? await betweenSaves(history, seq));
+      if (seq !== null && seq <= limit) kept.add(history.hidden?.(seq, true)?.from ?? await chosen.at(history, seq));
     }
   }
   // What the oldest bucket began with; with no bucket left, what the window begins with.
@@ -70,21 +91,30 @@ const ascending = (seqs: readonly Seq[]): Seq[] => [...new Set(seqs)].filter((se
 
 /** The last instant up to this one at which no save was half written: what people mean by a version. */
 async function betweenSaves(history: HistoryReader, seq: Seq): Promise<Seq> {
+  const sinceNs = (await history.timeOf(seq) ?? 0n) - LONGEST_SAVE_NS;
   let at = seq;
   for (let i = 0; i < MOST_SAVES; i++) {
-    const begin = await openSaveAt(history, at);
+    const begin = await openSaveAt(history, at, sinceNs);
     if (begin === null) return at;
     at = begin - 1;
   }
   return seq;
 }
 
-/** Where the save began that the newest change at an instant belongs to, when it goes on after it. */
-async function openSaveAt(history: HistoryReader, seq: Seq): Promise<Seq | null> {
+/** Where the newest save began that was going on at an instant; of those since that time. */
+async function openSaveAt(history: HistoryReader, seq: Seq, sinceNs: bigint): Promise<Seq | null> {
+  const long = new Set<Seq>();
+  let looked = 0;
   for await (const { node, save } of history.changes(0, seq, { reverse: true })) {
-    if (save === 0 || save >= seq) return null;
-    for await (const later of history.nodeChanges(node, seq, history.watermark())) return later.save === save ? save : null;
-    return null;
+    if (save === 0 || save >= seq || ++looked > MOST_CHANGES) return null;
+    if (long.has(save)) continue;
+    if ((await history.timeOf(save) ?? 0n) >= sinceNs) return await goesOn(history, node, save, seq) ? save : null;
+    long.add(save);
   }
   return null;
+}
+
+async function goesOn(history: HistoryReader, node: NodeId, save: Seq, after: Seq): Promise<boolean> {
+  for await (const later of history.nodeChanges(node, after, history.watermark())) return later.save === save;
+  return false;
 }

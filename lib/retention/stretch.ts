@@ -4,13 +4,17 @@
  */
 import type { History } from '../history/history.js';
 import { union, type Stretch } from '../history/retained.js';
+import { Turns } from '../history/turns.js';
 import { ROOT, type NodeId } from '../history/types.js';
+import { mapParallel } from '../recovery/parallel.js';
 import { touchedBetween } from '../recovery/places.js';
 import { Editor, type Throttle } from './editor.js';
+import { Gathered } from './gathered.js';
 import { mergeName, mergeObject } from './object.js';
 
-/** Objects that are merged before others have their turn. */
+/** Objects that are merged before others have their turn, and how many of them side by side. */
 const TURN_OBJECTS = 64;
+const WIDTH = 16;
 
 /** How far it is. */
 export interface Progress { stretches: number; objects: number; edits: number }
@@ -44,16 +48,26 @@ async function mergeStretch(history: History, stretch: Stretch, after: NodeId, e
   const left = [...nodes.add(ROOT)].filter((node) => node > after).sort((a, b) => a - b);
   // What is read in a turn is what is rewritten: packing does not come between.
   if (after === 0) await history.upkeep.take(async () => {
-    for (const slot of slots.values()) await mergeName(history, slot, stretch, editor);
+    await mapParallel(slots.values(), (slot) => mergeName(history, slot, stretch, editor), WIDTH);
     await editor.commit();
   });
   for (let i = 0; i < left.length; i += TURN_OBJECTS) await history.upkeep.take(async () => {
-    for (const node of left.slice(i, i + TURN_OBJECTS)) {
-      await mergeObject(history, node, stretch, editor);
-      editor.retention.work = { stretch, node };
-      await editor.room();
-    }
+    const nodes = left.slice(i, i + TURN_OBJECTS);
+    await mergeObjects(history, nodes, stretch, editor);
+    editor.retention.work = { stretch, node: nodes.at(-1)! };
     await editor.commit();
   });
   return left.length;
+}
+
+/** All of them, or none is under way any more when it fails. */
+async function mergeObjects(history: History, nodes: readonly NodeId[], stretch: Stretch, editor: Editor): Promise<void> {
+  const turns = new Turns();
+  const failures: unknown[] = [];
+  await mapParallel(nodes, async (node) => {
+    if (failures.length > 0) return;
+    const gathered = new Gathered(editor, turns);
+    await mergeObject(history, node, stretch, gathered).then(() => gathered.give()).catch((error: unknown) => failures.push(error));
+  }, WIDTH);
+  if (failures.length > 0) throw failures[0];
 }

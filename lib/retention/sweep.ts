@@ -17,8 +17,8 @@ const PAGE = 256;
 /** What a sweep freed. */
 export interface Swept { contents: number; bytes: number }
 
-/** `settle`: resolves once all that was folded before is committed. @throws the signal's reason */
-export async function sweepContents(history: History, settle: () => Promise<unknown>, throttle: Throttle, signal: AbortSignal): Promise<Swept> {
+/** `settle`: resolves once all that was folded before is committed. `nowMs`: when that is said to be. @throws the signal's reason */
+export async function sweepContents(history: History, settle: () => Promise<unknown>, throttle: Throttle, signal: AbortSignal, nowMs = Date.now()): Promise<Swept> {
   const marks = new IdSet();
   const floors = { own: history.meta().nextContent, merged: history.retention().nextContent };
   const isOld = (id: number): boolean => id < (id >= MERGED_CONTENT ? floors.merged : floors.own);
@@ -26,7 +26,7 @@ export async function sweepContents(history: History, settle: () => Promise<unkn
   try {
     await settle();
     await mark(history, marks, signal);
-    return await sweep(history, (id) => isOld(id) && !marks.has(id), throttle, signal);
+    return await sweep(history, (id) => isOld(id) && !marks.has(id), nowMs, throttle, signal);
   } finally {
     done();
   }
@@ -58,7 +58,7 @@ async function mark(history: History, marks: IdSet, signal: AbortSignal): Promis
   }
 }
 
-async function sweep(history: History, isGarbage: (id: number) => boolean, throttle: Throttle, signal: AbortSignal): Promise<Swept> {
+async function sweep(history: History, isGarbage: (id: number) => boolean, nowMs: number, throttle: Throttle, signal: AbortSignal): Promise<Swept> {
   const swept: Swept = { contents: 0, bytes: 0 };
   const editor = new Editor(history, history.retention(), throttle, signal);
   const free = async (ids: number[]): Promise<void> => {
@@ -86,7 +86,7 @@ async function sweep(history: History, isGarbage: (id: number) => boolean, throt
       page = [];
     }
     await free(page);
-    editor.retention.unswept = false;
+    Object.assign(editor.retention, { unswept: false, loose: 0, sweptMs: nowMs });
     await editor.commit();
   } finally {
     editor.end();
