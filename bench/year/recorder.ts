@@ -42,8 +42,9 @@ export class Recorder {
     }
   }
 
-  /** Until nothing waits to be packed. */
+  /** Until nothing waits to be packed. All is in tables then, as the daemon sees to (lib/extractor/durability.ts). */
   async pack(): Promise<void> {
+    await this.history.rocks.flush();
     while (await this.packing.step()) { /* The next one. */ }
   }
 

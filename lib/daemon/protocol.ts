@@ -60,7 +60,7 @@ export interface LogRow extends PatchFields {
   path: string | null;
   /** Where a rename took it from. */
   from?: string;
-  /** Saves: counts within one life of the path; null where that has no meaning. */
+  /** Saves: counts within one life of the path; null where that has no meaning, and for the newest of very many. */
   ver?: number | null;
   size: number | null;
   writer: WriterRow | null;

@@ -58,9 +58,9 @@ export interface Group {
 export const saveKey = (change: Change): Seq => change.save || (change.kind === KIND.create || change.kind === KIND.tmpfile ? change.record : 0);
 
 /** Puts neighbours of one save together, oldest first: what a long save costs to list does not depend on its writes. */
-export async function runsOf(changes: AsyncIterable<Change>): Promise<Run[]> {
+export function runsOf(changes: Iterable<Change>): Run[] {
   const runs: Run[] = [];
-  for await (const change of changes) {
+  for (const change of changes) {
     const run = runs.at(-1);
     const key = saveKey(change);
     if (run && key !== 0 && change.marker === 'modify' && run.last.marker !== 'rename' && run.last.node === change.node && saveKey(run.first) === key) {

@@ -26,7 +26,7 @@ export interface Save {
   firstSeq: Seq;
   timeNs: bigint;
   marker: Marker;
-  /** Counts the saves of one life of the path from 1; null in a listing of a directory, where lives are not followed. */
+  /** Counts the saves of one life of the path from 1; null in a listing of a directory, where lives are not followed, and of the newest of very many. */
   ver: number | null;
   /** Bytes of the file after it; null for a delete and for what is not a regular file. */
   size: number | null;

@@ -1,7 +1,8 @@
 /**
  * What happened to a path: its saves, or every record. Guarantees: newest first; a deleted path too; the path's object is
  * followed back through its earlier names; `ver` counts from 1 within one life of the path, so that the same path made
- * anew begins again with 1. For a directory: what changed under it, whatever its name was then.
+ * anew begins again with 1. For a directory: what changed under it, whatever its name was then. The newest saves of a path cost
+ * what they are made of, however long it was written to before.
  */
 import type { HistoryReader } from '../history/reader.js';
 import { ROOT, type Change, type Name, type NodeId, type Seq } from '../history/types.js';
@@ -10,6 +11,7 @@ import { isDir, isFile } from './compare.js';
 import { Grouper, isBirth, isFileKind, isNamed, runsOf, YOUNG_NS, type Group, type Run } from './grouping.js';
 import { neverExisted } from './nearest.js';
 import { mapParallel, mapStream } from './parallel.js';
+import { portionsOf, type Portion } from './portions.js';
 import { Tracks } from './tracks.js';
 import type { ListOptions, Save, WriteEntry } from './types.js';
 import { WriterCache } from './writers.js';
@@ -70,12 +72,13 @@ async function subjectOf(history: HistoryReader, path: Name[]): Promise<Subject>
 const backwards = (history: HistoryReader, { since, until }: ListOptions): AsyncIterable<Change> =>
   history.changes(since ?? 0, until ?? history.watermark(), { reverse: true });
 
-async function* ownChanges(history: HistoryReader, subject: Subject, { since, until }: ListOptions): AsyncGenerator<Change> {
-  const all = new Map<Seq, Change>();
-  for (const node of subject.tops) {
-    for await (const change of history.nodeChanges(node, since ?? 0, until ?? history.watermark())) all.set(change.record, change);
+async function* ownChanges(history: HistoryReader, subject: Subject, { since, until, limit }: ListOptions): AsyncGenerator<Change> {
+  let listed = 0;
+  for await (const { changes } of portionsOf(history, subject.tops, { after: since, upTo: until, growing: limit !== undefined })) {
+    const all = new Map(changes.flat().map((change) => [change.record, change]));
+    yield* [...all.values()].sort((a, b) => b.seq - a.seq || b.record - a.record).slice(listed);
+    listed = all.size;
   }
-  yield* [...all.values()].sort((a, b) => b.seq - a.seq || b.record - a.record);
 }
 
 async function* directorySaves(history: HistoryReader, subject: Subject, options: ListOptions): AsyncGenerator<Save> {
@@ -109,28 +112,39 @@ async function* directorySaves(history: HistoryReader, subject: Subject, options
   yield* flush(null);
 }
 
-async function* pathSaves(history: HistoryReader, path: Name[], subject: Subject, options: ListOptions): AsyncGenerator<Save> {
-  const runs = new Map<Seq, Run>();
-  for (const node of subject.tops) {
-    for (const run of await runsOf(history.nodeChanges(node, 0, history.watermark()))) runs.set(run.last.record, run);
-  }
-  const grouper = new Grouper(options.raw === true);
-  const sorted = [...runs.values()].sort((a, b) => b.last.seq - a.last.seq || b.last.record - a.last.record);
-  const young = await mapParallel(sorted, (run) => isYoung(history, run.last));
-  for (const [i, run] of sorted.entries()) grouper.add(run, young[i]!);
+async function* pathSaves(history: HistoryReader, path: Name[], subject: Subject, { since = 0, until = Infinity, limit, raw = false }: ListOptions): AsyncGenerator<Save> {
   const tracks = new Tracks(history, subject.tops);
   const writers = new WriterCache(history);
-  const found = await mapParallel(grouper.ready(null), async (group) => {
-    const place = await placeOf(tracks, group.named ?? group.last, path);
-    if (!concerns(subject, group.last, place, path, options.raw === true)) return null;
-    const left = place.from?.join('/') === path.join('/');
-    return await saveOf(history, left ? { ...group, marker: 'rename' } : group, left || group.marker === 'rename' ? place : { ...place, from: null }, writers);
-  });
-  const saves = found.filter((save) => save !== null);
-  const first = await foundAtFirstMount(history, path, subject, saves);
-  if (first) saves.push(first);
-  number(saves, path);
-  yield* saves.filter((save) => save.seq > (options.since ?? 0) && save.seq <= (options.until ?? Infinity));
+  let listed = 0;
+  for await (const portion of portionsOf(history, subject.tops, { growing: limit !== undefined })) {
+    const found = await mapParallel(await groupsIn(history, portion, raw), async (group) => {
+      const place = await placeOf(tracks, group.named ?? group.last, path);
+      if (!concerns(subject, group.last, place, path, raw)) return null;
+      const left = place.from?.join('/') === path.join('/');
+      return await saveOf(history, left ? { ...group, marker: 'rename' } : group, left || group.marker === 'rename' ? place : { ...place, from: null }, writers);
+    });
+    const saves = found.filter((save) => save !== null);
+    if (portion.from === null) {
+      const first = await foundAtFirstMount(history, path, subject, saves);
+      if (first) saves.push(first);
+      number(saves, path);
+    }
+    yield* saves.slice(listed).filter((save) => save.seq > since && save.seq <= until);
+    listed = saves.length;
+  }
+}
+
+/** The saves that all of is in a portion, newest first. */
+async function groupsIn(history: HistoryReader, { changes, from }: Portion, raw: boolean): Promise<Group[]> {
+  const runs = new Map<Seq, Run>();
+  for (const own of changes) for (const run of runsOf(own)) runs.set(run.last.record, run);
+  const sorted = [...runs.values()].sort((a, b) => b.last.seq - a.last.seq || b.last.record - a.last.record);
+  const young = await mapParallel(sorted, (run) => isYoung(history, run.last));
+  const grouper = new Grouper(raw);
+  for (const [i, run] of sorted.entries()) grouper.add(run, young[i]!);
+  const groups = [...grouper.ready(from)];
+  const cut = from === null ? -1 : groups.findIndex(({ key }) => key !== 0 && key <= from.seq);
+  return cut < 0 ? groups : groups.slice(0, cut);
 }
 
 /** Of a change of the whole tree that named nothing. */

@@ -254,11 +254,12 @@ export class MemoryHistory implements HistoryReader {
     const above = link && (await this.pathOf(link.parent, seq));
     return above ? [...above, link.name] : null;
   }
-  async *changes(after: Seq, upTo: Seq) {
-    yield* this.log.filter(({ seq }) => seq > after && seq <= upTo);
+  async *changes(after: Seq, upTo: Seq, { reverse = false }: { reverse?: boolean } = {}) {
+    const changes = this.log.filter(({ seq }) => seq > after && seq <= upTo);
+    yield* reverse ? changes.reverse() : changes;
   }
-  async *nodeChanges(node: NodeId, after: Seq, upTo: Seq) {
-    for await (const change of this.changes(after, upTo)) if (change.node === node) yield change;
+  async *nodeChanges(node: NodeId, after: Seq, upTo: Seq, options?: { reverse?: boolean }) {
+    for await (const change of this.changes(after, upTo, options)) if (change.node === node) yield change;
   }
   async nameHistory(parent: NodeId, name: Name) {
     return (this.names.get(parent)?.get(name) ?? []).map(({ since, value }) => ({ since, node: value }));

@@ -168,8 +168,8 @@ export class ModelHistory implements HistoryReader {
     const part = this.timeline.filter((change) => change.seq > after && change.seq <= upTo);
     yield* options.reverse ? part.reverse() : part;
   }
-  async *nodeChanges(node: NodeId, after: Seq, upTo: Seq): AsyncGenerator<Change> {
-    for await (const change of this.changes(after, upTo)) if (change.node === node || change.target === node) yield change;
+  async *nodeChanges(node: NodeId, after: Seq, upTo: Seq, options?: { reverse?: boolean }): AsyncGenerator<Change> {
+    for await (const change of this.changes(after, upTo, options)) if (change.node === node || change.target === node) yield change;
   }
   async nameHistory(parent: NodeId, name: Name): Promise<{ since: Seq; node: NodeId | null }[]> {
     return (this.directories.get(parent)?.get(name)?.list() ?? []).map(({ seq, value }) => ({ since: seq, node: value }));
