@@ -29,11 +29,11 @@ export class Developer {
   /** Of a full day. */
   private readonly load: number;
 
-  constructor(private readonly tree: SimulatedTree, { seed, days, changes }: Scale) {
+  constructor(private readonly tree: SimulatedTree, { seed, days, changes, part = 1 }: Scale) {
     this.random = new Random(seed);
     this.load = changes / days / DAY_CHANGES;
     tree.mount(0);
-    this.project = new Project(tree, this.random);
+    this.project = new Project(tree, this.random, part);
   }
 
   /** Does the work of the day that begins at this time, act by act. */

@@ -31,23 +31,27 @@ export class Project {
   private readonly modules: Inode;
   private readonly objects: Place[] = [];
   /** The version of each package that is installed. */
-  private readonly versions: number[] = Array.from({ length: PACKAGES }, () => 1);
+  private readonly versions: number[];
+  private readonly units: number;
   private databaseOpened: Opened | null = null;
 
-  constructor(private readonly tree: SimulatedTree, private readonly random: Random) {
+  /** `part`: of the whole tree. */
+  constructor(private readonly tree: SimulatedTree, private readonly random: Random, part: number) {
+    this.units = Math.ceil(UNITS * part);
+    this.versions = Array.from({ length: Math.ceil(PACKAGES * part) }, () => 1);
     const { root } = tree;
     const writer = tree.program('git', 'clone');
     const make = (parent: Inode, name: string): Inode => tree.mkdir({ parent, name }, writer);
     const [src, logs] = [make(root, 'src'), make(root, 'logs')];
     [this.build, this.modules] = [make(root, 'build'), make(root, 'node_modules')];
     const directories = Array.from({ length: DIRECTORIES }, (_, i) => make(src, `part${i}`));
-    for (let i = 0; i < SOURCES; i++) this.addSource({ parent: directories[i % DIRECTORIES]!, name: `file${i}.ts` }, writer);
+    for (let i = 0; i < SOURCES * part; i++) this.addSource({ parent: directories[i % DIRECTORIES]!, name: `file${i}.ts` }, writer);
     this.directory = { parent: src, name: 'part0' };
     this.database = { parent: root, name: 'data.db' };
-    const pages = Buffer.concat(Array.from({ length: PAGES }, () => objectCode(random, PAGE)));
+    const pages = Buffer.concat(Array.from({ length: PAGES * part }, () => objectCode(random, PAGE)));
     this.save(tree.create(this.database, writer), pages);
     this.logs = Array.from({ length: LOGS }, (_, i) => ({ place: { parent: logs, name: `log${i}` }, opened: null }));
-    this.compile(UNITS);
+    this.compile(this.units);
     this.install();
   }
 
@@ -77,7 +81,7 @@ export class Project {
     const { random, tree } = this;
     const { content } = fileAt(this.database);
     for (let i = random.between(3, 7); i > 0; i--) {
-      const at = PAGE * random.below(PAGES);
+      const at = PAGE * random.below(content.length / PAGE);
       const page = updated(content.subarray(at, at + PAGE), random);
       page.copy(content, at);
       tree.write(this.databaseOpened!, at, page);
@@ -111,7 +115,7 @@ export class Project {
   compile(units: number): void {
     const { random, tree } = this;
     for (let i = 0; i < units; i++) {
-      const unit = units === UNITS ? i : random.below(UNITS);
+      const unit = units >= this.units ? i % this.units : random.below(this.units);
       const object: Place = this.objects[unit] ??= { parent: this.build, name: `unit${unit}.o` };
       const before = this.build.entries!.get(object.name);
       const writer = tree.program('cc1plus', '-c', `unit${unit}.cc`);
@@ -130,7 +134,7 @@ export class Project {
     const { random, tree } = this;
     const writer = tree.program('git', 'checkout', 'other');
     const from = random.below(this.sources.length);
-    for (let i = 0; i < CHECKED_OUT; i++) {
+    for (let i = 0; i < Math.min(CHECKED_OUT, this.sources.length); i++) {
       const source = this.sources[(from + i) % this.sources.length]!;
       const before = fileAt(source).content;
       tree.remove(source, writer);
@@ -146,7 +150,7 @@ export class Project {
       for (const file of [...one.entries!.keys()]) this.tree.remove({ parent: one, name: file }, writer);
       this.tree.remove({ parent: this.modules, name }, writer);
     }
-    for (let i = 0; i < PACKAGES / 6; i++) this.versions[this.random.below(PACKAGES)]!++;
+    for (let i = 0; i < this.versions.length / 6; i++) this.versions[this.random.below(this.versions.length)]!++;
     this.install();
   }
 

@@ -2,9 +2,8 @@ import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
 import { BARS, FULL, join, partOf, seen, type Figures, type Result } from '../../bench/space/model.js';
-import { document, report } from '../../bench/space/report.js';
+import { report } from '../../bench/space/report.js';
 import { WORKS } from '../../bench/space/work.js';
-import { projectRoot } from '../helpers/run.js';
 import { scoped } from '../helpers/scope.js';
 
 const figures: Figures = {
@@ -42,10 +41,6 @@ test.serial('every bar is on a work that there is', (t) => {
   for (const { workload } of BARS) t.true(WORKS.some(({ name }) => name === workload), workload);
 });
 
-test.serial('docs/space.md is what bench/space.json says', (t) => {
-  const result = JSON.parse(fs.readFileSync(path.join(projectRoot, 'bench/space.json'), 'utf8')) as Result;
-  t.is(fs.readFileSync(path.join(projectRoot, 'docs/space.md'), 'utf8'), document(result));
-});
 
 test.serial('the work is the same each time: what is weighed are the same bytes', async (t) => {
   await scoped(async (scope) => {

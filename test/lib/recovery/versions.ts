@@ -105,6 +105,52 @@ test.serial('the writes of one open are one save, those of two opens are two', a
   t.deepEqual(saves.slice(0, 2).map((save) => save.seq), [second, first]);
 });
 
+/** A file of many saves, one of them longer than what is read at first. */
+function longWritten(scene: Scene): void {
+  scene.program();
+  scene.create('f', 'a');
+  for (const pieces of [3, 5000, 2]) {
+    scene.program();
+    scene.write('f', 'b', pieces);
+  }
+  for (let i = 0; i < 1500; i++) {
+    if (i % 100 === 0) scene.program();
+    scene.write('f', 'c', 3);
+  }
+}
+
+test.serial('the newest saves of a file are those of all that there are, however many are asked for', async (t) => {
+  const scene = new Scene();
+  longWritten(scene);
+  const all = await scene.saves('f');
+  t.is(all.length, 1504);
+  t.is(all[1501]!.records, 5000);
+  for (const limit of [20, 1400, 1502, 1504]) {
+    const newest = await scene.saves('f', { limit });
+    t.deepEqual(newest.map(({ ver: _, ...save }) => save), all.slice(0, limit).map(({ ver: _, ...save }) => save), `${limit}`);
+    for (const [i, { ver }] of newest.entries()) t.true(ver === null || ver === all[i]!.ver, `${limit}: ${i}`);
+  }
+});
+
+test.serial('the newest saves of a file cost what they are made of, not all that was ever written', async (t) => {
+  const scene = new Scene();
+  longWritten(scene);
+  const { history } = scene.tree;
+  let read = 0;
+  const counting = Object.assign(Object.create(history) as typeof history, {
+    async *nodeChanges(...args: Parameters<typeof history.nodeChanges>) {
+      for await (const change of history.nodeChanges(...args)) {
+        read++;
+        yield change;
+      }
+    },
+  });
+  let listed = 0;
+  for await (const _ of listSaves(counting, ['f'], { limit: 20 })) listed++;
+  t.is(listed, 20);
+  t.true(read < 5000, `${read} of ${scene.tree.seq} changes were read`);
+});
+
 test.serial('changes without a handle by one writer at one time are one save', async (t) => {
   const scene = new Scene();
   scene.program();

@@ -76,6 +76,80 @@ test.serial('the last state of each bucket stays, everything of the window, and 
   });
 });
 
+/** A file saved each hour of some days, while a log that was opened in the morning is appended to all day. */
+async function daysOfService(scope: Scope, days: number): Promise<{ tree: ModelTree; history: History; nowMs: number }> {
+  const tree = new ModelTree();
+  for (const name of ['file', 'log']) tree.do({ op: 'create', path: bytes(name), mode: 0o644 });
+  const save = (name: string, offset: number, text: string): void => void tree.do({ op: 'write', path: bytes(name), offset, data: bytes(text) });
+  for (let day = 0; day < days; day++) {
+    const opened = tree.save = tree.record();
+    for (let hour = 0; hour < 24; hour++) {
+      tree.save = 0;
+      save('file', 0, `day ${day} hour ${hour}`);
+      tree.save = opened;
+      for (let i = 0; i < 4; i++) {
+        tree.sleep(HOUR_NS / 4n);
+        save('log', (day * 24 + hour) * 4 + i, '.');
+      }
+    }
+  }
+  const { history } = await FoldedHistory.open(scope.temporary('memory'), tree);
+  scope.defer(() => history.close());
+  return { tree, history, nowMs: Number(tree.history.times.at(-1)! / 1_000_000n) };
+}
+
+test.serial('who has a log open all day moves no instant that is kept; a save that is half written at its time does', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, history, nowMs } = await daysOfService(scope, 10);
+    await keeper(history).prune(nowMs);
+    let [kept, hours] = [0, 0];
+    for (const boundary of boundaries('hour', nowMs - 9 * DAY_MS, nowMs - DEFAULT_RETENTION.windowMs)) {
+      hours++;
+      const seq = (await history.seqAt(BigInt(boundary) * 1_000_000n - 1n))!;
+      if (history.hidden(seq) === null) kept++;
+    }
+    t.true(hours >= 40);
+    t.is(kept, hours);
+    t.is(history.hidden(tree.seq), null);
+  });
+});
+
+test.serial('which instants are kept is asked of history once for each, however often it is planned', async (t) => {
+  await scoped(async (scope) => {
+    const { history, nowMs } = await daysOfService(scope, 10);
+    const kept = keeper(history);
+    const plan = await kept.plan(nowMs);
+    t.true(plan.everywhere.length > 40);
+    history.changes = () => { throw new Error('asked again'); };
+    t.deepEqual(await kept.plan(nowMs), plan);
+    history.changes = History.prototype.changes.bind(history);
+    await t.notThrowsAsync(kept.plan(nowMs + DAY_MS));
+  });
+});
+
+test.serial('in the background room is given back once much was deleted, or after a week; whoever waits for it gets it at once', async (t) => {
+  await scoped(async (scope) => {
+    const { history, nowMs } = await daysOfWork(scope, 40);
+    const kept = keeper(history);
+    const tidied = async (atMs: number) => {
+      await kept.prune(atMs);
+      return kept.tidy({ nowMs: atMs + DEFAULT_RETENTION.trashMs });
+    };
+    t.true((await tidied(nowMs)).contents > 0, 'never before');
+    t.false(history.retention().unswept);
+    const few = await tidied(nowMs + DAY_MS);
+    t.true(few.edits > 0);
+    t.is(few.contents, 0);
+    t.true(history.retention().unswept);
+    const later = await kept.tidy({ nowMs: nowMs + 2 * DEFAULT_RETENTION.trashMs });
+    t.true(later.contents > 0, 'a week later');
+    t.is((await tidied(nowMs + 2 * DAY_MS)).contents, 0);
+    t.true((await kept.tidy({ hurry: true, nowMs: nowMs + DEFAULT_RETENTION.trashMs })).contents > 0, 'somebody waits');
+    const much = await tidied(nowMs + 8 * DAY_MS);
+    t.true(much.contents > 0, `${much.edits} were deleted`);
+  });
+});
+
 test.serial('what was given up is hidden, comes back whole while it is in the trash, and is listed by file and version before', async (t) => {
   await scoped(async (scope) => {
     const { history, nowMs } = await daysOfWork(scope, 20);
