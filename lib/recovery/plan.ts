@@ -18,6 +18,7 @@ import { Composed } from './plan/composed.js';
 import { changedContent, directoryAttributes, joinPath } from './plan/objects.js';
 import { Placer } from './plan/placer.js';
 import { Scope } from './plan/scope.js';
+import { touchedIn } from './plan/touched.js';
 import { leaveUncaptured } from './plan/uncaptured.js';
 import { unseenBetween } from './unseen.js';
 import type { Instants, Thing } from './plan/things.js';
@@ -69,7 +70,9 @@ export async function planRollback(reader: HistoryReader, options: RollbackOptio
       if (never) throw never;
     }
   }
-  const touched = await touchedBetween(history, options.to, options.now);
+  // The changes of a composed tree are no node's own.
+  const composed = options.earliest !== undefined;
+  const touched = composed ? await touchedBetween(history, options.to, options.now) : await touchedIn(history, scope, { then: options.to, now: options.now });
   await history.warm(touched.nodes, options.to, options.now, true);
   const gathering = new Gathering(instants, scope);
   await gathering.run(touched);

@@ -68,6 +68,22 @@ function makeTree(): ModelTree {
   return tree;
 }
 
+test.serial('what happened to others is not gone through when only files are named', async (t) => {
+  const tree = makeTree();
+  tree.do({ op: 'write', path: bytes('src/x/f'), offset: 0, data: bytes('then') });
+  const to = tree.seq;
+  tree.do({ op: 'write', path: bytes('src/x/f'), offset: 0, data: bytes('now') });
+  tree.do({ op: 'unlink', path: bytes('src/other') });
+  const { history } = tree;
+  const blind = Object.assign(Object.create(history) as typeof history, { nodeChanges: history.nodeChanges.bind(history), changes: () => { throw new Error('the timeline is read'); } });
+  const plan = await planRollback(blind, { paths: [['src', 'x', 'f'], ['src', 'other']], to, now: tree.seq });
+  t.deepEqual(plan.entries.map(({ action, path }) => `${action} ${showPath(path)}`), ['restore src/other', 'update src/x/f']);
+  await applyPlan(plan, tree.history, tree);
+  const node = (await history.resolve(['src', 'x', 'f'], tree.seq))!;
+  t.is((await history.read(node, 0, 10, tree.seq)).toString(), 'then');
+  await t.throwsAsync(planRollback(blind, { paths: [['src']], to, now: tree.seq }), { message: 'the timeline is read' });
+});
+
 test.serial('a path whose directory is gone comes back with the directory as it was, and nothing else of it', async (t) => {
   const tree = makeTree();
   const to = tree.seq;
