@@ -10,7 +10,7 @@ import type { Question } from './model.js';
 const NS_PER_MS = 1_000_000n;
 const DAY_MS = 86_400_000;
 /** How often each is asked. */
-const TIMES = 5;
+const TIMES = 3;
 const LISTED = 20;
 const READ_FILES = 100;
 const S_IFMT = 0o170000;

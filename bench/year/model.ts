@@ -50,15 +50,17 @@ export interface Month {
   recordSeconds: number;
   /** Instants that are kept apart: stretches that were merged. */
   merged: number;
+  /** Instants whose files were compared with what they held when they were recorded, all that are still kept; the files that differed. */
+  compared: Compared;
 }
+
+export interface Compared { instants: number; files: number; differing: number }
 
 export interface Result {
   date: string;
   machine: Record<string, string | number>;
   scale: Scale;
   months: Month[];
-  /** Instants whose files were compared in the end with what they held when they were recorded, and the files that differed. */
-  compared: { instants: number; files: number; differing: number };
   minutes: number;
 }
 

@@ -24,7 +24,7 @@ const curve = (result: Result): string[][] => FLAT.map(({ name, of }) => {
 const most = (month: Month): string => Object.entries(month.families).sort(([, a], [, b]) => b - a).slice(0, 8).map(([family, bytes]) => `${family} ${megabytes(bytes)}`).join(', ');
 
 export function report(result: Result): string {
-  const { months, compared } = result;
+  const { months } = result;
   const last = months.at(-1);
   return [
     '### Sizes, MB\n',
@@ -34,9 +34,14 @@ export function report(result: Result): string {
     '\n### The last month over the fourth\n',
     table(['', 'times'], curve(result)),
     '',
-    `Of ${grouped(String(compared.files))} files at ${compared.instants} kept instants, ${compared.differing} read otherwise in the end than they were written.`,
+    compared(months),
     ...last === undefined ? [] : [`In the end the largest families are, in MB: ${most(last)}.`],
   ].join('\n');
+}
+
+function compared(months: readonly Month[]): string {
+  const sum = (of: (month: Month) => number): number => months.reduce((all, month) => all + of(month), 0);
+  return `Each month files were compared, at the end of each day that is still kept, with what had been written: ${grouped(String(sum((month) => month.compared.files)))} in all, at ${months.at(-1)?.compared.instants ?? 0} instants in the end; ${sum((month) => month.compared.differing)} read otherwise.`;
 }
 
 /** The part of docs/space.md. */
@@ -55,7 +60,7 @@ round of [retention](retention.md) is done with its default schedule and trash. 
   removed and installed anew. In the end the tree has ${grouped(String(last.objects))} objects.
 - **States and content** are what instants are read from; the **timeline** tells of every change: who, when, what. It stays by design ([what is kept](retention.md#what-becomes-of-what-is-given-up)),
   so it is what grows: ${grouped((timelineBytes(last) / last.changes).toFixed(0))} bytes a change. **Memory** is that of the whole process, the simulated tree in it.
-- **Questions** are asked five times at the end of each month, on files and kept instants by chance. The tree is that of the developer, the same size all year.
+- **Questions** are asked three times at the end of each month, on files and kept instants by chance. The tree is that of the developer, the same size all year.
 
 ${report(result)}
 `;

@@ -6,7 +6,7 @@ import { bytesOf } from '../../lib/retention/keeper.js';
 import { Random } from '../../test/helpers/random.js';
 import { Asker, median } from './ask.js';
 import { Developer } from './day.js';
-import { BEGIN_MS, type Month, type Result, type Scale } from './model.js';
+import { BEGIN_MS, type Month, type Scale } from './model.js';
 import { fileAt } from './project.js';
 import { Recorder } from './recorder.js';
 import { Samples } from './samples.js';
@@ -18,22 +18,20 @@ const HOUR_MS = 3_600_000;
 /** The days' own seconds, a number for each day of the month. */
 interface Spent { record: number[]; pack: number[]; round: number[] }
 
-/** `month`: told of each month that is over. Answers what was compared in the end. */
-export async function runYear(directory: string, scale: Scale, month: (month: Month) => void): Promise<Result['compared']> {
+/** `month`: told of each month that is over. */
+export async function runYear(directory: string, scale: Scale, month: (month: Month) => void): Promise<void> {
   const tree = new SimulatedTree(BEGIN_MS);
   const recorder = await Recorder.open(directory, tree);
   try {
     const year = new Year(recorder, tree, scale);
     for await (const one of year.months()) month(one);
-    const { instants, files, differing } = await year.samples.compare(recorder.history);
-    return { instants, files, differing: differing.length };
   } finally {
     await recorder.history.close();
   }
 }
 
 class Year {
-  readonly samples = new Samples();
+  private readonly samples = new Samples();
   private readonly developer: Developer;
   /** Of what is asked and compared: the work is the same whatever that is. */
   private readonly random: Random;
@@ -83,7 +81,7 @@ class Year {
       month, days, changes: tree.changes, records: tree.seq, objects: tree.objects, liveBytes: tree.liveBytes,
       writtenBytes: tree.writtenBytes, storedBytes: writtenByProcess(), historyBytes, families: await familyBytes(history), rssBytes: rss, heapBytes: heapBytes(),
       questions, roundSeconds: median(spent.round), longestRoundSeconds: Math.max(...spent.round), packSeconds: median(spent.pack), recordSeconds: median(spent.record),
-      merged: history.retention().merged.length,
+      merged: history.retention().merged.length, compared: await this.samples.compare(history),
     };
   }
 }

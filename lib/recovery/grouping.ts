@@ -27,6 +27,7 @@ export function isFileKind(kind: number): boolean | null {
   return kind === KIND.mkdir || kind === KIND.symlink ? false : null;
 }
 
+export const makesDirectory = (change: Change): boolean => change.kind === KIND.mkdir;
 export const isBirth = (change: Change): boolean => BIRTHS.has(change.kind);
 
 /** Changes of one object that follow each other and belong to one save. */

@@ -1,6 +1,7 @@
 /** Where the objects of the timeline lay when they changed. */
 import type { HistoryReader } from '../history/reader.js';
 import { ROOT, type Link, type Name, type NodeId, type Seq } from '../history/types.js';
+import { linksTold } from './told.js';
 
 /** Objects whose names are remembered. */
 const LIMIT = 100_000;
@@ -25,6 +26,7 @@ export class Tracks {
   private readonly root: Stay;
   private readonly dirs = new Map<NodeId, Stay>();
   private readonly links = new Map<NodeId, Promise<Link[]>>();
+  private readonly told = new Map<NodeId, Promise<Link[]>>();
 
   constructor(private readonly history: HistoryReader, private readonly tops: ReadonlySet<NodeId>) {
     this.root = { path: [], inside: tops.has(ROOT), from: 0, until: Infinity };
@@ -68,12 +70,20 @@ export class Tracks {
     return place;
   }
 
+  /** Between kept instants a name may be gone that the timeline still tells of. */
   private async linksAt(node: NodeId, seq: Seq): Promise<Link[]> {
-    let links = this.links.get(node);
-    if (!links) {
-      if (this.links.size >= LIMIT) this.links.clear();
-      this.links.set(node, (links = this.history.everyLink(node)));
-    }
-    return (await links).filter(({ from, until }) => from <= seq && seq < until);
+    const at = async (known: Map<NodeId, Promise<Link[]>>, ask: () => Promise<Link[]>): Promise<Link[]> =>
+      (await remembered(known, node, ask)).filter(({ from, until }) => from <= seq && seq < until);
+    const links = await at(this.links, () => this.history.everyLink(node));
+    return links.length > 0 ? links : at(this.told, () => linksTold(this.history, node));
   }
+}
+
+function remembered(known: Map<NodeId, Promise<Link[]>>, node: NodeId, ask: () => Promise<Link[]>): Promise<Link[]> {
+  let links = known.get(node);
+  if (!links) {
+    if (known.size >= LIMIT) known.clear();
+    known.set(node, (links = ask()));
+  }
+  return links;
 }

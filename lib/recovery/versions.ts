@@ -12,6 +12,7 @@ import { Grouper, isBirth, isFileKind, isNamed, runsOf, YOUNG_NS, type Group, ty
 import { neverExisted } from './nearest.js';
 import { mapParallel, mapStream } from './parallel.js';
 import { portionsOf, type Portion } from './portions.js';
+import { madeDirectory, nameTold } from './told.js';
 import { Tracks } from './tracks.js';
 import type { ListOptions, Save, WriteEntry } from './types.js';
 import { WriterCache } from './writers.js';
@@ -62,11 +63,12 @@ interface Subject {
 }
 
 async function subjectOf(history: HistoryReader, path: Name[]): Promise<Subject> {
-  const lives = await livesOf(history, path);
+  const known = await livesOf(history, path);
+  const lives = known.length > 0 ? known : await livesOf(history, path, (parent, name) => nameTold(history, parent, name));
   const last = lives.at(-1);
   if (!last) throw await neverExisted(history, path) ?? new Error(`no life of a path that existed: ${path.join('/')}`);
   const attr = await history.attr(last.node, last.from);
-  return { lives, tops: new Set(path.length === 0 ? [ROOT] : lives.map((life) => life.node)), isDir: attr !== null && isDir(attr) };
+  return { lives, tops: new Set(path.length === 0 ? [ROOT] : lives.map((life) => life.node)), isDir: attr === null ? await madeDirectory(history, last.node) : isDir(attr) };
 }
 
 const backwards = (history: HistoryReader, { since, until }: ListOptions): AsyncIterable<Change> =>
@@ -88,7 +90,7 @@ async function* directorySaves(history: HistoryReader, subject: Subject, options
   const insiders = new Map<Change, Located>();
   const flush = async function* (cursor: Change | null): AsyncGenerator<Save> {
     yield* await mapParallel(grouper.ready(cursor), async (group) => {
-      const place = insiders.get(group.last) ?? (group.named && insiders.get(group.named)) ?? await placeNow(history, group.last);
+      const place = insiders.get(group.last) ?? (group.named && insiders.get(group.named)) ?? await placeNow(history, tracks, group.last);
       insiders.delete(group.last);
       return await saveOf(history, group, group.marker === 'rename' || place.from === null ? place : { ...place, from: null }, writers);
     });
@@ -148,8 +150,8 @@ async function groupsIn(history: HistoryReader, { changes, from }: Portion, raw:
 }
 
 /** Of a change of the whole tree that named nothing. */
-async function placeNow(history: HistoryReader, change: Change): Promise<Located> {
-  return { path: await history.pathOf(change.node, change.seq), from: null, inside: true };
+async function placeNow(history: HistoryReader, tracks: Tracks, { node, seq }: Change): Promise<Located> {
+  return { path: await history.pathOf(node, seq) ?? (await tracks.places(node, seq))[0]?.path ?? null, from: null, inside: true };
 }
 
 /** Counts the saves of each life, oldest first. */

@@ -27,19 +27,22 @@ export const versionName = ({ seq, timeNs }: Version): Name => `${formatTimeUtc(
 /** Kinds of native/journal/format.h that change a file's content: write, truncate, fallocate, base-data. */
 const CONTENT_KINDS = new Set([24, 25, 26, 43]);
 
+/** What a name of a directory led to, oldest first. */
+export type NameStates = (parent: NodeId, name: Name) => Promise<{ since: Seq; node: NodeId | null }[]>;
+
 /** All lives of a path, oldest first. */
-export async function livesOf(history: HistoryReader, path: readonly Name[]): Promise<Life[]> {
+export async function livesOf(history: HistoryReader, path: readonly Name[], statesOf: NameStates = (parent, name) => history.nameHistory(parent, name)): Promise<Life[]> {
   const range = await history.range();
   if (!range) return [];
   let lives: Life[] = [{ node: ROOT, from: range.first.seq, until: Infinity }];
-  for (const name of path) lives = await livesIn(history, lives, name);
+  for (const name of path) lives = await livesIn(statesOf, lives, name);
   return lives;
 }
 
-async function livesIn(history: HistoryReader, directories: Life[], name: Name): Promise<Life[]> {
+async function livesIn(statesOf: NameStates, directories: Life[], name: Name): Promise<Life[]> {
   const lives: Life[] = [];
   for (const directory of directories) {
-    const states = await history.nameHistory(directory.node, name);
+    const states = await statesOf(directory.node, name);
     states.forEach(({ since, node }, i) => {
       const from = Math.max(since, directory.from);
       const until = Math.min(states[i + 1]?.since ?? Infinity, directory.until);
@@ -54,7 +57,7 @@ export async function namesIn(history: HistoryReader, lives: Life[]): Promise<Na
   const names = new Set<Name>();
   const directories = await ofType(history, lives, (type) => type === S_IFDIR);
   for (const name of await everyName(history, directories)) {
-    if ((await livesIn(history, directories, name)).length > 0) names.add(name);
+    if ((await livesIn((parent, one) => history.nameHistory(parent, one), directories, name)).length > 0) names.add(name);
   }
   return [...names].sort((a, b) => (a < b ? -1 : 1));
 }

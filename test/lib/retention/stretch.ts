@@ -3,7 +3,9 @@ import test from 'ava';
 import { History } from '../../../lib/history/history.js';
 import type { Family } from '../../../lib/history/families.js';
 import { under } from '../../../lib/history/keys.js';
+import { showPath } from '../../../lib/paths.js';
 import { grep } from '../../../lib/recovery/grep/grep.js';
+import { listSaves } from '../../../lib/recovery/versions.js';
 import { UNTHROTTLED } from '../../../lib/retention/editor.js';
 import { mergeDue } from '../../../lib/retention/stretch.js';
 import type { TreeOp } from '../../../lib/native.js';
@@ -16,6 +18,9 @@ const bytes = (text: string): Buffer => Buffer.from(text);
 const create = (path: string): TreeOp => ({ op: 'create', path: bytes(path), mode: 0o644 });
 const write = (path: string, data: Buffer, offset = 0): TreeOp => ({ op: 'write', path: bytes(path), offset, data });
 const unlink = (path: string): TreeOp => ({ op: 'unlink', path: bytes(path) });
+const mkdir = (path: string): TreeOp => ({ op: 'mkdir', path: bytes(path), mode: 0o755 });
+const rmdir = (path: string): TreeOp => ({ op: 'rmdir', path: bytes(path) });
+const rename = (from: string, path: string): TreeOp => ({ op: 'rename', from: bytes(from), path: bytes(path) });
 
 async function folded(scope: Scope, ...ops: TreeOp[]): Promise<{ tree: ModelTree; history: History }> {
   const tree = new ModelTree();
@@ -44,6 +49,28 @@ test.serial('what came and went between two kept instants leaves no entry, its n
     await merge(history, 2, tree.seq);
     t.is(await entriesOf(history, node), 0);
     t.deepEqual(await history.namesEver(1), ['stays']);
+  });
+});
+
+async function logOf(history: History, path: string, options = {}): Promise<string[]> {
+  const lines: string[] = [];
+  for await (const { marker, path: at, from } of listSaves(history, path === '' ? [] : path.split('/'), options)) lines.push(`${marker} ${from ? `${showPath(from)} -> ` : ''}${at && showPath(at)}`);
+  return lines;
+}
+
+test.serial('the timeline tells of what came and went by its path, in a listing of its directory and when it is asked for itself', async (t) => {
+  await scoped(async (scope) => {
+    const { tree, history } = await folded(
+      scope, mkdir('d'), create('d/stays'), write('d/stays', bytes('1')), create('d/a'), write('d/a', bytes('1')), rename('d/a', 'd/b'), write('d/b', bytes('22')), unlink('d/b'),
+      mkdir('d/gone'), create('d/gone/in'), write('d/gone/in', bytes('3')), unlink('d/gone/in'), rmdir('d/gone'),
+    );
+    const paths = ['', 'd', 'd/a', 'd/b', 'd/gone', 'd/gone/in'];
+    const before = await Promise.all(paths.map((path) => logOf(history, path, { raw: true })));
+    t.true(before[1]!.includes('modify d/b') && before[1]!.includes('modify d/gone/in'));
+    await merge(history, 2, tree.seq);
+    t.is(await history.resolve(['d', 'a'], 6), null);
+    for (const [i, path] of paths.entries()) t.deepEqual(await logOf(history, path, { raw: true }), before[i], path);
+    await t.throwsAsync(logOf(history, 'd/never'), { code: 'ERR_NEVER_EXISTED' });
   });
 });
 
