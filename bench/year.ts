@@ -17,6 +17,7 @@ Simulates a year of a developer's days (10 million changes) through the real fol
   --quick          Two months of few changes: does everything work? Not for figures worth quoting
   --days N         So many days (365)
   --changes N      So many changes in all (10000000)
+  --tree PERCENT   So much of the full tree
   --seed N         Another year
   --where WHERE    The store in memory (default) or on disk
   --json FILE      Write the figures; after each month, so that a run that ends early is not lost
@@ -25,7 +26,7 @@ Simulates a year of a developer's days (10 million changes) through the real fol
 `;
 
 const OPTIONS = {
-  quick: { type: 'boolean' }, days: { type: 'string' }, changes: { type: 'string' }, seed: { type: 'string' }, where: { type: 'string' }, json: { type: 'string' },
+  quick: { type: 'boolean' }, days: { type: 'string' }, changes: { type: 'string' }, seed: { type: 'string' }, tree: { type: 'string' }, where: { type: 'string' }, json: { type: 'string' },
   from: { type: 'string' }, 'write-docs': { type: 'boolean' }, help: { type: 'boolean' },
 } as const;
 
@@ -42,7 +43,9 @@ function scaleOf(options: Options): Scale {
     if (!/^[1-9]\d*$/.test(value)) throw new TypeError(`--${name}: a number was expected`);
     scale[name] = Number(value);
   }
-  return scale;
+  if (options.tree === undefined) return scale;
+  if (!/^[1-9]\d?$/.test(options.tree)) throw new TypeError('--tree: a percentage was expected');
+  return { ...scale, part: Number(options.tree) / 100 };
 }
 
 async function measure(options: Options, save: (result: Result) => void): Promise<Result> {
