@@ -62,6 +62,8 @@ export interface Result {
   scale: Scale;
   months: Month[];
   minutes: number;
+  /** What is to be known of this run, in a sentence. */
+  note?: string;
 }
 
 /** Which figures are to stay as they are, however long history is. */

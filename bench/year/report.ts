@@ -54,7 +54,7 @@ function asked({ days, changes, part: ofTree = 1 }: Scale, last: Month): string 
 
 /** The part of docs/space.md. */
 export function part(result: Result): string {
-  const { scale, machine, minutes } = result;
+  const { scale, machine, minutes, note } = result;
   const last = result.months.at(-1)!;
   return `## A year
 
@@ -70,6 +70,8 @@ round of [retention](retention.md) is done with its default schedule and trash. 
   so it is what grows: ${grouped((timelineBytes(last) / last.changes).toFixed(0))} bytes a change. **Memory** is that of the whole process, the simulated tree in it.
 - **Questions** are asked three times at the end of each month, on files and kept instants by chance. The tree is that of the developer, the same size all year.
 
+${note === undefined ? '' : `- ${note}
+`}
 ${report(result)}
 `;
 }

@@ -10,6 +10,7 @@ import { RewindError } from '../errors.js';
 import { depthOf, encodePacked, type Base } from '../history/codec.js';
 import type { History } from '../history/history.js';
 import { getU64, u64Key } from '../history/keys.js';
+import { MERGED_CONTENT } from '../history/retained.js';
 import { Codec, dictionaryOf } from '../history/values.js';
 import { anchorsOf } from './anchors.js';
 import { smallest, THOROUGH, type Effort } from './encode.js';
@@ -47,7 +48,7 @@ export class HistoryPacker {
   step(effort: Effort): Promise<boolean> {
     return this.history.upkeep.take(async () => {
       const { next, until } = await this.progress();
-      if (next >= until) return false;
+      if (next >= until) return this.stepMerged(effort);
       const similar = this.similar ??= await this.lookBack(next);
       await this.advance(next, until, (one) => this.first(similar, one, effort), (after, end) => {
         after.next = end;
@@ -56,6 +57,16 @@ export class HistoryPacker {
       });
       return true;
     });
+  }
+
+  /** The same of what retention made by merging. Nothing that comes later is based on it: its ids are higher than all of the fold's. */
+  private async stepMerged(effort: Effort): Promise<boolean> {
+    const { next, merged } = await this.progress();
+    const until = this.history.retention().nextContent;
+    if (merged >= until) return false;
+    const similar = this.similar ??= await this.lookBack(next);
+    await this.advance(merged, until, (one) => this.smaller(similar, one, anchorsFor(one), effort), (after, end) => { after.merged = end; });
+    return true;
   }
 
   /** Looks harder at the next contents that were packed before this time. Answers whether there were any. */
@@ -99,7 +110,7 @@ export class HistoryPacker {
         this.done.set(id, now);
         if (now !== value) batch.put('content', u64Key(id), now);
         if (isNew) after.writtenBytes += bytes?.length ?? value.length;
-        after.storedBytes += isNew ? now.length : now.length - value.length;
+        if (id < MERGED_CONTENT) after.storedBytes += isNew ? now.length : now.length - value.length;
         await nextTurn();
       }
       note(after, values.length === STEP ? values.at(-1)!.id + 1 : until);
@@ -111,15 +122,17 @@ export class HistoryPacker {
     this.place = after;
   }
 
-  private async first(similar: Similar, { id, value, bytes }: Stored, effort: Effort): Promise<Buffer> {
-    const anchors = bytes!.length < LEAST_ANCHORED_BYTES ? [] : anchorsOf(bytes!);
-    let now = value;
-    if (value[0] === Codec.Plain) {
-      const chains = await Promise.all(similar.to(anchors, CANDIDATES).map((other) => this.chainOf(other)));
-      now = smallest(bytes!, value.length, chains, effort) ?? value;
-    }
-    similar.add(id, anchors);
+  private async first(similar: Similar, one: Stored, effort: Effort): Promise<Buffer> {
+    const anchors = anchorsFor(one);
+    const now = await this.smaller(similar, one, anchors, effort);
+    similar.add(one.id, anchors);
     return now;
+  }
+
+  private async smaller(similar: Similar, { value, bytes }: Stored, anchors: readonly number[], effort: Effort): Promise<Buffer> {
+    if (value[0] !== Codec.Plain) return value;
+    const chains = await Promise.all(similar.to(anchors, CANDIDATES).map((other) => this.chainOf(other)));
+    return smallest(bytes!, value.length, chains, effort) ?? value;
   }
 
   /** The same in fewer bytes: on the same base, so that no chain changes. */
@@ -154,3 +167,5 @@ export class HistoryPacker {
     }
   }
 }
+
+const anchorsFor = ({ bytes }: Stored): number[] => (bytes!.length < LEAST_ANCHORED_BYTES ? [] : anchorsOf(bytes!));

@@ -1,4 +1,5 @@
 /** How far packing has come, as `meta` keeps it beside the fold's place: written in the batch that it counts. */
+import { MERGED_CONTENT } from '../history/retained.js';
 import type { Rocks } from '../history/rocks.js';
 import { corrupt } from '../history/values.js';
 
@@ -7,6 +8,8 @@ export const META_PACK = Buffer.from('pack');
 export interface PackProgress {
   /** The first content that was not looked at. */
   next: number;
+  /** The first of those that retention made by merging (lib/history/retained.ts) that was not looked at. */
+  merged: number;
   /** The first that was not looked at thoroughly. */
   cold: number;
   /** Of the contents before `next`: their bytes, and what they take now. */
@@ -16,7 +19,7 @@ export interface PackProgress {
   marks: { next: number; atMs: number }[];
 }
 
-const NONE: Readonly<PackProgress> = Object.freeze({ next: 1, cold: 1, writtenBytes: 0, storedBytes: 0, marks: [] });
+const NONE: Readonly<PackProgress> = Object.freeze({ next: 1, merged: MERGED_CONTENT, cold: 1, writtenBytes: 0, storedBytes: 0, marks: [] });
 
 export async function loadProgress(rocks: Rocks): Promise<PackProgress> {
   const value = await rocks.get('meta', META_PACK);

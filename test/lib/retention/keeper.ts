@@ -6,6 +6,7 @@ import path from 'node:path';
 import { History } from '../../../lib/history/history.js';
 import { u64Key } from '../../../lib/history/keys.js';
 import type { Seq } from '../../../lib/history/types.js';
+import { MERGED_CONTENT } from '../../../lib/history/retained.js';
 import { CONTENT_HEAD, dictionaryOf } from '../../../lib/history/values.js';
 import { KeepPolicy } from '../../../lib/policy/keeping.js';
 import { DEFAULT_RETENTION, type RetentionRules } from '../../../lib/policy/retention.js';
@@ -189,6 +190,30 @@ test.serial('content that nothing names goes, and the rest stays, also what othe
     t.true(contents > all / 3);
     t.is(await countOf(history, 'content'), all - contents);
     t.not(await history.rocks.get('content', u64Key(1)), null);
+  });
+});
+
+test.serial('content that merging has made is packed like all other', async (t) => {
+  await scoped(async (scope) => {
+    const tree = new ModelTree();
+    tree.do({ op: 'create', path: bytes('file'), mode: 0o600 });
+    tree.do({ op: 'write', path: bytes('file'), offset: 0, data: randomBytes(60_000) });
+    for (const [i, offset] of [8000, 8500, 40_000].entries()) tree.do({ op: 'write', path: bytes('file'), offset, data: Buffer.alloc(4000, `row ${i} `) });
+    const { history } = await FoldedHistory.open(scope.temporary('memory'), tree);
+    scope.defer(() => history.close());
+    const packer = new HistoryPacker(history);
+    while (await packer.step(QUICK)) { /* All of it. */ }
+    await discard(history, [{ from: 3, to: tree.seq }], 'test', 0, 0);
+    await keeper(history).tidy({ hurry: true, all: true });
+    const merged = u64Key(MERGED_CONTENT);
+    const before = (await history.rocks.get('content', merged))!;
+    const node = (await history.resolve(['file'], tree.seq))!;
+    const bytesBefore = await history.read(node, 0, 60_000, tree.seq);
+    while (await packer.step(QUICK)) { /* All of it. */ }
+    t.true((await history.rocks.get('content', merged))!.length < before.length / 4);
+    t.true(bytesBefore.equals(await history.read(node, 0, 60_000, tree.seq)));
+    t.is((await packer.progress()).merged, history.retention().nextContent);
+    t.false(await new HistoryPacker(history).step(QUICK), 'another process goes on there');
   });
 });
 
