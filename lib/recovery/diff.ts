@@ -59,6 +59,8 @@ async function names(context: Context, slots: Iterable<Slot>): Promise<DiffEntry
   const renamed: [Sided, Sided][] = [];
   for (const [node, olds] of gone) {
     const news = born.get(node) ?? [];
+    // Of several names of an object which one became which is nowhere said: it is told the same every time.
+    for (const sides of [olds, news]) sides.sort(byPath);
     while (olds.length > 0 && news.length > 0) renamed.push([olds.shift() as Sided, news.shift() as Sided]);
   }
   const deleted = [...gone.values()].flat();
@@ -177,7 +179,7 @@ async function carried({ history, unseen, from, to, then }: Context, path: Name[
   }
 }
 
-function byPath(a: DiffEntry, b: DiffEntry): number {
+function byPath(a: { path: Name[] }, b: { path: Name[] }): number {
   const shared = Math.min(a.path.length, b.path.length);
   for (let i = 0; i < shared; i++) {
     if (a.path[i] !== b.path[i]) return (a.path[i] as Name) < (b.path[i] as Name) ? -1 : 1;

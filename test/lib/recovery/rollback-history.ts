@@ -16,7 +16,7 @@ import { scoped } from '../../helpers/scope.js';
 
 const RUNS = 12;
 /** Seeds that failed once. */
-const KEPT = [675006605];
+const KEPT = [675006605, 716772972];
 
 async function eachRun(t: ExecutionContext, body: (tree: ModelTree, folded: FoldedHistory, random: Random, label: string) => Promise<void>): Promise<void> {
   const base = freshSeed();
