@@ -6,7 +6,7 @@ import { undoOneWriter } from './support/undo.js';
 
 /** Those above 100 failed once: changes by names that led elsewhere, names that move together or are moved on, a file cut and grown again, an object moved on, a name
  * that was there only for a while. */
-const SEEDS = [1, 2, 3, 4, 5, 6, 109, 114, 119, 214, 224, 568812119, 799150238, 974649877];
+const SEEDS = [1, 2, 3, 4, 5, 6, 109, 114, 119, 214, 224, 64834682, 568812119, 799150238, 974649877];
 
 test.serial('undoing one of three writers gives the tree in which it never ran, wherever no conflict is reported', async (t) => {
   const fresh = freshSeed();

@@ -75,6 +75,8 @@ function inodeAt(place: string, name: string): number | null {
 class Tainted {
   readonly names = new Set<string>();
   private readonly inodes = new Set<number>();
+  /** What calls reached by each name. */
+  private readonly reached = new Map<string, Set<number>>();
 
   constructor(private readonly place: string) {}
 
@@ -85,7 +87,13 @@ class Tainted {
 
   /** To be called before the call changes what the names lead to. Answers how to add all that it touches, by all names. */
   touching(names: readonly string[]): () => void {
-    const inodes = new Set(names.map((name) => inodeAt(this.place, name)).filter((one) => one !== null));
+    const inodes = new Set<number>();
+    for (const name of names) {
+      const inode = inodeAt(this.place, name);
+      if (inode === null) continue;
+      inodes.add(inode);
+      this.reached.set(name, new Set([...this.reached.get(name) ?? [], inode]));
+    }
     const all = [...names, ...NAMES.filter((name) => inodes.has(inodeAt(this.place, name) ?? -1))];
     return () => {
       for (const name of all) this.names.add(name);
@@ -93,8 +101,9 @@ class Tainted {
     };
   }
 
-  /** Names that the objects have now. */
-  now(): string[] {
+  /** Names that the objects have now, and all objects that were reached by a name of which a conflict is told. */
+  now(conflicts: readonly string[]): string[] {
+    for (const name of conflicts) for (const inode of this.reached.get(name) ?? []) this.inodes.add(inode);
     return NAMES.filter((name) => this.inodes.has(inodeAt(this.place, name) ?? -1));
   }
 }
@@ -143,7 +152,7 @@ export async function undoOneWriter(scope: Scope, seed: number, steps: number): 
   if ((undone.code === 3) !== (conflicts.length > 0)) throw new Error(`seed ${seed}: exit ${undone.code} with ${conflicts.length} conflicts`);
   // A conflict has the path of before the undo.
   const moved = rows.filter((row) => row['action'] === 'rename' && conflicts.includes(String(row['from']))).map((row) => String(row['path']));
-  const depended = tainted.flatMap((one) => [...one.names, ...one.now()]);
+  const depended = tainted.flatMap((one) => [...one.names, ...one.now(conflicts)]);
   const [want, have] = [await snapshot(control, plain), await snapshot(control, tree)];
   const excluded = withLinks(want, withLinks(have, new Set([...conflicts, ...moved, ...depended])));
   const outside = (name: string): boolean => ![...excluded].some((other) => name === other || name.startsWith(`${other}/`) || other.startsWith(`${name}/`));
