@@ -26,7 +26,7 @@ class MemoryRecorder final : public journal::Recorder {
   Result<journal::Reservation> reserve(uint64_t, unsigned, const volatile bool*) override {
     if (on_reserve) on_reserve();
     const std::lock_guard lock(mutex_);
-    if (fail_reserve != 0) return Errno{fail_reserve};
+    if (const int error = fail_reserve) return Errno{error};
     return journal::Reservation();
   }
   Result<uint64_t> append(const journal::Draft& draft) override {
@@ -58,7 +58,7 @@ class MemoryRecorder final : public journal::Recorder {
     for (const Kept& kept : records_) count += kept.kind == kind;
     return count;
   }
-  int fail_reserve = 0;
+  std::atomic<int> fail_reserve{0};
   std::atomic<bool> in_gap{false};
   std::function<void()> on_resume;  // between two changes
   // Called on whatever thread reserves: what it does happens between two steps of the walk.
