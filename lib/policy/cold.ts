@@ -23,13 +23,15 @@ export function parseCold(table: unknown, keepOut: readonly string[], where: Lin
   const { directory, after, ...others } = table as Record<string, unknown>;
   const line = (key: string): number => where.inTable('cold', key);
   for (const key of Object.keys(others)) if (!COLD_KEYS.includes(key)) fail(line(key), `"${key}" is not known in [cold]: ${COLD_KEYS.join(', ')} was expected`);
-  if (typeof directory !== 'string' || !directory.startsWith('/')) return fail(line('directory'), `directory is ${JSON.stringify(directory)}: an absolute path like "/mnt/archive" was expected`);
+  if (typeof directory !== 'string' || !directory.startsWith('/')) return fail(line('directory'), `directory ${said(directory)}: an absolute path like "/mnt/archive" was expected`);
   const seconds = secondsOf(after);
-  if (seconds === null) return fail(line('after'), `after is ${JSON.stringify(after)}: a time like "90d" (s, m, h or d) was expected`);
+  if (seconds === null) return fail(line('after'), `after ${said(after)}: a time like "90d" (s, m, h or d) was expected`);
   const within = keepOut.find((one) => holds(one, directory));
   if (within !== undefined) return fail(line('directory'), `directory is ${directory}, which lies in ${within}: name one elsewhere, outside of the tree and of the store`);
   return { directory, afterMs: seconds * 1000 };
 }
+
+const said = (value: unknown): string => (value === undefined ? 'is missing' : `is ${JSON.stringify(value)}`);
 
 /** Is a path a directory, or does it lie in it? */
 const holds = (directory: string, path: string): boolean => `${normalize(path)}/`.startsWith(directory === '/' ? '/' : `${directory}/`);

@@ -11,9 +11,9 @@ test.serial('a directory and a period', (t) => {
 });
 
 for (const [text, message] of [
-  ['[cold]\nafter = "1d"', /^p:1: directory is undefined: an absolute path/],
+  ['[cold]\nafter = "1d"', /^p:1: directory is missing: an absolute path/],
   ['[cold]\ndirectory = "mnt"\nafter = "1d"', /^p:2: directory is "mnt"/],
-  ['[cold]\ndirectory = "/mnt"', /^p:1: after is undefined/],
+  ['[cold]\ndirectory = "/mnt"', /^p:1: after is missing/],
   ['[cold]\ndirectory = "/mnt"\nafter = "forever"', /^p:3: after is "forever": a time like "90d"/],
   ['[cold]\ndirectory = "/mnt"\nafter = "1d"\nsize = 3', /^p:4: "size" is not known in \[cold\]/],
   ['[cold]\nafter = "1d"\ndirectory = "/home/a/b"', /^p:3: directory is \/home\/a\/b, which lies in \/home\/a/],
