@@ -5,12 +5,12 @@
  */
 import { stat } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
-import { META_COLD } from '../history/cold/book.js';
 import type { History } from '../history/history.js';
 import { Turns } from '../history/turns.js';
 import type { ColdRules } from '../policy/cold.js';
 import { safeForTerminal } from '../paths.js';
 import { foundIn } from './adopt.js';
+import { commitBook } from './commit.js';
 import { ColdPass } from './mover.js';
 import { Reclaim } from './reclaim.js';
 import { ColdWriter } from './writer.js';
@@ -80,7 +80,7 @@ export class ColdTier {
     const rules = this.rules();
     if (rules === null) return;
     await this.history.upkeep.take(async () => {
-      if (await foundIn(this.history, rules.directory) && keep) await this.commitBook();
+      if (await foundIn(this.history, rules.directory) && keep) await commitBook(this.history);
     });
   }
 
@@ -106,20 +106,9 @@ export class ColdTier {
     this.give();
     await this.history.upkeep.take(async () => {
       (await this.history.rocks.cold.book()).passedMs = Date.now();
-      await this.commitBook();
+      await commitBook(this.history);
     });
     if (moved >= COMPACTED_BYTES) await this.history.rocks.compact('content');
-  }
-
-  private async commitBook(): Promise<void> {
-    const { rocks } = this.history;
-    const batch = rocks.batch(1);
-    try {
-      batch.put('meta', META_COLD, await rocks.cold.encoded());
-      await rocks.commit(batch);
-    } finally {
-      batch.end();
-    }
   }
 }
 

@@ -6,12 +6,13 @@
 import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, type FileHandle } from 'node:fs/promises';
 import { RewindError } from '../errors.js';
-import { META_COLD, type ColdBook, type ColdFile } from '../history/cold/book.js';
+import type { ColdBook, ColdFile } from '../history/cold/book.js';
 import { encodeContentFrame, encodeFileHead } from '../history/cold/file.js';
 import type { ColdPlace } from '../history/cold/place.js';
 import type { History } from '../history/history.js';
 import { native } from '../native.js';
 import { safeForTerminal } from '../paths.js';
+import { commitBook } from './commit.js';
 
 /** A file that has so many bytes is not gone on with, so that what is dead in it can be given back by and by. */
 const FILE_BYTES = 256 << 20;
@@ -95,15 +96,8 @@ export class ColdWriter {
   }
 
   private async commitBook(): Promise<void> {
-    const { rocks } = this.history;
-    const batch = rocks.batch(1);
-    try {
-      batch.put('meta', META_COLD, await rocks.cold.encoded());
-      await rocks.commit(batch);
-    } finally {
-      batch.end();
-    }
-    await rocks.sync();
+    await commitBook(this.history);
+    await this.history.rocks.sync();
   }
 }
 
