@@ -4,12 +4,12 @@
  * at any point it leaves what can be read, and begins again.
  */
 import { rm, stat } from 'node:fs/promises';
-import { META_COLD, type ColdFile } from '../history/cold/book.js';
+import type { ColdFile } from '../history/cold/book.js';
 import { MOST_FILE_HEAD } from '../history/cold/file.js';
 import { encodeCold } from '../history/cold/place.js';
 import type { History } from '../history/history.js';
-import { u64Key } from '../history/keys.js';
 import type { ColdRules } from '../policy/cold.js';
+import { commitBook } from './commit.js';
 import { walkFrames, type WalkedFrame } from './walk.js';
 import { written, type ColdWriter } from './writer.js';
 
@@ -46,7 +46,7 @@ export class Reclaim {
     if (this.place === null) {
       known.gone = true;
       known.live = 0;
-      await this.commit([]);
+      await commitBook(this.history);
       await this.history.rocks.sync();
     }
     return true;
@@ -65,19 +65,7 @@ export class Reclaim {
   private async move({ directory }: ColdRules, file: number, frames: readonly WalkedFrame[]): Promise<void> {
     const places = await this.writer.append(directory, frames, file);
     await this.history.rocks.cold.drop(frames);
-    await this.commit(frames.map(({ id, value }) => ({ id, value: encodeCold(value, places.get(id)!) })));
-  }
-
-  private async commit(contents: readonly { id: number; value: Buffer }[]): Promise<void> {
-    const { rocks } = this.history;
-    const batch = rocks.batch(contents.length + 1);
-    try {
-      for (const { id, value } of contents) batch.put('content', u64Key(id), value);
-      batch.put('meta', META_COLD, await rocks.cold.encoded());
-      await rocks.commit(batch);
-    } finally {
-      batch.end();
-    }
+    await commitBook(this.history, frames.map(({ id, value }) => ({ id, value: encodeCold(value, places.get(id)!) })));
   }
 
   /** Nothing names it any more: it goes only if it is the one that is meant. Answers whether its directory is there. */
@@ -90,7 +78,7 @@ export class Reclaim {
     const isOurs = await cold.within(file, async () => true).catch(() => false);
     if (isOurs) await written(path, () => rm(path));
     book.files.delete(file);
-    await this.commit([]);
+    await commitBook(this.history);
     return true;
   }
 }

@@ -41,7 +41,7 @@ export class ColdTier {
     return this.turns.take(async () => {
       const rules = this.rules();
       if (rules === null) return;
-      if (!await isThere(rules)) throw new RewindError('ERR_COLD_AWAY', `${safeForTerminal(rules.directory)}, where cold content goes, is not there`, `Attach ${safeForTerminal(rules.directory)}, or make it, or name another directory in [cold] of the policy.`);
+      if (!await isThere(rules.directory)) throw new RewindError('ERR_COLD_AWAY', `${safeForTerminal(rules.directory)}, where cold content goes, is not there`, `Attach ${safeForTerminal(rules.directory)}, or make it, or name another directory in [cold] of the policy.`);
       this.give();
       await this.start(rules);
     });
@@ -59,7 +59,7 @@ export class ColdTier {
       return false;
     }
     if (this.pass === null) {
-      if (!await isThere(rules)) return false;
+      if (!await isThere(rules.directory)) return false;
       if (await this.history.upkeep.take(() => this.reclaim.step(rules))) return true;
       if (!await this.isDue(rules)) return false;
       await this.start(rules);
@@ -112,4 +112,5 @@ export class ColdTier {
   }
 }
 
-const isThere = ({ directory }: ColdRules): Promise<boolean> => stat(directory).then((found) => found.isDirectory(), () => false);
+/** Is there such a directory now? */
+export const isThere = (directory: string): Promise<boolean> => stat(directory).then((found) => found.isDirectory(), () => false);

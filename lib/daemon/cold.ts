@@ -1,5 +1,5 @@
 /** What `status` and `pack` say of cold content: where it lies, and whether that is there. Asks for directories only, never for content. */
-import { stat } from 'node:fs/promises';
+import { isThere } from '../cold/tier.js';
 import type { History } from '../history/history.js';
 import { safeForTerminal } from '../paths.js';
 import type { ColdRules } from '../policy/cold.js';
@@ -17,6 +17,6 @@ export async function coldRows(history: History, rules: ColdRules | null): Promi
   }
   return Promise.all([...sums].map(async ([directory, sum]): Promise<ColdRow> => {
     const needed = sum.files > 0 ? await cold.directoryIn(directory) : directory;
-    return { directory: safeForTerminal(directory), ...sum, there: await stat(needed).then((found) => found.isDirectory(), () => false) };
+    return { directory: safeForTerminal(directory), ...sum, there: await isThere(needed) };
   }));
 }
