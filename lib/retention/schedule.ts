@@ -23,6 +23,8 @@ export class Chosen {
   at(history: HistoryReader, seq: Seq): Promise<Seq> {
     const instant = this.known.get(seq) ?? this.asked.get(seq) ?? betweenSaves(history, seq);
     this.asked.set(seq, instant);
+    // What failed is asked again.
+    instant.catch(() => { for (const map of [this.known, this.asked]) map.delete(seq); });
     return instant;
   }
 

@@ -16,7 +16,7 @@ import { detachContents } from '../../../lib/retention/detach.js';
 import { Editor, UNTHROTTLED } from '../../../lib/retention/editor.js';
 import { Keeper } from '../../../lib/retention/keeper.js';
 import { purgeObjects, purgePlan } from '../../../lib/retention/purge.js';
-import { boundaries } from '../../../lib/retention/schedule.js';
+import { boundaries, Chosen } from '../../../lib/retention/schedule.js';
 import { sweepContents } from '../../../lib/retention/sweep.js';
 import { discard, takeBack } from '../../../lib/retention/trash.js';
 import { expectKept } from '../../../lib/time/kept.js';
@@ -342,3 +342,13 @@ async function basedOnOthers(history: History): Promise<number> {
   for await (const { value } of history.rocks.scan('content', {})) if (dictionaryOf(value) !== 0) count++;
   return count;
 }
+
+test.serial('an instant that could not be chosen because history could not be read is asked about again', async (t) => {
+  const tree = new ModelTree();
+  tree.do({ op: 'create', path: bytes('file'), mode: 0o644 });
+  const failing = Object.create(tree.history, { timeOf: { value: () => Promise.reject(new Error('the disk fails')) } }) as typeof tree.history;
+  const chosen = new Chosen();
+  await t.throwsAsync(chosen.at(failing, tree.seq), { message: 'the disk fails' });
+  chosen.age();
+  t.is(await chosen.at(tree.history, tree.seq), tree.seq);
+});
