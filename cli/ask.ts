@@ -26,6 +26,7 @@ export async function withTree<T>(args: Arguments, path: string | undefined, out
   try {
     if (client.kind === 'store' && found.mountpoint !== null) deadDaemon(found, out);
     if (client.unread) out.remark(describeUnread(client.unread));
+    if (client.partly) out.remark(PARTLY);
     return await telling(client, out, walkOf, () => use({ found, client }));
   } finally {
     await client.close();
@@ -64,6 +65,9 @@ function walkOf({ baseline }: StatusRow): string | null {
 export function describeUnread({ shown, last }: Unread): string {
   return `The store cannot be written: it is shown up to #${shown}, later changes (to #${last}) are in its journal only. A copy that can be written shows them, too.`;
 }
+
+/** What a first walk that was cut short had not reached is only in the tree. */
+export const PARTLY = 'History does not have the whole tree: the first walk over it was cut short. `rewind mount` goes on with it.';
 
 function deadDaemon(found: FoundTree, out: Output): void {
   out.remark(`The daemon of ${safeForTerminal(found.mountpoint ?? '')} has died; \`rewind mount ${safeForTerminal(found.tree)}\` cleans up and goes on.`);

@@ -1,13 +1,18 @@
 /**
  * Runs ava and closes with the one line `N passed, N failed`. Guarantees that a run is green only when tests ran, all
- * passed, none was skipped, and no mount of ours was left behind. Arguments go to ava.
+ * passed, none was skipped, and no mount of ours was left behind. Arguments go to ava. REWIND_SEED names the seed of
+ * whatever is random, as a number, or `fresh` for one that nobody has tried.
  */
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+
+/** Without a word about it: the same commit gives the same answer, and a failure is a fault of the change that it stops. */
+const SEED_OF_THE_SUITE = 20261130;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
@@ -20,12 +25,16 @@ const disk = mkdtempSync(join(tmpdir(), 'rewindfs-run-'));
 const memory = existsSync('/dev/shm') ? mkdtempSync('/dev/shm/rewindfs-run-') : disk;
 for (const place of [disk, memory]) chmodSync(place, 0o755);
 
+const named = process.env.REWIND_SEED || String(SEED_OF_THE_SUITE);
+const seed = named === 'fresh' ? String(randomInt(2 ** 32)) : named;
+process.stdout.write(`REWIND_SEED=${seed}\n`);
+
 // Node reads such a file at every start, which takes longer than most commands; only npm asks whom it is about.
 const { NODE_EXTRA_CA_CERTS: certificates, ...environment } = process.env;
 if (certificates) environment.npm_config_cafile = certificates;
 
 const ava = spawn(process.execPath, [join(root, 'node_modules', 'ava', 'entrypoints', 'cli.mjs'), ...process.argv.slice(2)], {
-  cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...environment, XDG_STATE_HOME: join(disk, 'state'), TMPDIR: disk, REWIND_TEST_MEMORY: memory, FORCE_COLOR: '0' },
+  cwd: root, stdio: ['ignore', 'pipe', 'inherit'], env: { ...environment, REWIND_SEED: seed, XDG_STATE_HOME: join(disk, 'state'), TMPDIR: disk, REWIND_TEST_MEMORY: memory, FORCE_COLOR: '0' },
 });
 
 let passed = 0;

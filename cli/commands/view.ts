@@ -11,10 +11,10 @@ import { registryDirectory } from '../../lib/store/layout.js';
 import { isWritable, openStore, type Store } from '../../lib/store/store.js';
 import type { Unread } from '../../lib/daemon/session.js';
 import type { Viewer } from '../../lib/daemon/viewer.js';
-import { describeUnread } from '../ask.js';
+import { describeUnread, PARTLY } from '../ask.js';
 
 /** What a view says when it is ready. */
-interface ViewRow { store: string; mountpoint: string; unread: Unread | null }
+interface ViewRow { store: string; mountpoint: string; unread: Unread | null; partly: boolean }
 
 /** What a view shows, and how to begin it. */
 interface Shown {
@@ -44,7 +44,7 @@ export async function run(args: Arguments, out: Output): Promise<void> {
     const viewer = await shown.open(mountpoint);
     process.removeAllListeners('SIGINT');
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void viewer.stop());
-    const row: ViewRow = { store: shown.source, mountpoint, unread: viewer.unread };
+    const row: ViewRow = { store: shown.source, mountpoint, unread: viewer.unread, partly: viewer.partly };
     await announce({ ready: row });
     if (!launched) await tell(row, shown.look, out);
     await viewer.ended;
@@ -78,8 +78,9 @@ async function registryLog(): Promise<string> {
   return join(registryDirectory(), 'view.log');
 }
 
-async function tell({ store, mountpoint, unread }: ViewRow, look: string, out: Output): Promise<void> {
-  if (out.json) return await out.object({ store, mountpoint, unread });
+async function tell({ store, mountpoint, unread, partly }: ViewRow, look: string, out: Output): Promise<void> {
+  if (out.json) return await out.object({ store, mountpoint, unread, partly });
   await out.line(`The past of ${safeForTerminal(store)} is at ${safeForTerminal(mountpoint)}: look at ${safeForTerminal(mountpoint)}/@${look}; end it with rewind unmount ${safeForTerminal(mountpoint)}`);
   if (unread) out.remark(describeUnread(unread));
+  if (partly) out.remark(PARTLY);
 }

@@ -13,7 +13,7 @@ export async function openArchiveViewer(files: readonly string[], mountpoint: st
     let finishing: Promise<void> | null = null;
     const finish = () => finishing ??= chain.close().then(() => resolveEnded());
     const view = await mountView({ history: new ArchiveReader(chain), mountpoint, settle: async () => undefined, fsname: files.at(-1)!, onGone: () => void finish() });
-    return { ended, unread: null, stop: async () => { await view.unmount(true); await finish(); } };
+    return { ended, unread: null, partly: false, stop: async () => { await view.unmount(true); await finish(); } };
   } catch (error) {
     await chain.close();
     throw error;

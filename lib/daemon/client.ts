@@ -19,6 +19,8 @@ export interface Client {
   readonly kind: 'daemon' | 'store';
   /** What the answers do not know yet, of a store that cannot be written. */
   readonly unread: Unread | null;
+  /** Only a part of the tree is in history, and nobody is at work on the rest (OfflineSession). */
+  readonly partly: boolean;
   call<M extends MethodName>(method: M, args: Methods[M]['args'], signal?: AbortSignal): AsyncGenerator<Methods[M]['item']>;
   close(): Promise<void>;
 }
@@ -80,6 +82,7 @@ function post(socket: string, method: string, args: unknown, signal?: AbortSigna
 class DaemonClient implements Client {
   readonly kind = 'daemon';
   readonly unread = null;
+  readonly partly = false;
   constructor(private readonly socket: string) {}
 
   async *call<M extends MethodName>(method: M, args: Methods[M]['args'], signal?: AbortSignal): AsyncGenerator<Methods[M]['item']> {
@@ -108,8 +111,10 @@ class DaemonClient implements Client {
 class StoreClient implements Client {
   readonly kind = 'store';
   readonly unread: Unread | null;
+  readonly partly: boolean;
   constructor(private readonly session: OfflineSession, private readonly callMethod: typeof CallMethod) {
     this.unread = session.unread;
+    this.partly = session.partly;
   }
 
   async *call<M extends MethodName>(method: M, args: Methods[M]['args'], signal: AbortSignal = new AbortController().signal): AsyncGenerator<Methods[M]['item']> {

@@ -20,6 +20,8 @@ import type { Session, Unread } from './session.js';
 export interface OfflineSession extends Session {
   /** What is only in the journal of a store that cannot be written; null when history has everything. */
   readonly unread: Unread | null;
+  /** The first walk over the tree was cut short: what it had not reached is not in history. */
+  readonly partly: boolean;
   /** Nothing can be written to the store. */
   readonly readOnly: boolean;
   close(): Promise<void>;
@@ -47,7 +49,7 @@ export async function openOffline(store: Store): Promise<OfflineSession> {
     const settle = async () => history.watermark();
     const keeper = keeperOf({ store, policy, settle }, history, () => Math.min(history.watermark(), (history.baselineSince()?.seq ?? Infinity) - 1));
     undo.push(() => keeper.stop());
-    return { store, history, journal, policy, jobs, packing: new Packing(history, cold), keeper, scrub, live: null, unread, readOnly, settle, close };
+    return { store, history, journal, policy, jobs, packing: new Packing(history, cold), keeper, scrub, live: null, unread, partly: history.baselineSince() !== null, readOnly, settle, close };
   } catch (error) {
     await close().catch(() => null);
     throw storeOpenError(error, store.layout);

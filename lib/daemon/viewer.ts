@@ -12,6 +12,8 @@ import type { Unread } from './session.js';
 export interface Viewer {
   /** What is only in the journal, of a store that cannot be written. */
   unread: Unread | null;
+  /** History has but a part of the tree (OfflineSession). */
+  partly: boolean;
   stop(): Promise<void>;
   /** Resolves once everything is closed. */
   ended: Promise<void>;
@@ -35,7 +37,7 @@ export async function openViewer(store: Store, mountpoint: string): Promise<View
       history: session.history, mountpoint, settle: async () => { await session.settle(); }, fsname: store.layout.root, group: (name) => session.policy.policy.groups.find((group) => group.name === name) ?? null, onGone: () => void finish(),
     });
     const control = session.readOnly ? null : await serveControl(session, store.layout.socket);
-    return { ended, unread: session.unread, stop: async () => { await view.unmount(true); await finish(); } };
+    return { ended, unread: session.unread, partly: session.partly, stop: async () => { await view.unmount(true); await finish(); } };
   } catch (error) {
     await session.close();
     throw error;

@@ -17,6 +17,8 @@ export interface HistoryReader {
    * `named`: for a path that a rule of the policy keeps by a schedule of its own.
    */
   hidden?(seq: Seq, named?: boolean): Hidden | null;
+  /** Since when the whole tree has been on its way into history; null, or no such question, once all of it was. */
+  baselineSince?(): { seq: Seq; timeNs: bigint } | null;
   timeOf(seq: Seq): Promise<bigint | null>;
   /** Times of many seqs at once, in their order. */
   timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]>;

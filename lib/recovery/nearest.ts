@@ -36,16 +36,21 @@ async function alike(history: HistoryReader, parents: Set<NodeId>, path: Name[],
   return near.map((name) => [...path.slice(0, depth), parseName(name), ...path.slice(depth + 1)]);
 }
 
-/** ERR_NEVER_EXISTED for a path that no instant of history has, naming the nearest that one has; null when one has it. */
+/**
+ * ERR_NEVER_EXISTED for a path that no instant of history has, naming the nearest that one has; null when one has it.
+ * While history has but a part of the tree, it says so.
+ */
 export async function neverExisted(history: HistoryReader, path: Name[]): Promise<RewindError | null> {
   const found = await nearest(history, path);
   if (found.existed) return null;
+  const shown = safeForTerminal(showPath(path));
   const suggestions: string[] = [];
   for (const candidate of found.suggestions) {
     const there = (await nearest(history, candidate)).known;
     suggestions.push(safeForTerminal(showPath(there)));
   }
   const known = found.known.length > 0 ? `; ${safeForTerminal(showPath(found.known))} did` : '';
-  return new RewindError('ERR_NEVER_EXISTED', `${safeForTerminal(showPath(path))} never existed in this tree${known}`,
-    suggestions.length > 0 ? `did you mean ${suggestions.join(' or ')}?` : '`rewind log` shows the paths that exist');
+  const meant = suggestions.length > 0 ? `did you mean ${suggestions.join(' or ')}?` : null;
+  if (history.baselineSince?.() == null) return new RewindError('ERR_NEVER_EXISTED', `${shown} never existed in this tree${known}`, meant ?? '`rewind log` shows the paths that exist');
+  return new RewindError('ERR_NEVER_EXISTED', `${shown} never existed as far as history knows${known}; the first walk over the tree is not complete`, meant ?? '`rewind mount` goes on with a walk that was cut short; `rewind status` says how far it is');
 }

@@ -8,6 +8,7 @@ export class Through implements HistoryReader {
   watermark(): Seq { return this.base.watermark(); }
   range(): ReturnType<HistoryReader['range']> { return this.base.range(); }
   seqAt(timeNs: bigint): Promise<Seq | null> { return this.base.seqAt(timeNs); }
+  baselineSince(): { seq: Seq; timeNs: bigint } | null { return this.base.baselineSince?.() ?? null; }
   timeOf(seq: Seq): Promise<bigint | null> { return this.base.timeOf(seq); }
   timesOf(seqs: readonly Seq[]): Promise<(bigint | null)[]> { return this.base.timesOf(seqs); }
   lookup(parent: NodeId, name: Name, seq: Seq): ReturnType<HistoryReader['lookup']> { return this.base.lookup(parent, name, seq); }

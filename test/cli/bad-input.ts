@@ -1,7 +1,7 @@
 import test from 'ava';
 import fs from 'node:fs';
 import path from 'node:path';
-import { cli, MountedTree, rewind } from '../helpers/mount.js';
+import { baselineDone, cli, MountedTree, rewind } from '../helpers/mount.js';
 import { hasEnded, run, until, type RunResult } from '../helpers/run.js';
 import { asUser, userDirectory } from '../helpers/user.js';
 import { scoped, type Scope } from '../helpers/scope.js';
@@ -257,11 +257,13 @@ test.serial('a daemon that was killed: reading goes on, and mount cleans up', (t
   const mounted = new MountedTree(scope, tree, store);
   scope.defer(() => mounted.dispose());
   await mounted.mount();
+  await baselineDone(mounted);
   fs.writeFileSync(path.join(tree, 'kept'), 'written before the kill');
   await mounted.kill();
   const dead = t.throws(() => fs.statSync(tree)) as NodeJS.ErrnoException;
   t.true(DEAD_SERVER.includes(dead.code ?? ''), dead.code);
   const read = await rewind(['cat', path.join(tree, 'kept')]);
+  t.is(read.code, 0, read.stderr);
   t.is(read.stdout, 'written before the kill');
   t.regex(read.stderr, /daemon .* has died/);
   await mounted.mount();

@@ -5,7 +5,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import test from 'ava';
-import { baselineDone, mountTree, type MountedTree } from '../helpers/mount.js';
+import { baselineDone, mountTree, rewind, type MountedTree } from '../helpers/mount.js';
 import { shell } from '../helpers/run.js';
 import { scoped, type Scope } from '../helpers/scope.js';
 import { copyTree, rsyncDifferences } from '../helpers/trees.js';
@@ -49,6 +49,10 @@ for (const [how, end] of [['a kill', (mounted: MountedTree) => mounted.kill()], 
     t.timeout(200_000);
     await scoped(async (scope) => {
       const { mounted, seq, before } = await firstSession(scope, end);
+      const { code, stderr } = await rewind(['cat', path.join(mounted.tree, 'late/1')]);
+      t.is(code, 1);
+      t.regex(stderr, /History does not have the whole tree: .* `rewind mount` goes on/);
+      t.regex(stderr, /late\/1 never existed as far as history knows.*; the first walk .* not complete \(ERR_NEVER_EXISTED\)/);
       await uncover(mounted);
       await shell(unmounted, { cwd: mounted.tree });
       await mounted.mount();

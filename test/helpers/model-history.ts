@@ -80,6 +80,10 @@ export class ModelHistory implements HistoryReader {
     const last = this.times.length;
     return last === 0 ? null : { first: { seq: 1, timeNs: this.times[0] as bigint }, last: { seq: last, timeNs: this.times[last - 1] as bigint } };
   }
+  /** Nobody walks over a tree of the model. */
+  baselineSince() {
+    return { seq: 1, timeNs: this.times[0] as bigint };
+  }
   async seqAt(timeNs: bigint): Promise<Seq | null> {
     return this.times.filter((time) => time <= timeNs).length || null;
   }

@@ -15,7 +15,7 @@ const titles = execFileSync('build/native-tests', ['--list'], { encoding: 'utf8'
 for (const title of titles) {
   test.serial(title, async (t) => {
     const { stdout } = await promisify(execFile)('build/native-tests', [title], { timeout: 240_000 });
-    for (const seed of stdout.match(/^SEED=.*/gm) ?? []) t.log(seed);
+    for (const seed of stdout.match(/^REWIND_SEED=.*/gm) ?? []) t.log(seed);
     t.true(stdout.includes(`ok ${title}\n`));
   });
 }

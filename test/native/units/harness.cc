@@ -26,9 +26,9 @@ TempDirectory::~TempDirectory() {
 }
 
 uint64_t seed() {
-  const char* given = std::getenv("SEED");
+  const char* given = std::getenv("REWIND_SEED");
   const uint64_t value = given ? std::strtoull(given, nullptr, 10) : std::random_device{}();
-  std::printf("SEED=%llu\n", static_cast<unsigned long long>(value));
+  std::printf("REWIND_SEED=%llu\n", static_cast<unsigned long long>(value));
   std::fflush(stdout);
   return value;
 }

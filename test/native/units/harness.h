@@ -63,7 +63,7 @@ class TempDirectory {
   std::string path_;
 };
 
-// Printed, so that a failure can be repeated: SEED=<n> in the environment sets it.
+// Printed, so that a failure can be repeated: REWIND_SEED=<n> in the environment sets it.
 uint64_t seed();
 
 }  // namespace rewindfs::test
