@@ -267,7 +267,7 @@ export class Daemon implements LiveTree, Session {
     const place = viewIsNested() ? `${this.mountpoint}/${this.snapshots}` : this.store.layout.view;
     this.view = await mountView({
       history: this.history, mountpoint: place, settle: async () => { await this.settle(); }, fsname: this.store.layout.root,
-      provisional: (seq) => seq >= this.provisionalFrom, group: (name) => this.policy.policy.groups.find((group) => group.name === name) ?? null,
+      provisional: (seq) => seq >= this.provisionalFrom, whole: () => this.walk.soon(), group: (name) => this.policy.policy.groups.find((group) => group.name === name) ?? null,
       onError: (error) => this.options.onFailure?.('A view could not answer', error),
     });
   }

@@ -2,6 +2,7 @@
  * The walk that brings what a session found in the tree into history: begun at a mount, and again where recording goes on
  * after a gap. Guarantee: states are provisional until the walk of the session that counts is complete.
  */
+import { setTimeout } from 'node:timers/promises';
 import type { Seq } from '../history/types.js';
 import type { Engine, Journal } from '../native.js';
 import { walkError } from './errors.js';
@@ -18,6 +19,9 @@ interface Walked {
   fail(what: string, error: unknown): void;
 }
 
+/** For so long after it has begun whoever looks around waits for a walk: that of a small tree is over by then. */
+const PATIENCE_MS = 10_000;
+
 export class Walk {
   mountSeq: Seq = 0;
   /** States from here on may still get what was there before. */
@@ -25,12 +29,14 @@ export class Walk {
   private current: Promise<void> = Promise.resolve();
   private loading: Promise<void> = Promise.resolve();
   private round = 0;
+  private begunAtMs = -Infinity;
 
   constructor(private readonly on: Walked) {}
 
   begin({ mountSeq, from }: SessionBegun): void {
     this.mountSeq = mountSeq;
     this.provisionalFrom = from;
+    this.begunAtMs = performance.now();
     this.current = this.complete(++this.round);
     this.current.catch(() => undefined);  // told to who waits for it
   }
@@ -69,6 +75,12 @@ export class Walk {
       if (current === this.current) throw error;
     });
     if (current !== this.current) await this.done();
+  }
+
+  /** As `done`, whatever the walk comes to, and not for longer than a small tree takes. */
+  async soon(): Promise<void> {
+    const left = this.begunAtMs + PATIENCE_MS - performance.now();
+    if (left > 0) await Promise.race([this.done().catch(() => undefined), setTimeout(left, undefined, { ref: false })]);
   }
 
   /** @throws ERR_BASELINE_FAILED when the walk does not come to its end: all stays provisional then */

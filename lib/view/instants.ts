@@ -36,6 +36,7 @@ export async function instantNamed(view: View, name: Name): Promise<Found | null
     throw error;
   }
   if (view.history.hidden?.(found.seq)) return null;
+  if (view.provisional(found.seq)) await view.source.whole?.();
   return { seq: found.seq, seconds: view.provisional(found.seq) ? 0 : secondsOf(view, expression, found) };
 }
 

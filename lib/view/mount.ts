@@ -33,6 +33,8 @@ export interface ViewOptions {
    * piece by piece; the kernel then keeps nothing of such an instant for long. Default: never.
    */
   provisional?(seq: Seq): boolean;
+  /** Resolves once no state may grow any more, or nobody should be kept waiting for it any longer. Default: at once. */
+  whole?(): Promise<void>;
   /** The group of this name, for `%NAME@<time>`; as it is defined now. */
   group?(name: string): ViewGroup | null;
   /** Shown as the mount's source. */
@@ -60,9 +62,9 @@ export interface MountedView {
  * @throws ERR_NO_FUSE, ERR_NO_FUSERMOUNT, ERR_MOUNT_FAILED, ERR_NOT_FOUND.
  */
 export async function mountView(options: ViewOptions): Promise<MountedView> {
-  const { history, settle, provisional, group } = options;
+  const { history, settle, provisional, whole, group } = options;
   const mountpoint = resolve(options.mountpoint);
-  const view = new View({ history, settle, resolveTime: (expression) => resolveSettled(expression, history, settle), ...(provisional && { provisional }), ...(group && { group }) });
+  const view = new View({ history, settle, resolveTime: (expression) => resolveSettled(expression, history, settle), ...(provisional && { provisional }), ...(whole && { whole }), ...(group && { group }) });
   let open = false;
   const server = new ViewServer(view, (unique, errno, body) => channel.reply(unique, errno, body), options.onError ?? (() => undefined));
   const ended = (): void => {

@@ -16,6 +16,8 @@ export interface ViewSource {
   resolveTime(expression: string): Promise<{ seq: Seq; timeNs: bigint }>;
   /** May the state at seq still grow? So it is while the first walk over the tree has not come to its end. Default: never. */
   provisional?(seq: Seq): boolean;
+  /** Resolves once no state may grow any more, or nobody should be kept waiting for it any longer. Default: at once. */
+  whole?(): Promise<void>;
   /** The group of this name, as it is defined now. Default: there is none. */
   group?(name: string): ViewGroup | null;
 }

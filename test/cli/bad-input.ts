@@ -66,6 +66,7 @@ test.serial('a tree with a .snapshots of its own, until another name is given', 
   const mounted = new MountedTree(scope, tree, store, ['--snapshots', '.past']);
   scope.defer(() => mounted.dispose());
   await mounted.mount();
+  await baselineDone(mounted);
   t.deepEqual(fs.readdirSync(path.join(tree, '.past', '@now')), ['.snapshots', 'kept']);
 }));
 
@@ -122,6 +123,7 @@ test.serial('a tree that is mounted already, a busy one, and one that is not mou
   const mounted = new MountedTree(scope, tree, store);
   scope.defer(() => mounted.dispose());
   await mounted.mount();
+  await baselineDone(mounted);
   await refused(['mount', tree, '--store', path.join(place, 'second')], 1, 'ERR_ALREADY_MOUNTED', /mounted already/);
   t.false(fs.existsSync(path.join(place, 'second')));
   const user = await openFile(path.join(tree, 'kept'), scope);

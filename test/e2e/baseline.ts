@@ -56,3 +56,13 @@ test.serial('the view of the mount shows the tree as it was found, although it w
     t.is(await rsyncDifferences(before, tree), '');
   });
 });
+
+test.serial('who looks at the past right after the mount waits for the walk', (t) => scoped(async (scope) => {
+  const tree = path.join(scope.temporary(), 'tree');
+  fs.mkdirSync(path.join(tree, 'dir'), { recursive: true });
+  fs.writeFileSync(path.join(tree, 'dir', 'file'), 'as it was');
+  await mountTree(scope, { tree, preload: new URL('support/late-walk.js', import.meta.url) });
+  fs.writeFileSync(path.join(tree, 'dir', 'file'), 'changed');
+  // By another process: this one's threads serve what the test runner waits for.
+  t.is(await shell(`cat .snapshots/@last-mount/dir/file; ls -R .snapshots/@now | tr '\\n' ' '`, { cwd: tree }), 'as it was.snapshots/@now: dir  .snapshots/@now/dir: file ');
+}));
