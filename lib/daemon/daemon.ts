@@ -140,6 +140,7 @@ export class Daemon implements LiveTree, Session {
     // It makes room also where there is none to record in.
     this.keeper = keeperOf({ store: plan.store, policy, settle: () => this.caughtUp() }, history, () => (this.provisionalFrom === Infinity ? history.watermark() : this.provisionalFrom - 1));
     extractor.onError((error) => this.fail('The extractor stopped', error));
+    extractor.onDamage((error) => options.onFailure?.('History holds damaged content, and goes on without it', error));
     extractor.onStall((error) => (error === null ? options.onFailure?.('History goes on') : options.onFailure?.('History waits for the disk of the store', error)));
   }
 

@@ -114,6 +114,9 @@ export class Extractor {
   private ended: unknown;
   /** Why nothing comes for now. */
   private stall: Error | null = null;
+  /** The first that was met. */
+  private damage: Error | null = null;
+  private readonly damageListeners = new Set<(error: Error) => void>();
   private readonly pace: Pace;
   /** The newest commit: while it is under way the next batch is folded. */
   private committing: Promise<void> = Promise.resolve();
@@ -191,9 +194,22 @@ export class Extractor {
     this.stallListeners.add(listener);
   }
 
+  /** Called once, when content is met that is damaged: history goes on without it. */
+  onDamage(listener: (error: Error) => void): void {
+    if (this.damage === null) this.damageListeners.add(listener);
+    else listener(this.damage);
+  }
+
+  private noteDamage(error: Error): void {
+    if (this.damage !== null) return;
+    this.damage = error;
+    for (const listener of this.damageListeners) listener(error);
+  }
+
   private stateOfHistory(): FoldState {
     const state = new FoldState(this.history.meta(), { put: () => undefined }, this.limits.cached);
     state.mayReuse = (id) => this.history.mayReuse(id);
+    state.damaged = (error) => this.noteDamage(error);
     return state;
   }
 
@@ -219,9 +235,11 @@ export class Extractor {
     try {
       let ahead: Promise<Buffer> | null = null;
       for (;;) {
+        // A read that was begun before may not have seen what came last.
+        const isLast = this.stopping && ahead === null;
         const raw = await (ahead ?? this.journal.read(this.state.meta.watermark + 1, READ_BYTES));
         ahead = null;
-        if (raw.length === 0 && this.stopping) break;
+        if (raw.length === 0 && isLast) break;
         this.expectRoom(raw.length);
         await this.extract(raw, (next) => {
           ahead = this.journal.read(next, READ_BYTES);

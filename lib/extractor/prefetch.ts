@@ -9,11 +9,11 @@ import { firstState, lastState, stateAt } from '../history/attributes.js';
 import { decodeBlock } from '../history/blocks.js';
 import { blockKey, getU64, nameBounds, nameKey, nodeKey, seqInKey, u64Key, under } from '../history/keys.js';
 import { newestAt, newestByName } from '../history/newest.js';
+import type { Contents } from '../history/contents.js';
 import type { History } from '../history/history.js';
 import type { Entry, Rocks } from '../history/rocks.js';
 import type { NodeId, Seq } from '../history/types.js';
 import { attrSize, BLOCK_BYTES, decodeBinding, INLINE_BYTES } from '../history/values.js';
-import { nullIfAway } from './chains.js';
 import { isSameObject } from './fold-base.js';
 import { endOfZeroes } from './fold-data.js';
 import { blockId, dated, nameId, type BlockId } from './ids.js';
@@ -21,6 +21,7 @@ import { HOT_BYTES, HOT_PATCHES } from './images.js';
 import { piecesOf } from './pieces.js';
 import { Flag, Kind, sizeAt, type Record } from './record.js';
 import { emptyLooked, type FoldState, type Head, type Link, type Looked } from './state.js';
+import { unlessUnreadable } from './unreadable.js';
 
 /** Everything that folding these records needs; bindings and heads go into the state's caches. `before`: the commit under way. */
 export async function prefetch(history: History, state: FoldState, records: Record[], before: Promise<void>): Promise<Looked> {
@@ -61,18 +62,25 @@ async function bindings(rocks: Rocks, state: FoldState, records: Record[], befor
   values.forEach((value, i) => { if (value !== null) state.bindings.set(inos[i]!, { ...decodeBinding(value), size: -1 }); });
 }
 
-/** Content that may be there already; that of the batch before is known. What is cold is stored anew: nothing here waits for slow media. */
+/** Content that may be there already; that of the batch before is known. What is cold, or damaged, is stored anew: nothing here waits for slow media. */
 async function contents({ rocks, contents: stored }: History, state: FoldState, records: Record[]): Promise<void> {
   const hashes = new Set<bigint>();
   for (const { pieces } of records) for (const { hash } of pieces) if (hash !== null && state.contents.get(hash) === undefined) hashes.add(hash);
   const wanted = [...hashes];
   const ids = await rocks.getMany('hashes', wanted.map(hashKey));
   const hits = wanted.flatMap((hash, i) => (ids[i] === null ? [] : [{ hash, id: getU64(ids[i]!, 0) }]));
-  const found = await stored.hot(hits.map(({ id }) => id));
+  const found = await readable(stored, hits.map(({ id }) => id), state.damaged);
   for (const { hash, id } of hits) {
     const bytes = found.get(id);
     if (bytes !== undefined) state.contents.set(hash, { id, bytes }, bytes.length);
   }
+}
+
+async function readable(stored: Contents, ids: readonly number[], damaged: FoldState['damaged']): Promise<Map<number, Buffer>> {
+  const all = await unlessUnreadable(stored.hot(ids), damaged);
+  if (all !== null) return all;
+  const each = await Promise.all(ids.map((id) => unlessUnreadable(stored.hot([id]), damaged)));
+  return new Map(each.flatMap((found) => [...found ?? []]));
 }
 
 function hashKey(hash: bigint): Buffer {
@@ -152,7 +160,7 @@ async function images(history: History, state: FoldState, records: Record[], bef
   if (unknown.length === 0) return;
   await before;
   await Promise.all(unknown.map(async ({ id, node, block }) => {
-    const bytes = await nullIfAway(history.readBlock(node, block, history.watermark()));
+    const bytes = await unlessUnreadable(history.readBlock(node, block, history.watermark()), state.damaged);
     if (bytes !== null) state.images.set(id, node, block, bytes);
   }));
 }

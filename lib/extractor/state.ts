@@ -2,6 +2,7 @@
  * What the fold remembers between records, and where its mutations go. Guarantee: no I/O; everything that a record needs
  * from history was put here by prefetch.ts before. The same state and the same records give the same mutations.
  */
+import type { RewindError } from '../errors.js';
 import type { Family } from '../history/families.js';
 import { u64Key } from '../history/keys.js';
 import type { FoldMeta } from '../history/meta.js';
@@ -68,6 +69,8 @@ export class FoldState {
   changes: Change[] = [];
   /** May content that is in history already be named again? Not while it is being freed. */
   mayReuse: (id: number) => boolean = () => true;
+  /** Told of content that history holds damaged, and that the fold goes on without. */
+  damaged: (error: RewindError) => void = () => undefined;
   /** Two that take turns: the values of the batch before may still be on their way. */
   private readonly arenas = [new Arena(), new Arena()] as const;
   arena: Arena = this.arenas[0];

@@ -3,6 +3,7 @@ import os from 'node:os';
 import path from 'node:path';
 import test from 'ava';
 import { doubtfulSince, LostFiles } from '../../../lib/daemon/on-disk.js';
+import { RewindError } from '../../../lib/errors.js';
 import { noteLost } from '../../../lib/daemon/unrecorded.js';
 import type { HistoryReader } from '../../../lib/history/reader.js';
 import type { BackingPiece } from '../../../lib/native.js';
@@ -43,10 +44,15 @@ test.serial('a file that holds what was written has lost nothing; other bytes, a
   t.deepEqual(await found('changed', 5, 0n, MOUNTED + 1n), { lost: false, nodes: [] }, 'a program changed it while it was waited for, which is on record');
 });
 
-test.serial('what cannot be read is left to the walk', async (t) => {
-  const lost = new LostFiles(historyOf('content'), 9, 0n, MOUNTED, async () => { throw new Error('EIO'); });
-  t.true(await lost.isLost(FILE));
-  t.deepEqual(lost.nodes, []);
+test.serial('what cannot be read, in the tree or in history, is left to the walk', async (t) => {
+  const damaged = { ...historyOf('content'), read: async () => { throw new RewindError('ERR_HISTORY_CORRUPT', 'content with another hash than it had'); } };
+  for (const lost of [
+    new LostFiles(historyOf('content'), 9, 0n, MOUNTED, async () => { throw new Error('EIO'); }),
+    new LostFiles(damaged as HistoryReader, 9, 0n, MOUNTED, fileOf('content')),
+  ]) {
+    t.true(await lost.isLost(FILE));
+    t.deepEqual(lost.nodes, []);
+  }
 });
 
 test.serial('lost content is a gap that names the files, and where it can be had', async (t) => {

@@ -104,6 +104,38 @@ test.serial('a journal that begins behind what history needs next is refused', a
   });
 });
 
+test.serial('content that history holds damaged keeps nothing out of it that comes later, and is stored anew when it comes again', async (t) => {
+  await scoped(async (scope) => {
+    const history = await opened(scope);
+    const text = Array.from({ length: 5000 }, (_, i) => `line ${i}\n`).join('');
+    const journal = new MemoryJournal(numbered([MOUNT, ...[101, 102, 103].flatMap((ino) => [create(ino, `file ${ino}`), write(ino, `${ino} ${text}`)])]));
+    const before = new Extractor(journal, history);
+    before.start();
+    await before.stop();
+    const damaged = history.rocks.batch();
+    for await (const { key, value } of history.rocks.scan('content', {})) {
+      value[60]! ^= 1;
+      damaged.put('content', key, value);
+    }
+    await history.rocks.commit(damaged);
+
+    const extractor = new Extractor(journal, history);
+    const told: string[] = [];
+    extractor.onDamage((error) => told.push((error as RewindError).code));
+    extractor.start();
+    const patch = (ino: number, at: number) => ({ kind: Kind.Write, ino, offset: at, length: 2500, payload: Buffer.alloc(2500, `${ino} patch ${at} `), attr: fileAttr(text.length + 4, ino) });
+    const patches = (ino: number, count: number) => Array.from({ length: count }, (_, i) => patch(ino, i * 500));
+    // The same again; so many patches in one batch that the fold keeps an image of the block; a chain that is made shorter.
+    journal.push(...numbered([create(104, 'again'), write(104, `101 ${text}`), ...patches(102, 70), ...patches(103, 60)], 8));
+    await extractor.stop();
+    t.is(history.watermark(), 7 + 2 + 70 + 60);
+    const [first, again] = await Promise.all(['file 101', 'again'].map((name) => history.lookup(ROOT, name, history.watermark())));
+    t.is((await history.read(again!.node, 0, 1 << 20, history.watermark())).toString(), `101 ${text}`);
+    await t.throwsAsync(history.read(first!.node, 0, 1 << 20, history.watermark()), { code: 'ERR_HISTORY_CORRUPT' });
+    t.deepEqual(told, ['ERR_HISTORY_CORRUPT'], 'once');
+  });
+});
+
 test.serial('an error of the journal surfaces', async (t) => {
   await scoped(async (scope) => {
     const journal = new MemoryJournal([]);
