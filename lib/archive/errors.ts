@@ -1,5 +1,6 @@
 /** Errors of archives: what was expected of which file, what is there, and where. */
 import { RewindError } from '../errors.js';
+import { isDamage } from '../history/values.js';
 import { safeForTerminal } from '../paths.js';
 import { Broken } from './format.js';
 
@@ -15,7 +16,7 @@ export function reading<T>(file: string, at: number | null, read: () => T): T {
     return read();
   } catch (error) {
     if (error instanceof Broken) throw damaged(file, at, error.message, error);
-    if (error instanceof RewindError && error.code === 'ERR_HISTORY_CORRUPT') throw damaged(file, at, 'what lies there ends too early, or is no number or name that can be', error);
+    if (isDamage(error)) throw damaged(file, at, 'what lies there ends too early, or is no number or name that can be', error);
     throw error;
   }
 }

@@ -2,8 +2,9 @@
  * Content that history holds, and that the fold can go on without: one that cannot be read must not keep out of history
  * all that comes later.
  */
-import { RewindError } from '../errors.js';
+import type { RewindError } from '../errors.js';
 import { isAway } from '../history/cold/files.js';
+import { isDamage } from '../history/values.js';
 
 /** null where it takes what nobody can read (now): what is damaged is told to `damaged`, what is cold comes back with its disk. */
 export async function unlessUnreadable<T>(reading: Promise<T>, damaged: (error: RewindError) => void): Promise<T | null> {
@@ -11,7 +12,7 @@ export async function unlessUnreadable<T>(reading: Promise<T>, damaged: (error: 
     return await reading;
   } catch (error) {
     if (isAway(error)) return null;
-    if (!(error instanceof RewindError) || error.code !== 'ERR_HISTORY_CORRUPT') throw error;
+    if (!isDamage(error)) throw error;
     damaged(error);
     return null;
   }

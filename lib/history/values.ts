@@ -127,3 +127,6 @@ export function decodeTimes(value: Buffer): { first: bigint; count: number; at(i
 /** What history's bytes cannot mean. */
 export const corrupt = (what: string): RewindError =>
   new RewindError('ERR_HISTORY_CORRUPT', `history holds ${what}`, 'Unmount, then `rewind repair`: what can be saved is, the rest is named and isolated.');
+
+/** Is it that what history holds is damaged? */
+export const isDamage = (error: unknown): error is RewindError => error instanceof RewindError && error.code === 'ERR_HISTORY_CORRUPT';

@@ -6,12 +6,11 @@
  * cannot be read, for whoever checks history.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { RewindError } from '../errors.js';
 import { depthOf, encodePacked, type Base } from '../history/codec.js';
 import type { History } from '../history/history.js';
 import { getU64, u64Key } from '../history/keys.js';
 import { MERGED_CONTENT } from '../history/retained.js';
-import { Codec, dictionaryOf } from '../history/values.js';
+import { Codec, dictionaryOf, isDamage } from '../history/values.js';
 import { anchorsOf } from './anchors.js';
 import { smallest, THOROUGH, type Effort } from './encode.js';
 import { encodeProgress, loadProgress, META_PACK, type PackProgress } from './progress.js';
@@ -162,7 +161,7 @@ export class HistoryPacker {
     try {
       return (await this.history.contents.hot([id])).get(id) ?? null;
     } catch (error) {
-      if (error instanceof RewindError && error.code === 'ERR_HISTORY_CORRUPT') return null;
+      if (isDamage(error)) return null;
       throw error;
     }
   }

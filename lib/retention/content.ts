@@ -11,20 +11,37 @@ import { BY_RETENTION, encodeRemoval, removalsOf, removedKey } from '../history/
 import type { Stretch } from '../history/retained.js';
 import type { Entry } from '../history/rocks.js';
 import type { NodeId, Seq } from '../history/types.js';
-import { INLINE_BYTES } from '../history/values.js';
+import { INLINE_BYTES, isDamage } from '../history/values.js';
 import { dropBlock, dropCuts, LostInstants, thinBlock, thinCuts, type Merged } from './entries.js';
 import { apply, scanned, type Sink } from './sink.js';
 
-/** What its blocks hold. */
+/** What its blocks hold. A block that cannot be read at the end stays as it is, and with it the cuts, on which that rests. */
 export async function mergeContent(history: History, node: NodeId, stretch: Stretch, sink: Sink): Promise<void> {
+  let whole = true;
   // Blocks first: what they hold at the end is read with the cuts as they are.
   for await (const entries of blocksOf(history, node)) {
     const edit = thinBlock(entries, stretch);
+    const block = getU64(entries[0]!.key, 8);
+    const bytes = edit.merged === null ? null : await bytesAt(history, node, block, stretch.to);
+    if (edit.merged !== null && bytes === null) {
+      whole = false;
+      continue;
+    }
     apply(sink, 'blocks', edit);
-    if (edit.merged !== null) await putMerged(history, node, getU64(entries[0]!.key, 8), edit.merged, stretch.to, sink);
+    if (edit.merged !== null) putMerged(node, block, edit.merged, bytes!, sink);
     await sink.room();
   }
-  apply(sink, 'cuts', thinCuts(await cutsIn(history, node, stretch), stretch));
+  if (whole) apply(sink, 'cuts', thinCuts(await cutsIn(history, node, stretch), stretch));
+}
+
+/** null: what history holds of it is damaged. */
+async function bytesAt(history: History, node: NodeId, block: number, at: Seq): Promise<Buffer | null> {
+  try {
+    return await history.readBlock(node, block, at);
+  } catch (error) {
+    if (isDamage(error)) return null;
+    throw error;
+  }
 }
 
 const cutsIn = (history: History, node: NodeId, { from, to }: Stretch): Promise<Entry[]> => scanned(history, 'cuts', { gte: cutKey(node, to, 0), lt: cutKey(node, from, 0) });
@@ -69,9 +86,7 @@ async function tellRemoved(history: History, node: NodeId, range: { from: Seq; t
   sink.put('removed', removedKey(node, removal.to), encodeRemoval({ ...removal, timeNs: BigInt(Date.now()) * 1_000_000n, by: BY_RETENTION, note: '', thinned: around }));
 }
 
-
-async function putMerged(history: History, node: NodeId, block: number, { seq, full, spans, depth, chainBytes }: Merged, at: Seq, sink: Sink): Promise<void> {
-  const bytes = await history.readBlock(node, block, at);
+function putMerged(node: NodeId, block: number, { seq, full, spans, depth, chainBytes }: Merged, bytes: Buffer, sink: Sink): void {
   const key = blockKey(node, block, seq);
   if (full) {
     let length = bytes.length;

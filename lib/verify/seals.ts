@@ -5,16 +5,16 @@
  * which must still lie there.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { RewindError } from '../errors.js';
 import { Kind } from '../extractor/record.js';
 import { statesIn } from '../history/attributes.js';
 import { pieceHead, shortened, lastOf, type Link, type Seal } from '../history/chain.js';
+import { isAway } from '../history/cold/files.js';
 import type { History } from '../history/history.js';
 import { nameInKey, nodeKey, seqInKey, u64Key, under } from '../history/keys.js';
 import { removalOf } from '../history/removed.js';
 import { union, type Stretch } from '../history/retained.js';
 import type { Change, NodeId, Seq } from '../history/types.js';
-import { BLOCK_BYTES, NODE_BYTES } from '../history/values.js';
+import { BLOCK_BYTES, isDamage, NODE_BYTES } from '../history/values.js';
 import type { Finding } from './findings.js';
 import { BlockImages } from './images.js';
 
@@ -81,7 +81,7 @@ export class SealCheck {
     try {
       return await (seal.found === null ? this.written(seal, changes) : this.found(seal.node, seal.digest, seal.found));
     } catch (error) {
-      if (error instanceof RewindError && (error.code === 'ERR_HISTORY_CORRUPT' || error.code === 'ERR_COLD_AWAY')) return 'damaged';
+      if (isDamage(error) || isAway(error)) return 'damaged';
       throw error;
     }
   }

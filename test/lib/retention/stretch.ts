@@ -150,3 +150,24 @@ test.serial('a merge that is stopped goes on where it stood, also by another pro
     t.is((await again.read((await again.resolve(['b'], tree.seq))!, 0, 10, tree.seq)).toString(), '4');
   });
 });
+
+test.serial('a damaged block stays as it is, whatever lies beside it is merged', async (t) => {
+  await scoped(async (scope) => {
+    const saved = (path: string): TreeOp[] => [
+      create(path), write(path, Buffer.alloc(9000, `${path} `)), { op: 'truncate', path: bytes(path), size: 8000 }, write(path, bytes('one'), 100), write(path, bytes('two'), 8500),
+    ];
+    const { tree, history } = await folded(scope, ...saved('good'), ...saved('bad'));
+    const [good, bad] = await Promise.all(['good', 'bad'].map(async (name) => (await history.resolve([name], tree.seq))!));
+    const expected = await history.read(good!, 0, 10_000, tree.seq);
+    const batch = history.rocks.batch();
+    for await (const { key, value } of history.rocks.scan('content', {})) if (value.includes('bad bad')) batch.put('content', key, Buffer.from(value.map((byte, i) => (i === 60 ? byte ^ 1 : byte))));
+    await history.rocks.commit(batch);
+    const [goodBefore, badBefore] = await Promise.all([entriesOf(history, good!), entriesOf(history, bad!)]);
+    await merge(history, 1, tree.seq);
+    t.true(await entriesOf(history, good!) < goodBefore);
+    t.deepEqual(await history.read(good!, 0, 10_000, tree.seq), expected);
+    const left = async (family: Family): Promise<number> => { let count = 0; for await (const _ of history.rocks.scan(family, under(bad!))) count++; return count; };
+    t.deepEqual([await left('cuts'), await left('blocks')], [1, 2], `of ${badBefore} entries: what it rests on`);
+    await t.throwsAsync(history.read(bad!, 0, 10_000, tree.seq), { code: 'ERR_HISTORY_CORRUPT' });
+  });
+});
