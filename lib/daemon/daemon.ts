@@ -103,6 +103,8 @@ export class Daemon implements LiveTree, Session {
   private readonly undo: Undo = [];
   private view: MountedView | null = null;
   private stopping: Promise<Seq> | null = null;
+  /** The walk is not waited for any more. */
+  private leaving = false;
   private failure: Error | null = null;
   private readonly alarmListeners = new Set<(alarm: AlarmRow) => void>();
   private states: States = { pointMade: () => undefined, end: async () => undefined };
@@ -134,7 +136,7 @@ export class Daemon implements LiveTree, Session {
     policy.follow(() => void cold.adopt(true).catch((error: unknown) => options.onFailure?.('Cold content could not be looked for', error as Error)));
     this.packing = new Packing(history, cold);
     this.walk = new Walk({
-      engine, journal, mountpoint: plan.mountpoint, settle: () => this.settle(), isStopping: () => this.stopping !== null, fail: (what, error) => this.fail(what, error),
+      engine, journal, mountpoint: plan.mountpoint, settle: () => this.settle(), isStopping: () => this.leaving, fail: (what, error) => this.fail(what, error),
     });
     // While a walk goes on, what came since the mount may still get what was there before.
     // It makes room also where there is none to record in.
@@ -333,6 +335,7 @@ export class Daemon implements LiveTree, Session {
   stop(options: { lazy: boolean; reason: string }): Promise<Seq> {
     this.stopping ??= this.shutDown(options).catch((error: unknown) => {
       this.stopping = null;
+      this.leaving = false;
       throw error;
     });
     return this.stopping;
@@ -340,6 +343,8 @@ export class Daemon implements LiveTree, Session {
 
   private async shutDown({ lazy, reason }: { lazy: boolean; reason: string }): Promise<Seq> {
     await unmountForks(this.store, lazy);
+    if (!lazy) await this.walk.soonEnded();
+    this.leaving = true;
     await Promise.all([this.checker.stop(), this.recoverer.stop()]);
     try {
       await this.view?.unmount(lazy);

@@ -19,8 +19,9 @@ interface Walked {
   fail(what: string, error: unknown): void;
 }
 
-/** For so long after it has begun whoever looks around waits for a walk: that of a small tree is over by then. */
-const PATIENCE_MS = 10_000;
+/** For so long after it has begun whoever looks around waits for a walk, and for so long who unmounts: that of a small tree is over by then. */
+const LOOK_PATIENCE_MS = 10_000;
+const END_PATIENCE_MS = 1000;
 
 export class Walk {
   mountSeq: Seq = 0;
@@ -77,10 +78,18 @@ export class Walk {
     if (current !== this.current) await this.done();
   }
 
-  /** As `done`, whatever the walk comes to, and not for longer than a small tree takes. */
-  async soon(): Promise<void> {
-    const left = this.begunAtMs + PATIENCE_MS - performance.now();
-    if (left > 0) await Promise.race([this.done().catch(() => undefined), setTimeout(left, undefined, { ref: false })]);
+  /** For who looks around: as `done`, whatever the walk comes to, and not for longer than a small tree takes. */
+  soon(): Promise<void> {
+    return this.within(this.begunAtMs + LOOK_PATIENCE_MS - performance.now());
+  }
+
+  /** For who leaves: a small tree is whole in history when it is left. */
+  soonEnded(): Promise<void> {
+    return this.within(END_PATIENCE_MS);
+  }
+
+  private async within(ms: number): Promise<void> {
+    if (ms > 0) await Promise.race([this.done().catch(() => undefined), setTimeout(ms, undefined, { ref: false })]);
   }
 
   /** @throws ERR_BASELINE_FAILED when the walk does not come to its end: all stays provisional then */

@@ -66,3 +66,13 @@ test.serial('who looks at the past right after the mount waits for the walk', (t
   // By another process: this one's threads serve what the test runner waits for.
   t.is(await shell(`cat .snapshots/@last-mount/dir/file; ls -R .snapshots/@now | tr '\\n' ' '`, { cwd: tree }), 'as it was.snapshots/@now: dir  .snapshots/@now/dir: file ');
 }));
+
+test.serial('a small tree is whole in history when it is unmounted, however soon', (t) => scoped(async (scope) => {
+  const tree = path.join(scope.temporary(), 'tree');
+  fs.mkdirSync(tree);
+  fs.writeFileSync(path.join(tree, 'file'), 'as it was');
+  const mounted = await mountTree(scope, { tree, preload: new URL('support/late-walk.js', import.meta.url) });
+  await mounted.control('unmount');
+  await mounted.daemonEnded();
+  t.is(await mounted.rewind('cat', path.join(tree, 'file')), 'as it was');
+}));
