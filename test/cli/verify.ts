@@ -13,6 +13,7 @@ test.serial('a tree is verified while it is mounted, its store later, and damage
   const tree = await mountTree(scope, { where: 'memory' });
   for (let i = 0; i < 20; i++) fs.writeFileSync(path.join(tree.tree, `file-${i}`), `${i} `.repeat(3000));
   fs.renameSync(path.join(tree.tree, 'file-3'), path.join(tree.tree, 'renamed'));
+  await tree.settled();
   const live = rowsOf(await rewindMust(['verify', '--deep', '--json', '--tree', tree.tree]));
   t.deepEqual(live.filter(({ type }) => type === 'finding'), []);
   t.like(live.at(-1)!, { type: 'verified', deep: true, findings: 0 });

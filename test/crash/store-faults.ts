@@ -147,7 +147,7 @@ test.serial('the database\'s disk is full: writers are refused at the backlog\'s
     fs.rmSync(ballast);
     await changes.untilTaken();
     await checkWhole(t, mounted, changes);
-    await until('the log says all of it', () => /History waits for the disk of the store.*no room left[^]*Changes are refused[^]*Make room on that disk[^]*(Changes are taken again[^]*History goes on|History goes on[^]*Changes are taken again)/.test(log(mounted)));
+    await until('the log says all of it', () => /History waits for the disk of the store.*(no room left|No space left)[^]*Changes are refused[^]*Make room on that disk[^]*(Changes are taken again[^]*History goes on|History goes on[^]*Changes are taken again)/.test(log(mounted)));
   });
 });
 

@@ -202,7 +202,7 @@ test.serial('where the disk takes no writes any more reads still succeed; the tr
   await until('the watcher is told', () => seen.some((row) => 'result' in row));
   t.like(seen.find((row) => 'result' in row), { path: 'app.db', result: 'failed' });
   t.deepEqual(await programReads(tree, 'app.db'), { code: 0, hash: hashOf(CONTENT) }, 'history answers still');
-  t.regex(fs.readFileSync(path.join(tree.store, 'daemon.log'), 'utf8'), /app\.db could not be recovered/);
+  await until('the log says it', () => /app\.db could not be recovered/.test(fs.readFileSync(path.join(tree.store, 'daemon.log'), 'utf8')));
   for (let round = 0; round < 2; round++) {
     t.regex(await tree.rewind('status'), /DAMAGED +app\.db: .*could not be put back/);
     if (round === 0) {
