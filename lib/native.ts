@@ -39,7 +39,9 @@ export interface JournalOptions {
 
 export interface JournalStats {
   firstSeq: number; lastSeq: number; releasedSeq: number; syncedSeq: number;
-  segments: number; backlogBytes: number; appendedBytes: number; syncs: number;
+  segments: number; appendedBytes: number; syncs: number;
+  /** What history has not taken in, and the most that it may be: from three quarters of that on writers are slowed down. */
+  backlogBytes: number; backlogHardBytes: number;
   /** Of the store's disk, at most a second old; 2^64 when the journal was opened to be read only. */
   freeBytes: number;
   /** errno of the write or fdatasync after which every change is refused (EIO) until the next mount; 0 when all is well. */

@@ -48,7 +48,7 @@ function records(count: number, files: number, payloadBytes: number): Buffer[] {
 
 /** A journal that holds these records and nothing else. */
 function journalOf(all: Buffer[]): Journal {
-  const stats = { firstSeq: 1, lastSeq: all.length, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: 2 ** 64, failedErrno: 0, refusedErrno: 0, gap: null };
+  const stats = { firstSeq: 1, lastSeq: all.length, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, backlogHardBytes: 2 ** 31, appendedBytes: 0, syncs: 0, freeBytes: 2 ** 64, failedErrno: 0, refusedErrno: 0, gap: null };
   const journal: Partial<Journal> = {
     async read(fromSeq, maxBytes) {
       const taken: Buffer[] = [];

@@ -1,6 +1,6 @@
 /**
  * When to extract: the programs of the tree come first. Guarantees: while records keep coming they stay in the journal, for
- * at most so long and so many bytes as is said here, and become history in large batches; as soon as none comes, or
+ * at most so long and so much of its room as is said here, and become history in large batches; as soon as none comes, or
  * somebody waits for history, it goes on at once. No record is overlooked. While records come the journal calls nobody:
  * each call would cost the program that writes a system call and a change of threads.
  */
@@ -12,8 +12,8 @@ const QUIET_MS = 30;
 /** How long a record waits at most when nobody waits for it, and when somebody follows the changes. */
 const GATHER_MS = 2000;
 const FOLLOWED_MS = 50;
-/** Above this a long write would become one long catching up; below the backlog at which writers are slowed down. */
-const GATHER_BYTES = 128 << 20;
+/** Of the backlog's limit: a stretch of large writes is over before history takes its part of both processors and of the disk. */
+const GATHER_PART = 1 / 2;
 const POLL_MS = 15;
 /** After so long without a record the journal is asked to call. */
 const LISTEN_AFTER_MS = 500;
@@ -71,7 +71,7 @@ export class Pace {
   }
 
   private due(): boolean {
-    const { lastSeq, appendedBytes } = this.journal.stats();
+    const { lastSeq, appendedBytes, backlogHardBytes } = this.journal.stats();
     const nowMs = performance.now();
     if (lastSeq !== this.lastSeq) {
       this.lastSeq = lastSeq;
@@ -81,7 +81,7 @@ export class Pace {
     if (lastSeq <= this.watermark()) return false;
     this.waitingSinceMs ??= nowMs;
     const mostMs = this.interest.awaited() ? 0 : this.interest.followed() ? FOLLOWED_MS : GATHER_MS;
-    return nowMs - this.waitingSinceMs >= mostMs || nowMs - this.lastAppendMs >= QUIET_MS || appendedBytes - this.takenBytes >= GATHER_BYTES;
+    return nowMs - this.waitingSinceMs >= mostMs || nowMs - this.lastAppendMs >= QUIET_MS || appendedBytes - this.takenBytes >= GATHER_PART * backlogHardBytes;
   }
 
   private async listen(): Promise<void> {

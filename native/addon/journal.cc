@@ -187,6 +187,7 @@ class JournalObject final : public Napi::ObjectWrap<JournalObject> {
     set("syncedSeq", stats.synced_seq);
     set("segments", stats.segments);
     set("backlogBytes", stats.backlog_bytes);
+    set("backlogHardBytes", stats.backlog_hard_bytes);
     set("appendedBytes", stats.appended_bytes);
     set("syncs", stats.syncs);
     set("freeBytes", stats.free_bytes);

@@ -50,7 +50,7 @@ struct Appended {
 };
 
 struct Stats {
-  uint64_t first_seq, last_seq, released_seq, synced_seq, segments, backlog_bytes, appended_bytes, syncs;
+  uint64_t first_seq, last_seq, released_seq, synced_seq, segments, backlog_bytes, backlog_hard_bytes, appended_bytes, syncs;
   uint64_t free_bytes;  // of the disk, as the preparer saw it last; UINT64_MAX while nobody has looked
   int failed;           // errno of what poisoned the journal, 0 when all is well
   int refused;          // errno because of which changes are refused for now, 0 when they are not

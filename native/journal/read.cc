@@ -142,6 +142,7 @@ Stats Journal::stats() {
           synced_seq(),
           segments_.size(),
           backlog_bytes(),
+          options_.backlog_hard_bytes,
           appended_bytes_.load() - opened_bytes_,
           syncs_.load(),
           free_bytes_.load(),

@@ -68,6 +68,8 @@ export class MemoryJournal implements Journal {
   readonly standing: number[] = [];
   failRead: Error | null = null;
   freeBytes = 2 ** 64;
+  backlogHardBytes = 2 ** 31;
+  appendedBytes = 0;
   private callback: ((lastSeq: number) => void) | null = null;
   private armedAfter: number | null = null;
 
@@ -114,7 +116,7 @@ export class MemoryJournal implements Journal {
   workFirst(): void {}
 
   stats(): JournalStats {
-    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, appendedBytes: 0, syncs: 0, freeBytes: this.freeBytes, failedErrno: 0, refusedErrno: 0, gap: null };
+    return { firstSeq: this.firstSeq, lastSeq: this.lastSeq, releasedSeq: 0, syncedSeq: 0, segments: 1, backlogBytes: 0, backlogHardBytes: this.backlogHardBytes, appendedBytes: this.appendedBytes, syncs: 0, freeBytes: this.freeBytes, failedErrno: 0, refusedErrno: 0, gap: null };
   }
 
   async close(): Promise<void> { this.callback = null; }

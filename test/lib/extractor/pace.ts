@@ -51,6 +51,20 @@ test.serial('while records come they stay in the journal, but not for ever', asy
   t.true(journal.calls <= 1, 'the journal calls nobody while records come');
 });
 
+test.serial('half of the room that the journal has is not waited beyond, however fast records come', async (t) => {
+  const journal = new Watched();
+  journal.backlogHardBytes = 1000;
+  journal.push(RECORD);
+  journal.appendedBytes = 499;
+  await journal.rest();
+  journal.watermark = 1;
+  const stop = journal.busy();
+  setTimeout(() => { journal.appendedBytes = 999; }, 200);
+  const took = await journal.rest();
+  stop();
+  t.true(took > 150 && took < 1900, `${took} ms`);
+});
+
 test.serial('who waits for history is not kept waiting, who follows it hardly', async (t) => {
   // Nobody's records would wait for two seconds.
   for (const [name, most] of [['awaited', 1900], ['followed', 1900]] as const) {
