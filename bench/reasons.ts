@@ -43,7 +43,7 @@ export const REASONS: readonly Reason[] = [
   },
   {
     rows: ['sequential write, fdatasync'],
-    bound: 'the disk, to which each byte goes twice, to the file and to the journal, and a third time to history while the next ones are written.',
+    bound: 'the disk, to which each byte goes twice, to the file and to the journal; history takes its part later.',
     move: 'a store on another disk; a policy that captures the file on close.',
   },
   {
