@@ -8,7 +8,7 @@ import { coldPlaceOf, encodeCold, type ColdPlace } from '../history/cold/place.j
 import type { History } from '../history/history.js';
 import { IdSet } from '../history/idset.js';
 import { getU64, u64Key } from '../history/keys.js';
-import { COLD_FORMAT, META_FORMAT } from '../history/meta.js';
+import { COLD_FORMAT, raiseFormat } from '../history/meta.js';
 import { MERGED_CONTENT } from '../history/retained.js';
 import { dictionaryOf } from '../history/values.js';
 import type { Seq } from '../history/types.js';
@@ -98,9 +98,7 @@ export class ColdPass {
         this.movedBytes += value.length;
       }
       await rocks.cold.drop(stay);
-      const format = Buffer.alloc(4);
-      format.writeUInt32BE(COLD_FORMAT);
-      batch.put('meta', META_FORMAT, format);
+      await raiseFormat(rocks, batch, COLD_FORMAT);
       batch.put('meta', META_COLD, await rocks.cold.encoded());
       await rocks.commit(batch);
     } finally {

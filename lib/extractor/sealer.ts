@@ -60,7 +60,7 @@ export class Sealer implements Sink {
     const { changes, gaps } = this.entries;
     const body: Omit<Link, 'head'> = {
       from, count, mount, found: [...changes, ...gaps].filter(({ key }) => getU64(key, 0) !== getU64(key, 8)).length,
-      attributes: shortened(this.attributes.digest()), seals: this.seals(), mendedNs: null,
+      attributes: shortened(this.attributes.digest()), seals: this.seals(), mendedNs: null, thinned: null,
     };
     const head = headOf(before === undefined ? GENESIS : Buffer.from(before, 'hex'), body, digestOf(this.entries));
     this.sink.put('chain', u64Key(from), encodeLink({ ...body, head }));

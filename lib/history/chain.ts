@@ -11,18 +11,19 @@ import type { Entry } from './rocks.js';
 import type { NodeId, Seq } from './types.js';
 import { corrupt } from './values.js';
 
-/** Families whose entries a link covers byte for byte, in this order: nobody ever changes one of them. */
+/** Families whose entries a link covers byte for byte, in this order: nobody ever changes one of them, but for changes that are given up. */
 export const CHAINED = ['changes', 'gaps', 'points', 'times', 'writers'] as const;
 export type Chained = (typeof CHAINED)[number];
 
-/** Bytes of a head, and of the digests that a link keeps. */
+/** Bytes of a head, of the digest of a link's records, and of the digests that a link keeps. */
 export const HEAD_BYTES = 32;
+const RECORDS_BYTES = 32;
 export const DIGEST_BYTES = 16;
 
 /** What the first link stands on. */
 export const GENESIS = createHash('sha256').update('rewindfs chain 1').digest();
 
-const enum Form { Link = 1, Mended = 2 }
+const enum Form { Link = 1, Mended = 2, Thinned = 3 }
 
 /** A stretch of a block that a mount found. */
 export interface FoundPiece { block: number; length: number }
@@ -33,6 +34,8 @@ export interface Seal {
   digest: Buffer;
   /** What a mount found, dated to it; null: what was written. */
   found: { seq: Seq; attributes: boolean; pieces: FoundPiece[] } | null;
+  /** Changes were given up that brought such bytes: the digest is of more than can be had again. */
+  partial?: true;
 }
 
 export interface Link {
@@ -48,7 +51,15 @@ export interface Link {
   head: Buffer;
   /** null; of a link that a repair has put in place of one that did not fit: when. */
   mendedNs: bigint | null;
+  /** null; else it stands for several, of whose records changes were given up. */
+  thinned: Thinned | null;
 }
+
+/** What a link says but for its head, and the digest that its records had before any of them was given up. */
+export interface Part { link: Omit<Link, 'head'>; records: Buffer }
+
+/** Links one after another, of one session; `left`: of what is left of the records of all of them. */
+export interface Thinned { parts: Part[]; left: Buffer }
 
 export const lastOf = ({ from, count }: Pick<Link, 'from' | 'count'>): Seq => from + count - 1;
 
@@ -86,8 +97,43 @@ export function headOf(before: Buffer, link: Omit<Link, 'head'>, records: Buffer
   return createHash('sha256').update(before).update(u64Key(link.from)).update(records).update(bodyOf(link)).digest();
 }
 
+/** Where links ended that one stands for, each with the head that it had. */
+export function endsOf(before: Buffer, { parts }: Thinned): { seq: Seq; head: Buffer }[] {
+  let head = before;
+  return parts.map(({ link, records }) => ({ seq: lastOf(link), head: (head = headOf(head, link, records)) }));
+}
+
+/** One link for these. */
+export function joined(parts: Part[], left: Buffer, head: Buffer): Link {
+  const { from, mount } = parts[0]!.link;
+  const sum = (of: 'count' | 'found'): number => parts.reduce((all, { link }) => all + link[of], 0);
+  return { from, count: sum('count'), mount, found: sum('found'), attributes: Buffer.alloc(DIGEST_BYTES), seals: [], head, mendedNs: null, thinned: { parts, left } };
+}
+
 /** A value of `chain`; its key is `from`. */
-export const encodeLink = (link: Link): Buffer => Buffer.concat([bodyOf(link), link.head]);
+export const encodeLink = (link: Link): Buffer => Buffer.concat([link.thinned === null ? bodyOf(link) : bodyOfAll(link.thinned), link.head]);
+
+function bodyOfAll({ parts, left }: Thinned): Buffer {
+  const packer = new Packer(64 + 128 * parts.length);
+  packer.u8(Form.Thinned);
+  packer.varint(parts.length);
+  for (const { link, records } of parts) {
+    const body = bodyOf(link);
+    const marks = marksOf(link.seals);
+    packer.reserve(body.length + RECORDS_BYTES + marks.length);
+    for (const bytes of [body, records, marks]) packer.copy(bytes, 0, bytes.length);
+  }
+  packer.reserve(DIGEST_BYTES);
+  packer.copy(left, 0, DIGEST_BYTES);
+  return packer.packed();
+}
+
+/** A bit for each seal. */
+function marksOf(seals: readonly Seal[]): Buffer {
+  const marks = Buffer.alloc(Math.ceil(seals.length / 8));
+  for (const [i, { partial }] of seals.entries()) if (partial) marks[i >> 3]! |= 1 << (i & 7);
+  return marks;
+}
 
 function bodyOf({ from, count, mount, found, attributes, seals, mendedNs }: Omit<Link, 'head'>): Buffer {
   const packer = new Packer(64 + 64 * seals.length);
@@ -122,18 +168,39 @@ export function decodeLink(from: Seq, value: Buffer): Link {
     const begin = at.skip(count);
     return value.subarray(begin, begin + count);
   };
+  const link = value[0] === Form.Thinned ? thinnedAt(from, at, bytes) : { ...bodyAt(from, at, bytes), head: GENESIS };
+  link.head = bytes(HEAD_BYTES);
+  if (at.more || link.count < 1) throw corrupt(`a link of ${link.count} records with ${value.length - at.at} bytes behind its head`);
+  return link;
+}
+
+function thinnedAt(from: Seq, at: Unpacker, bytes: (count: number) => Buffer): Link {
+  at.u8();
+  const parts: Part[] = [];
+  let next = from;
+  for (let left = at.varint(); left > 0; left--) {
+    const link = bodyAt(next, at, bytes);
+    if (link.count < 1 || link.mendedNs !== null || link.mount !== (parts[0]?.link.mount ?? link.mount)) throw corrupt(`a link for several, one of which (#${next}) is no such`);
+    parts.push({ link, records: bytes(RECORDS_BYTES) });
+    const marks = bytes(Math.ceil(link.seals.length / 8));
+    for (const [i, seal] of link.seals.entries()) if (marks[i >> 3]! & (1 << (i & 7))) seal.partial = true;
+    next += link.count;
+  }
+  if (parts.length === 0) throw corrupt('a link that stands for none');
+  return joined(parts, bytes(DIGEST_BYTES), GENESIS);
+}
+
+function bodyAt(from: Seq, at: Unpacker, bytes: (count: number) => Buffer): Omit<Link, 'head'> {
   const form = at.u8() as Form;
-  const link: Link = { from, count: at.varint(), mount: from, found: 0, attributes: Buffer.alloc(DIGEST_BYTES), seals: [], head: GENESIS, mendedNs: null };
+  const link: Omit<Link, 'head'> = { from, count: at.varint(), mount: from, found: 0, attributes: Buffer.alloc(DIGEST_BYTES), seals: [], mendedNs: null, thinned: null };
   if (form === Form.Mended) link.mendedNs = at.u64();
-  else if (form !== Form.Link) throw corrupt(`a link of form ${form}, at most ${Form.Mended} is known`);
+  else if (form !== Form.Link) throw corrupt(`a link of form ${form}, at most ${Form.Thinned} is known`);
   else {
     link.mount = from - at.varint();
     link.found = at.varint();
     link.attributes = bytes(DIGEST_BYTES);
     for (let left = at.varint(); left > 0; left--) link.seals.push(sealAt(from, at, bytes));
   }
-  link.head = bytes(HEAD_BYTES);
-  if (at.more || link.count < 1) throw corrupt(`a link of ${link.count} records with ${value.length - at.at} bytes behind its head`);
   return link;
 }
 

@@ -5,7 +5,7 @@
  */
 import { getInverse, getU64 } from './keys.js';
 import { MOST_VARINT_BYTES, Unpacker, type Packer } from './packing.js';
-import type { Change, Marker, Seq } from './types.js';
+import type { Change, GivenUp, Marker, Seq } from './types.js';
 import { corrupt } from './values.js';
 
 /** A run ends before this many seqs after its first: so far a reader looks back for the run of a seq. */
@@ -13,9 +13,9 @@ export const RUN_SEQS = 64;
 
 const MARKERS: readonly Marker[] = ['create', 'modify', 'delete', 'rename'];
 const enum ChangeFlag { Writeback = 4, Unmounted = 8, Exchange = 16, Parent = 32, Parent2 = 64, Target = 128 }
-const enum Field { Node = 1, Parent = 2, Parent2 = 4, Target = 8, Offset = 16, Length = 32, Size = 64, Writer = 128, Save = 256, Name = 512, Name2 = 1024 }
+const enum Field { Node = 1, Parent = 2, Parent2 = 4, Target = 8, Offset = 16, Length = 32, Size = 64, Writer = 128, Save = 256, Name = 512, Name2 = 1024, GivenUp = 2048 }
 
-const CHANGE_BYTES = 8 + 2 + 2 + 14 * MOST_VARINT_BYTES;
+const CHANGE_BYTES = 8 + 2 + 2 + 17 * MOST_VARINT_BYTES;
 
 const NONE: Change = {
   seq: 0, record: 0, timeNs: 0n, kind: 0, marker: 'modify', node: 0, offset: 0, length: 0, size: 0, writer: 0, save: 0, writeback: false, unmounted: false,
@@ -60,6 +60,11 @@ export function packChange(packer: Packer, change: Change, before: Change | null
     mask |= Field.Name2;
     packer.text(name2);
   }
+  if (change.givenUp !== undefined) {
+    const { count, from, to } = change.givenUp;
+    mask |= Field.GivenUp;
+    for (const value of [count, from, to - from]) packer.varint(value);
+  }
   packer.view.setUint16(maskAt, mask);
 }
 
@@ -67,6 +72,11 @@ function flagsOf(change: Change): number {
   return (change.writeback ? ChangeFlag.Writeback : 0) | (change.unmounted ? ChangeFlag.Unmounted : 0)
     | (change.exchange === true ? ChangeFlag.Exchange : 0) | (change.parent === undefined ? 0 : ChangeFlag.Parent)
     | (change.parent2 === undefined ? 0 : ChangeFlag.Parent2) | (change.target === undefined ? 0 : ChangeFlag.Target);
+}
+
+function givenUpAt(at: Unpacker): GivenUp {
+  const [count, from, length] = [at.varint(), at.varint(), at.varint()];
+  return { count, from, to: from + length };
 }
 
 /** The changes of a run, oldest first; with `upTo`, none of a later seq. */
@@ -97,6 +107,7 @@ export function decodeChanges(key: Buffer, value: Buffer, upTo: Seq = Infinity):
     if (mask & Field.Save) last.save = from.varint();
     if (mask & Field.Name) last.name = from.text();
     if (mask & Field.Name2) last.name2 = from.text();
+    const givenUp = mask & Field.GivenUp ? givenUpAt(from) : undefined;
     const change: Change = {
       seq, record, timeNs, kind, marker: MARKERS[flags & 3]!, node: last.node, offset: last.offset, length: last.length, size: last.size,
       writer: last.writer, save: last.save, writeback: (flags & ChangeFlag.Writeback) !== 0, unmounted: (flags & ChangeFlag.Unmounted) !== 0,
@@ -105,6 +116,7 @@ export function decodeChanges(key: Buffer, value: Buffer, upTo: Seq = Infinity):
     if (flags & ChangeFlag.Parent2) Object.assign(change, { parent2: last.parent2, name2: last.name2 });
     if (flags & ChangeFlag.Target) change.target = last.target;
     if (flags & ChangeFlag.Exchange) change.exchange = true;
+    if (givenUp !== undefined) change.givenUp = givenUp;
     changes.push(change);
   }
   if (changes.length === 0) throw corrupt('a run of no changes');

@@ -9,7 +9,7 @@ import { RewindError } from '../errors.js';
 import { ContentReader } from './content.js';
 import { Contents } from './contents.js';
 import { liveEntries, type IsLost } from './live.js';
-import { COLD_FORMAT, decodeMeta, EMPTY_META, encodeMeta, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from './meta.js';
+import { decodeMeta, EMPTY_META, encodeMeta, formatValue, HISTORY_FORMAT, META_FOLD, META_FORMAT, META_STORE, NEWEST_FORMAT, type FoldMeta } from './meta.js';
 import type { HistoryReader } from './reader.js';
 import { Rocks, type Batch } from './rocks.js';
 import { changedRanges } from './ranges.js';
@@ -309,8 +309,8 @@ async function admit(rocks: Rocks, storeId: Buffer | undefined, readOnly: boolea
     return ofStore({ ...EMPTY_META }, storeId, rocks.directory);
   }
   const version = format.length === 4 ? format.readUInt32BE(0) : 0;
-  if (version > COLD_FORMAT) {
-    throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format ${version}, this rewindfs knows up to ${COLD_FORMAT}`, 'Use the newer rewindfs that wrote it.');
+  if (version > NEWEST_FORMAT) {
+    throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format ${version}, this rewindfs knows up to ${NEWEST_FORMAT}`, 'Use the newer rewindfs that wrote it.');
   }
   if (version === 1) {
     throw new RewindError('ERR_STORE_FORMAT', `history in ${rocks.directory} has format 1, which no released rewindfs wrote`, 'Read it with the rewindfs that wrote it; to go on with this one, name another store with --store.');
@@ -334,10 +334,8 @@ function ofStore(meta: FoldMeta, storeId: Buffer | undefined, directory: string)
 
 /** From here on the database is of this format, and of this store. */
 async function stamp(rocks: Rocks, storeId: Buffer | undefined): Promise<void> {
-  const version = Buffer.alloc(4);
-  version.writeUInt32BE(HISTORY_FORMAT);
   const batch = rocks.batch();
-  batch.put('meta', META_FORMAT, version);
+  batch.put('meta', META_FORMAT, formatValue(HISTORY_FORMAT));
   if (storeId !== undefined) batch.put('meta', META_STORE, storeId);
   await rocks.commit(batch);
 }

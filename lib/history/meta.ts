@@ -3,6 +3,7 @@
  * records that it counts, so that a replay after a crash starts exactly where history ends.
  */
 import { RewindError } from '../errors.js';
+import type { Batch, Rocks } from './rocks.js';
 import type { NodeId, Seq } from './types.js';
 import { corrupt } from './values.js';
 
@@ -12,8 +13,25 @@ import { corrupt } from './values.js';
  * going on with the chain. 1 had an entry for each record, and was in no release.
  */
 export const HISTORY_FORMAT = 4;
-/** The same with content in cold files: from the batch on that moves the first there. The newest that is known. */
+/** The same with content in cold files: from the batch on that moves the first there. */
 export const COLD_FORMAT = 5;
+/** The same with changes that were given up: from the batch on that gives up the first. */
+export const THINNED_FORMAT = 6;
+/** The newest that is known. */
+export const NEWEST_FORMAT = THINNED_FORMAT;
+
+/** From this batch on the database is of this format at least. */
+export async function raiseFormat(rocks: Rocks, batch: Pick<Batch, 'put'>, version: number): Promise<void> {
+  const present = await rocks.get('meta', META_FORMAT);
+  if (present !== null && present.readUInt32BE(0) >= version) return;
+  batch.put('meta', META_FORMAT, formatValue(version));
+}
+
+export function formatValue(version: number): Buffer {
+  const value = Buffer.alloc(4);
+  value.writeUInt32BE(version);
+  return value;
+}
 
 export const META_FORMAT = Buffer.from('format');
 export const META_STORE = Buffer.from('store');

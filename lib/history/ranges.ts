@@ -1,6 +1,6 @@
 /** Which bytes of a file may differ between two instants. Its cost is the file's changes between them, not its size. */
 import type { HistoryReader } from './reader.js';
-import type { NodeId, Seq } from './types.js';
+import type { Change, NodeId, Seq } from './types.js';
 import { BLOCK_BYTES } from './values.js';
 
 /** Numbers of `Kind` (native/journal/format.h) that change content. */
@@ -13,14 +13,21 @@ export async function changedRanges(reader: HistoryReader, node: NodeId, from: S
   const touched: [number, number][] = [];
   for await (const change of reader.nodeChanges(node, Math.min(from, to), Math.max(from, to), { reverse: true })) {
     if (change.node !== node) continue;
-    const [first, last] = extent(change, end);
-    if (first < last) touched.push([first, last]);
+    for (const [first, last] of extents(change, end)) if (first < last) touched.push([first, last]);
   }
   if (before?.size !== after?.size) touched.push([Math.min(before?.size ?? 0, after?.size ?? 0), end]);
   return merge(touched, end);
 }
 
-function extent(change: { kind: number; offset: number; length: number; size: number }, end: number): [number, number] {
+/** Of a change, and of those that it stands for. */
+function extents(change: Change, end: number): [number, number][] {
+  const own = extent(change, end);
+  if (change.givenUp === undefined) return [own];
+  const { from, to } = change.givenUp;
+  return [own, change.kind === ContentKind.Truncate ? [from, end] : [from, to]];
+}
+
+function extent(change: Change, end: number): [number, number] {
   switch (change.kind) {
     case ContentKind.Write: case ContentKind.Fallocate: case ContentKind.BaseData: return [change.offset, change.offset + change.length];
     case ContentKind.Truncate: return [change.length, end];

@@ -50,9 +50,20 @@ export interface Part extends Forgetting {
   before: Stretch[];
 }
 
+/** What of the timeline is given up. */
+export interface ThinnedTimeline {
+  /** Stretches that were merged, of whose changes the last of each kind stand for all, ascending. */
+  done: Stretch[];
+  /** Work that was begun: links from this record on are done. */
+  work: { stretch: Stretch; seq: Seq } | null;
+  /** Entries that were deleted since its families were rewritten last. */
+  loose: number;
+}
+
 /** Of the whole tree, and by schedule what is given up beyond that. */
 export interface Retention extends Forgetting {
   parts: Part[];
+  timeline: ThinnedTimeline;
   /** Contents that were made by merging have ids of their own, from here on. */
   nextContent: number;
   /** Content may be in history that nothing names any more. */
@@ -65,7 +76,7 @@ export interface Retention extends Forgetting {
 /** Ids of contents below are given by the extractor. */
 export const MERGED_CONTENT = 2 ** 52;
 
-export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], trash: [], work: null, parts: [], nextContent: MERGED_CONTENT, unswept: false, loose: 0, sweptMs: 0 });
+export const NOTHING_MERGED: Readonly<Retention> = Object.freeze({ merged: [], due: [], trash: [], work: null, parts: [], timeline: { done: [], work: null, loose: 0 }, nextContent: MERGED_CONTENT, unswept: false, loose: 0, sweptMs: 0 });
 
 /** An instant that is not answered for: the nearest that are, and until when it can be had back (null: it is gone). */
 export interface Hidden extends Stretch { untilNs: bigint | null }
@@ -104,6 +115,9 @@ export function union(...lists: (readonly Stretch[])[]): Stretch[] {
   for (const stretch of all) if (stretch.to > (apart.at(-1)?.to ?? -1)) apart.push(stretch);
   return apart;
 }
+
+/** Does it lie in one of these? */
+export const isInside = ({ from, to }: Stretch, stretches: readonly Stretch[]): boolean => stretches.some((one) => one.from <= from && one.to >= to);
 
 /**
  * Why an instant is not answered for; null when it is. The ends are kept instants. `named`: asked for a path that a rule

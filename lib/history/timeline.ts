@@ -36,10 +36,10 @@ export class TimelineReader {
       for (const ref of reverse ? refs.reverse() : refs) if (ref.seq > after && ref.seq <= upTo) page.push(ref);
       if (reverse && getInverse(key, 8) <= after) break;
       if (page.length < PAGE) continue;
-      yield* this.changesAt(page);
+      yield* this.changesAt(node, page);
       page = [];
     }
-    yield* this.changesAt(page);
+    yield* this.changesAt(node, page);
   }
 
   /** Where the runs of a node lie, newest first, that hold its changes of these seqs: from the oldest on, it has to be sought. */
@@ -50,16 +50,22 @@ export class TimelineReader {
     return oldest === null ? newest : { gte: newest.gte, lte: oldest.key };
   }
 
-  private async *changesAt(refs: ChangeRef[]): AsyncGenerator<Change> {
+  private async *changesAt(node: NodeId, refs: ChangeRef[]): AsyncGenerator<Change> {
     const keyOf = ({ seq, record, run }: ChangeRef): Buffer => pairKey(run, record === seq ? run : record);
     const keys = new Map(refs.map((ref) => [refId(ref), keyOf(ref)]));
     const values = await this.rocks.getMany('changes', [...keys.values()]);
     const runs = new Map([...keys].map(([id, key], i) => [id, values[i] === null ? [] : decodeChanges(key, values[i]!)]));
     for (const ref of refs) {
       const change = runs.get(refId(ref))!.find(({ seq, record }) => seq === ref.seq && record === ref.record);
-      if (change === undefined) throw corrupt(`no change ${ref.seq}, which its node names`);
-      yield change;
+      if (change !== undefined) yield change;
+      else if (await this.isNamed(node, ref)) throw corrupt(`no change ${ref.seq}, which its node names`);
     }
+  }
+
+  /** A change may have been given up since its name was read. */
+  private async isNamed(node: NodeId, { seq, record }: ChangeRef): Promise<boolean> {
+    const entry = await this.rocks.peek('nodechanges', { gte: nodeChangeKey(node, seq, seq === record ? LAST : record), lt: u64Key(node + 1) });
+    return entry !== null && decodeRefs(entry.key, entry.value).some((ref) => ref.seq === seq && ref.record === record);
   }
 
   /** The last record whose time is not after timeNs; null when there is none. */

@@ -98,6 +98,15 @@ export interface Change {
   writeback: boolean;
   /** Found at a mount: it happened while the tree was not mounted. */
   unmounted: boolean;
+  /** It stands for changes before it, too, which were given up (docs/retention.md): of the same kind, by the same writer to the same object. */
+  givenUp?: GivenUp;
+}
+
+/** How many changes were given up, and what of a file they concerned: none of them anything before `from` or from `to` on (a truncation: anything before its new end). */
+export interface GivenUp {
+  count: number;
+  from: number;
+  to: number;
 }
 
 /** Who made a change. */

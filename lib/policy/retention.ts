@@ -7,6 +7,8 @@ import type { Fail, Lines } from './lines.js';
 import { bytesOf, periodOf } from './values.js';
 
 export interface RetentionRules extends Schedule {
+  /** Every change is told of for so long; of what was merged and is older, the last ones. Infinity: for ever. */
+  changesMs: number;
   /** What is given up can be taken back for so long. */
   trashMs: number;
   /** Above this the oldest is given up at once; null: no limit. */
@@ -22,11 +24,11 @@ const DAY = 86_400_000;
 export const DEFAULT_RETENTION: RetentionRules = {
   windowMs: 7 * DAY,
   bucketMs: { hour: 14 * DAY, day: 90 * DAY, week: 365 * DAY, month: 5 * 365 * DAY, year: Infinity },
-  trashMs: 7 * DAY, maxBytes: null, minFreeBytes: null, atLeastMs: DAY,
+  changesMs: Infinity, trashMs: 7 * DAY, maxBytes: null, minFreeBytes: null, atLeastMs: DAY,
 };
 
 /** Keys of the table. */
-export const RETENTION_KEYS = ['keep', ...BUCKETS, 'trash', 'max_size', 'min_free', 'at_least'];
+export const RETENTION_KEYS = ['keep', ...BUCKETS, 'changes', 'trash', 'max_size', 'min_free', 'at_least'];
 
 /** @throws what `fail` throws */
 export function parseRetention(table: unknown, where: Lines, fail: Fail): RetentionRules {
@@ -45,8 +47,10 @@ export function parseRetention(table: unknown, where: Lines, fail: Fail): Retent
     if (value === undefined) return null;
     return bytesOf(value) ?? fail(line(key), `${key} is ${JSON.stringify(value)}: a size like "50G" was expected (K, M, G or T)`);
   };
+  const [windowMs, changesMs] = [time('keep', DEFAULT_RETENTION.windowMs), time('changes', DEFAULT_RETENTION.changesMs)];
+  if (changesMs < windowMs) fail(line('changes'), `changes is ${JSON.stringify(values['changes'])}, and keep is ${JSON.stringify(values['keep'] ?? '7d')}: changes must not be kept for less time than content`);
   return {
-    windowMs: time('keep', DEFAULT_RETENTION.windowMs),
+    windowMs, changesMs,
     bucketMs: Object.fromEntries(BUCKETS.map((bucket) => [bucket, time(bucket, DEFAULT_RETENTION.bucketMs[bucket])])) as Record<Bucket, number>,
     trashMs: time('trash', DEFAULT_RETENTION.trashMs),
     maxBytes: size('max_size'), minFreeBytes: size('min_free'), atLeastMs: time('at_least', DEFAULT_RETENTION.atLeastMs),

@@ -17,7 +17,7 @@ export const isOfTheChain = ({ kind }: Finding): boolean => KINDS.has(kind);
 
 /** Records about which nothing is known. */
 export const mendedLink = (from: Seq, to: Seq, head: Buffer, timeNs: bigint): Link =>
-  ({ from, count: to - from + 1, mount: from, found: 0, attributes: Buffer.alloc(0), seals: [], head, mendedNs: timeNs });
+  ({ from, count: to - from + 1, mount: from, found: 0, attributes: Buffer.alloc(0), seals: [], head, mendedNs: timeNs, thinned: null });
 
 /** Answers how many links were replaced. */
 export async function mendChain(history: History, findings: readonly Finding[], timeNs: bigint): Promise<number> {

@@ -5,9 +5,10 @@
  */
 import { RewindError } from '../errors.js';
 import { decodeChanges } from '../history/changes.js';
+import { decodeLink } from '../history/chain.js';
 import { decodeBook, META_COLD } from '../history/cold/book.js';
 import { getU64, u64Key } from '../history/keys.js';
-import { COLD_FORMAT, decodeMeta, EMPTY_META, encodeMeta, META_FOLD, META_FORMAT, META_STORE, type FoldMeta } from '../history/meta.js';
+import { decodeMeta, EMPTY_META, encodeMeta, formatValue, META_FOLD, META_FORMAT, META_STORE, NEWEST_FORMAT, type FoldMeta } from '../history/meta.js';
 import { decodeRetention, encodeRetention, MERGED_CONTENT, META_RETENTION, NOTHING_MERGED, type Retention } from '../history/retained.js';
 import type { Rocks } from '../history/rocks.js';
 import type { Seq } from '../history/types.js';
@@ -28,7 +29,8 @@ export async function mendMeta(rocks: Rocks, storeId: Buffer, losses: Losses, sa
   expectOurs(rocks.directory, format ?? null, store ?? null, storeId);
   const isLost = losses.in('meta').length > 0;
   const edits: Edit[] = [
-    ...format?.length === 4 ? [] : [{ key: META_FORMAT, value: formatValue(), what: 'the format of history' }],
+    // Content may be in cold files, changes may have been given up.
+    ...format?.length === 4 ? [] : [{ key: META_FORMAT, value: formatValue(NEWEST_FORMAT), what: 'the format of history' }],
     ...store?.length === 16 ? [] : [{ key: META_STORE, value: storeId, what: 'the id of the store' }],
     ...await foldEdits(rocks, fold ?? null, retention ?? null, isLost, salvaged),
     ...await retentionEdits(rocks, retention ?? null, isLost),
@@ -64,10 +66,16 @@ async function retentionEdits(rocks: Rocks, retention: Buffer | null, isLost: bo
   const isKnown = retention === null ? !isLost : attempt(() => decodeRetention(retention)) !== null;
   if (isKnown) return [];
   const { watermark } = await foldFromRest(rocks);
-  // Where every change still has its effect, none was ever merged with others.
-  const isWhole = await completeUpTo(rocks, NOTHING_MERGED, watermark) === watermark;
+  // Where every change still has its effect, and none was given up, none was ever merged with others.
+  const isWhole = !await hasThinned(rocks) && await completeUpTo(rocks, NOTHING_MERGED, watermark) === watermark;
   if (isWhole) return retention === null ? [] : [{ key: META_RETENTION, value: null, what: 'which instants were given up: none' }];
   return [{ key: META_RETENTION, value: encodeRetention(await everythingHidden(rocks, watermark)), what: 'which instants were given up: not known any more, so that only the newest is answered for' }];
+}
+
+/** Were changes given up? Only of what was merged they are. */
+async function hasThinned(rocks: Rocks): Promise<boolean> {
+  for await (const { key, value } of rocks.scan('chain', {})) if (attempt(() => decodeLink(getU64(key, 0), value))?.thinned != null) return true;
+  return false;
 }
 
 /** Packing begins behind what may be packed already. */
@@ -88,18 +96,11 @@ async function packingEdits(rocks: Rocks, isLost: boolean): Promise<Edit[]> {
 }
 
 function expectOurs(directory: string, format: Buffer | null, store: Buffer | null, storeId: Buffer): void {
-  const version = format?.length === 4 ? format.readUInt32BE(0) : COLD_FORMAT;
-  if (version > COLD_FORMAT || version === 1) throw new RewindError('ERR_STORE_FORMAT', `history in ${directory} has format ${version}, this rewindfs knows up to ${COLD_FORMAT}`, 'Use the version of rewindfs that wrote it.');
+  const version = format?.length === 4 ? format.readUInt32BE(0) : NEWEST_FORMAT;
+  if (version > NEWEST_FORMAT || version === 1) throw new RewindError('ERR_STORE_FORMAT', `history in ${directory} has format ${version}, this rewindfs knows up to ${NEWEST_FORMAT}`, 'Use the version of rewindfs that wrote it.');
   if (store !== null && store.length === 16 && !store.equals(storeId)) {
     throw new RewindError('ERR_STORE_CORRUPT', `history in ${directory} belongs to store ${store.toString('hex')}, expected ${storeId.toString('hex')}`, 'Put back the history directory of this store: `rewind repair` never joins two stores.');
   }
-}
-
-/** Content may be in cold files. */
-function formatValue(): Buffer {
-  const value = Buffer.alloc(4);
-  value.writeUInt32BE(COLD_FORMAT);
-  return value;
 }
 
 /** null where it cannot be done. */

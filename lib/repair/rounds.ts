@@ -109,7 +109,7 @@ async function standInsFor(history: History, findings: readonly Finding[]): Prom
 /** Where stretches cross each other, all that either hides is hidden. */
 function uncrossed(retention: Retention, watermark: number): Retention {
   const apart: Retention['merged'] = [];
-  for (const { from, to } of union(retention.merged, retention.due)) {
+  for (const { from, to } of union(retention.merged, retention.due, retention.timeline.done)) {
     const last = apart.at(-1);
     if (last !== undefined && from < last.to) last.to = Math.max(last.to, Math.min(to, watermark));
     else apart.push({ from: Math.min(from, watermark), to: Math.min(to, watermark) });

@@ -15,6 +15,9 @@ import { contentValue, type Sink } from './sink.js';
 const BATCH_BYTES = 4 << 20;
 const BATCH_EDITS = 8192;
 
+/** Families that tell what changed when; their deleted entries are counted apart. */
+export const TIMELINE: readonly Family[] = ['changes', 'nodechanges', 'chain'];
+
 /** Rests after a batch for so long as it took, times this. */
 export interface Throttle { rest(tookMs: number): Promise<void> }
 
@@ -30,7 +33,7 @@ export class Editor implements Sink {
   private cold: ColdPlace[] = [];
   edits = 0;
 
-  constructor(private readonly history: History, readonly retention: Retention, private readonly throttle: Throttle, private readonly signal: AbortSignal) {}
+  constructor(private readonly history: History, readonly retention: Retention, private readonly throttle: Throttle, readonly signal: AbortSignal) {}
 
   put(family: Family, key: Buffer, value: Buffer): void {
     this.open().put(family, key, value);
@@ -41,7 +44,8 @@ export class Editor implements Sink {
   delete(family: Family, key: Buffer): void {
     this.open().delete(family, key);
     this.edits++;
-    this.retention.loose++;
+    if (TIMELINE.includes(family)) this.retention.timeline.loose++;
+    else this.retention.loose++;
   }
 
   content(bytes: Buffer): number {
@@ -59,8 +63,8 @@ export class Editor implements Sink {
   }
 
   /** @throws the signal's reason; what was committed stays */
-  async room(): Promise<void> {
-    if (this.batch !== null && (this.batch.bytes >= BATCH_BYTES || this.batch.count >= BATCH_EDITS)) await this.commit();
+  async room(edits = BATCH_EDITS): Promise<void> {
+    if (this.batch !== null && (this.batch.bytes >= BATCH_BYTES || this.batch.count >= edits)) await this.commit();
   }
 
   /** Commits what has gathered, and how the retention is now. */

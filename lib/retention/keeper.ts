@@ -13,12 +13,13 @@ import type { Part, Stretch, Trashed } from '../history/retained.js';
 import type { Seq } from '../history/types.js';
 import type { KeepPolicy } from '../policy/keeping.js';
 import type { RetentionRules } from '../policy/retention.js';
-import { UNTHROTTLED, type Throttle } from './editor.js';
+import { TIMELINE, UNTHROTTLED, type Throttle } from './editor.js';
 import { mergeParts } from './parts.js';
 import { partsInForce, planOf, type Plan } from './plan.js';
 import { Chosen, keptInstants } from './schedule.js';
 import { mergeDue, type Progress } from './stretch.js';
 import { sweepContents, type Swept } from './sweep.js';
+import { countGoing, thinTimeline } from './timeline.js';
 import { discard, discardParts, expire, pinnedInstants } from './trash.js';
 import { versionsOf, type GoingVersion } from './versions.js';
 
@@ -37,7 +38,7 @@ export interface Kept {
 }
 
 /** What a work came to. */
-export interface Tidied extends Progress, Swept { bytesBefore: number; bytesAfter: number }
+export interface Tidied extends Progress, Swept { /** Changes that were given up. */ changes: number; bytesBefore: number; bytesAfter: number }
 
 const NOTHING_SWEPT: Swept = { contents: 0, bytes: 0 };
 /** Rests as long as it worked. */
@@ -130,15 +131,32 @@ export class Keeper {
     await discardParts(history, this.parts(await this.keptAnyway()), [], nowMs, 0);
     const parts = await mergeParts(history, this.kept.keeping(), this.kept.limit(), throttle, signal);
     const done: Progress = { stretches: merged.stretches + parts.stretches, objects: merged.objects + parts.objects, edits: merged.edits + parts.edits };
+    const changes = await thinTimeline(history, await this.lastToThin(nowMs), throttle, signal);
     const swept = hurry || all || await this.isWorthSweeping(nowMs) ? await this.giveBack(done, nowMs, throttle) : NOTHING_SWEPT;
-    return { ...done, ...swept, bytesBefore, bytesAfter: await bytesOf(history.directory) };
+    if (hurry || all || await this.isLarge(history.retention().timeline.loose, TIMELINE)) await this.giveBackTimeline();
+    return { ...done, ...swept, changes, bytesBefore, bytesAfter: await bytesOf(history.directory) };
+  }
+
+  /** The last instant whose changes are older than the policy keeps all of them; 0: none is. */
+  private async lastToThin(nowMs: number): Promise<Seq> {
+    const { changesMs } = this.rules;
+    const last = Number.isFinite(changesMs) ? await this.history.seqAt(BigInt(nowMs - changesMs) * 1_000_000n) : null;
+    return Math.min(last ?? 0, this.kept.limit());
+  }
+
+  /** How many changes would be given up now: of what was merged before. */
+  async changesGoing(nowMs = Date.now()): Promise<number> {
+    return countGoing(this.history, await this.lastToThin(nowMs), this.ending.signal);
   }
 
   private async isWorthSweeping(nowMs: number): Promise<boolean> {
-    const { rocks } = this.history;
     const { loose, sweptMs } = this.history.retention();
-    if (nowMs - sweptMs >= MOST_LOOSE_MS) return true;
-    const entries = await Promise.all(COMPACTED.map((family) => rocks.property(family, 'rocksdb.estimate-num-keys')));
+    return nowMs - sweptMs >= MOST_LOOSE_MS || await this.isLarge(loose, COMPACTED);
+  }
+
+  /** Are so many deleted entries a large share of those of some families? */
+  private async isLarge(loose: number, families: readonly Family[]): Promise<boolean> {
+    const entries = await Promise.all(families.map((family) => this.history.rocks.property(family, 'rocksdb.estimate-num-keys')));
     return loose * LOOSE_SHARE >= entries.reduce<number>((sum, count) => sum + Number(count), 0);
   }
 
@@ -149,12 +167,22 @@ export class Keeper {
     const { unswept, loose } = history.retention();
     // Nobody compresses content against other content while it is told what nothing needs.
     const swept = unswept ? await history.upkeep.take(() => sweepContents(history, () => this.kept.settle(), throttle, this.ending.signal, nowMs)) : NOTHING_SWEPT;
-    if (unswept || loose > 0 || done.edits > 0) await this.compact();
+    if (unswept || loose > 0 || done.edits > 0) await this.compact(COMPACTED);
     return swept;
   }
 
-  private async compact(): Promise<void> {
-    for (const family of COMPACTED) {
+  /** The same of what tells of changes, which is seldom given up. */
+  private async giveBackTimeline(): Promise<void> {
+    const { history } = this.kept;
+    if (history.retention().timeline.loose === 0) return;
+    await this.compact(TIMELINE);
+    const retention = history.retention();
+    retention.timeline.loose = 0;
+    await history.forget(history.rocks.batch(), retention);
+  }
+
+  private async compact(families: readonly Family[]): Promise<void> {
+    for (const family of families) {
       this.ending.signal.throwIfAborted();
       await this.kept.history.rocks.compact(family);
     }

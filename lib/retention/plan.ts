@@ -3,7 +3,7 @@
  * others only. Guarantees: names and attributes are kept wherever any schedule keeps an instant, so that all it keeps is
  * found by its path; what was given up before is not named again. Nothing is changed here.
  */
-import { union, type Forgetting, type Part, type Retention, type Stretch } from '../history/retained.js';
+import { isInside, union, type Forgetting, type Part, type Retention, type Stretch } from '../history/retained.js';
 import type { Seq } from '../history/types.js';
 import { TABLE, type KeepPolicy } from '../policy/keeping.js';
 import { keptByAny, stretchesBetween } from './schedule.js';
@@ -28,8 +28,7 @@ export const stillThere = (of: Forgetting, stretches: readonly Stretch[]): Stret
 
 const given = ({ merged, due, trash }: Forgetting): Stretch[] => union(merged, due, ...trash.map(({ stretches }) => stretches));
 
-const notWithin = (stretches: readonly Stretch[], gone: readonly Stretch[]): Stretch[] =>
-  stretches.filter(({ from, to }) => !gone.some((one) => one.from <= from && one.to >= to));
+const notWithin = (stretches: readonly Stretch[], gone: readonly Stretch[]): Stretch[] => stretches.filter((stretch) => !isInside(stretch, gone));
 
 /**
  * One part for each schedule of the policy, with what of it still counts: what was given up under other rules, or holds an

@@ -68,7 +68,7 @@ export async function keptInstants(history: HistoryReader, schedule: Schedule, n
   for (const bucket of BUCKETS) {
     for (const boundary of boundaries(bucket, Math.max(firstMs, nowMs - schedule.bucketMs[bucket]), windowMs)) {
       const seq = await history.seqAt(BigInt(boundary) * NS_PER_MS - 1n);
-      if (seq !== null && seq <= limit) kept.add(history.hidden?.(seq, true)?.from ?? await chosen.at(history, seq));
+      if (seq !== null && seq <= limit) kept.add(keptAlready(history, seq) ?? await chosen.at(history, seq));
     }
   }
   // What the oldest bucket began with; with no bucket left, what the window begins with.
@@ -76,6 +76,12 @@ export async function keptInstants(history: HistoryReader, schedule: Schedule, n
   if (kept.size === 0 && begin !== null && begin <= limit) kept.add(begin);
   const last = Math.max(0, ...kept);
   return ascending([...kept, ...also.filter((seq) => seq < last && !history.hidden?.(seq, true))]);
+}
+
+/** Of what was given up nothing is decided anew: of its changes not all may be told any more. */
+function keptAlready(history: HistoryReader, seq: Seq): Seq | null {
+  const [hidden, before] = [history.hidden?.(seq, true), history.hidden?.(seq - 1, true)];
+  return hidden?.from ?? (before?.to === seq ? seq : null);
 }
 
 /** What schedules keep together: all that any of them keeps. */

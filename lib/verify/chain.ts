@@ -5,9 +5,11 @@
  */
 import type { Anchor } from '../history/anchor.js';
 import { decodeChanges } from '../history/changes.js';
-import { CHAINED, decodeLink, digestOf, GENESIS, headOf, lastOf, type Chained, type Link } from '../history/chain.js';
+import { CHAINED, decodeLink, digestOf, endsOf, GENESIS, headOf, lastOf, shortened, type Chained, type Link } from '../history/chain.js';
 import type { History } from '../history/history.js';
-import { getU64, pairKey, u64Key } from '../history/keys.js';
+import { getU64, u64Key } from '../history/keys.js';
+import { foundIn, linkedBy, madeIn, type Linked } from '../history/linked.js';
+import { isInside } from '../history/retained.js';
 import type { Entry } from '../history/rocks.js';
 import type { Seq } from '../history/types.js';
 import type { Finding, FindingKind } from './findings.js';
@@ -99,37 +101,56 @@ class ChainPass {
     const entries = isKnown ? null : await this.entriesOf(link);
     if (link.mendedNs !== null) report.mended.push({ from: link.from, to: last, timeNs: link.mendedNs });
     else if (entries !== null) yield* this.compare(link, entries);
+    yield* this.compareAnchor(link);
     this.head = link.head;
     report.to = last;
-    const { anchor } = this.options;
-    if (anchor !== null && anchor.seq === last) {
-      report.anchored = link.head.toString('hex') === anchor.head;
-      if (!report.anchored) yield found('anchor-mismatch', link.from, `the chain has another head at #${last} than the anchor: something up to there is not what it was when the anchor was taken`);
+  }
+
+  private *compareAnchor(link: Link): Generator<Finding> {
+    const { report, options: { anchor } } = this;
+    if (anchor === null || anchor.seq < link.from || anchor.seq > lastOf(link)) return;
+    const ends = link.thinned === null ? [{ seq: lastOf(link), head: link.head }] : endsOf(this.head, link.thinned);
+    const head = ends.find(({ seq }) => seq === anchor.seq)?.head;
+    if (head === undefined) return;
+    report.anchored = head.toString('hex') === anchor.head;
+    if (!report.anchored) yield found('anchor-mismatch', link.from, `the chain has another head at #${anchor.seq} than the anchor: something up to there is not what it was when the anchor was taken`);
+  }
+
+  private async *compare(link: Link, entries: Linked): AsyncGenerator<Finding> {
+    if (!fits(this.head, link, entries) && !await this.fitsNow(link)) {
+      yield found('chain-broken', link.from, `what history holds of records #${link.from} to #${lastOf(link)} is not what was recorded`);
+    } else if (link.thinned !== null && !isInside({ from: link.from - 1, to: lastOf(link) }, this.history.retention().merged)) {
+      yield found('chain-broken', link.from, `changes among #${link.from} to #${lastOf(link)} are said to have been given up, and no stretch that was merged holds all of these`);
+    } else if (this.options.deep) {
+      const changes = entries.changes.flatMap(({ key, value }) => decodeChanges(key, value)).filter(({ seq, record }) => seq === record);
+      for (const part of link.thinned?.parts.map((one) => one.link) ?? [link]) {
+        yield* await this.seals.findings(part, changes.filter(({ seq }) => seq >= part.from && seq <= lastOf(part)), this.report.objects);
+      }
     }
   }
 
-  private async *compare(link: Link, entries: Record<Chained, Entry[]>): AsyncGenerator<Finding> {
-    const fits = headOf(this.head, link, digestOf(entries)).equals(link.head);
-    if (!fits) {
-      yield found('chain-broken', link.from, `what history holds of records #${link.from} to #${lastOf(link)} is not what was recorded`);
-    } else if (this.options.deep) {
-      const changes = entries.changes.flatMap(({ key, value }) => decodeChanges(key, value)).filter(({ seq, record }) => seq === record);
-      yield* await this.seals.findings(link, changes, this.report.objects);
-    }
+  /** Its changes may be given up while they are looked at: all of it is read again while nobody rewrites history. */
+  private fitsNow({ from }: Link): Promise<boolean> {
+    const { rocks } = this.history;
+    return this.history.upkeep.take(async () => {
+      const entry = await rocks.peek('chain', { lte: u64Key(from) }, true);
+      const link = entry && this.decoded(entry.key, entry.value);
+      if (!link) return false;
+      const before = await rocks.peek('chain', { lt: entry!.key }, true);
+      const head = before === null ? GENESIS : this.decoded(before.key, before.value)?.head;
+      return head !== undefined && fits(head, link, await linkedBy(rocks, link));
+    });
   }
 
   /** What the records of a link put into the chained families. */
-  private async entriesOf(link: Link): Promise<Record<Chained, Entry[]>> {
+  private async entriesOf(link: Link): Promise<Linked> {
     const last = lastOf(link);
-    const entries = {} as Record<Chained, Entry[]>;
+    const entries = {} as Linked;
     for (const family of CHAINED) entries[family] = await this.tapes[family].take(link.from, last);
     for (const family of ['changes', 'gaps'] as const) {
       const isFound = ({ key }: Entry): boolean => getU64(key, 0) !== getU64(key, 8);
       this.found.met += entries[family].filter((entry) => isFound(entry) && this.isOfTheChain(getU64(entry.key, 8), link.from)).length;
-      entries[family] = entries[family].filter(({ key }) => getU64(key, 8) >= link.from && getU64(key, 8) <= last);
-      if (link.found > 0 && link.mount < link.from) {
-        for await (const entry of this.history.rocks.scan(family, { gte: pairKey(link.mount, link.from), lte: pairKey(link.mount, last) })) entries[family].push(entry);
-      }
+      entries[family] = [...madeIn(entries[family], link.from, last), ...await foundIn(this.history.rocks, family, link)];
     }
     this.found.counted += link.found;
     return entries;
@@ -155,6 +176,13 @@ class ChainPass {
       yield found('chain-mended', from, `records #${from} to #${to} did not fit the chain any more when the store was repaired on ${new Date(Number(timeNs / 1_000_000n)).toISOString()}: the anchor does not speak for them`);
     }
   }
+}
+
+/** Is what is there what the link says? Of one whose changes were given up in part what was left. */
+function fits(before: Buffer, link: Link, entries: Linked): boolean {
+  const records = digestOf(entries);
+  if (link.thinned === null) return headOf(before, link, records).equals(link.head);
+  return shortened(records).equals(link.thinned.left) && endsOf(before, link.thinned).at(-1)!.head.equals(link.head);
 }
 
 const found = (kind: FindingKind, from: Seq, what: string): Finding => ({ kind, family: 'chain', key: u64Key(from), what });

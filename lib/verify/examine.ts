@@ -11,7 +11,7 @@ import { decodeChanges, decodeRefs } from '../history/changes.js';
 import { depthOf, dictionaryOf, MOST_DEPTH } from '../history/codec.js';
 import type { Family } from '../history/families.js';
 import { getInverse, getU64, nameInKey, seqInKey } from '../history/keys.js';
-import { COLD_FORMAT, decodeMeta, META_FOLD, META_FORMAT, META_STORE } from '../history/meta.js';
+import { decodeMeta, META_FOLD, META_FORMAT, META_STORE, NEWEST_FORMAT } from '../history/meta.js';
 import { decodeRetention, META_RETENTION } from '../history/retained.js';
 import { META_DICTIONARY } from '../history/zip.js';
 import type { NodeId, Seq } from '../history/types.js';
@@ -132,7 +132,7 @@ const EXAMINERS: Record<Family, (key: Buffer, value: Buffer) => Seq | null> = {
 };
 
 function examineMeta(key: Buffer, value: Buffer): null {
-  if (key.equals(META_FORMAT)) expect(value.length === 4 && value.readUInt32BE(0) <= COLD_FORMAT, `a format that cannot be (${value.toString('hex')})`);
+  if (key.equals(META_FORMAT)) expect(value.length === 4 && value.readUInt32BE(0) <= NEWEST_FORMAT, `a format that cannot be (${value.toString('hex')})`);
   else if (key.equals(META_STORE)) expect(value.length === 16, `a store id of ${value.length} bytes, expected 16`);
   else if (key.equals(META_FOLD)) decodeMeta(value);
   else if (key.equals(META_RETENTION)) decodeRetention(value);

@@ -9,8 +9,9 @@ import { decodeBlock } from '../history/blocks.js';
 import { decodeChanges, RUN_SEQS } from '../history/changes.js';
 import type { History } from '../history/history.js';
 import { getInverse, getU64, nameInKey, pairKey, seqInKey } from '../history/keys.js';
+import { within } from '../history/retained.js';
 import type { Entry } from '../history/rocks.js';
-import type { Change, Seq } from '../history/types.js';
+import type { Change, GivenUp, Seq } from '../history/types.js';
 import { BLOCK_BYTES, isUncaptured } from '../history/values.js';
 import type { ChainReport } from './chain.js';
 import type { Check, Suspicion } from './check.js';
@@ -36,7 +37,7 @@ export function originChecks(history: History, chain: ChainReport): Check[] {
         for (const { seq, made } of CLAIMS[family](entry)) {
           if (!chain.speaksFor(seq) || dated.has(seq)) continue;
           const change = await changes.at(seq);
-          if (change !== null && made(change)) continue;
+          if ((change !== null && made(change)) || await wasGivenUp(history, family, entry, seq)) continue;
           found.push({ kind: 'entry-unrecorded', entry, seq, what: `an entry of ${family} of #${seq}, which ${change === null ? 'changed nothing' : 'did not make it'}` });
           break;
         }
@@ -45,6 +46,21 @@ export function originChecks(history: History, chain: ChainReport): Check[] {
     },
   }));
 }
+
+/** Can a change that was given up have made it? Then a later one of the stretch stands for it. Names are made by none of these. */
+async function wasGivenUp(history: History, family: Of, { key }: Entry, seq: Seq): Promise<boolean> {
+  const stretch = family in BY_GIVEN_UP ? within(history.retention().merged, seq) : null;
+  if (stretch === null) return false;
+  const node = getU64(key, 0);
+  for await (const { node: of, kind, givenUp } of history.nodeChanges(node, seq, stretch.to)) if (of === node && givenUp !== undefined && BY_GIVEN_UP[family]!(key, kind, givenUp)) return true;
+  return false;
+}
+
+const BY_GIVEN_UP: Partial<Record<Of, (key: Buffer, kind: number, givenUp: GivenUp) => boolean>> = {
+  xattrs: (_key, kind) => kind === Kind.Setxattr || kind === Kind.Removexattr,
+  blocks: (key, kind, { from, to }) => (kind === Kind.Write || kind === Kind.Fallocate) && from < (getU64(key, 8) + 1) * BLOCK_BYTES && to > getU64(key, 8) * BLOCK_BYTES,
+  cuts: (key, kind, { from }) => (kind === Kind.Truncate || kind === Kind.Fallocate) && from <= getU64(key, 16),
+};
 
 async function mountsOf(history: History): Promise<ReadonlySet<Seq>> {
   return new Set([history.meta().first, ...(await history.points()).filter(({ kind }) => kind === 'mount').map(({ seq }) => seq)]);

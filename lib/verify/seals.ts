@@ -5,7 +5,7 @@
  * which must still lie there.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { Kind } from '../extractor/record.js';
+import { bringsBytes, Kind } from '../extractor/record.js';
 import { statesIn } from '../history/attributes.js';
 import { pieceHead, shortened, lastOf, type Link, type Seal } from '../history/chain.js';
 import { isAway } from '../history/cold/files.js';
@@ -32,7 +32,7 @@ export class SealCheck {
   constructor(private readonly history: History) {}
 
   /** @param changes of the link, by seq; what a mount found left out */
-  async findings(link: Link, changes: readonly Change[], objects: Objects): Promise<Finding[]> {
+  async findings(link: Omit<Link, 'head'>, changes: readonly Change[], objects: Objects): Promise<Finding[]> {
     const findings: Finding[] = [];
     const byNode = new Map<NodeId, Change[]>();
     for (const change of changes) byNode.set(change.node, [...byNode.get(change.node) ?? [], change]);
@@ -58,7 +58,7 @@ export class SealCheck {
     return union(merged, due);
   }
 
-  private async attributesFit(link: Link, changes: readonly Change[], byNode: ReadonlyMap<NodeId, Change[]>): Promise<boolean> {
+  private async attributesFit(link: Omit<Link, 'head'>, changes: readonly Change[], byNode: ReadonlyMap<NodeId, Change[]>): Promise<boolean> {
     const last = lastOf(link);
     if (this.givenUp().some(({ from, to }) => from < last && to >= link.from)) return true;
     const states = new Map<string, Buffer>();
@@ -86,8 +86,9 @@ export class SealCheck {
     }
   }
 
-  private async written({ node, digest }: Seal, changes: readonly Change[]): Promise<Outcome> {
-    const own = changes.filter(({ kind }) => brings(kind));
+  private async written({ node, digest, partial }: Seal, changes: readonly Change[]): Promise<Outcome> {
+    if (partial) return 'thinned';
+    const own = changes.filter(({ kind }) => bringsBytes(kind));
     const stretches = this.givenUp();
     if (own.some(({ seq }) => stretchOf(stretches, seq) !== null)) return this.thinned(node, digest, own, stretches);
     if (own.length === 0) return 'altered';
@@ -96,7 +97,7 @@ export class SealCheck {
     const images = new BlockImages(this.history, node, changes.at(-1)!.seq);
     for (const change of changes) {
       if (change.kind === Kind.Write) isAlone = await this.write(change, hash, images) && isAlone;
-      else if (brings(change.kind)) await this.other(change, hash);
+      else if (bringsBytes(change.kind)) await this.other(change, hash);
       else if (ALTERS.has(change.kind)) images.forget();
     }
     if (isAlone && shortened(hash.digest()).equals(digest)) return 'whole';
@@ -141,7 +142,7 @@ export class SealCheck {
     const [first, last] = [own[0]!, own.at(-1)!];
     const stretch = stretchOf(stretches, last.seq);
     if (stretch === null || first.seq <= stretch.from || own.some(({ kind }) => kind !== Kind.Write) || overlap(own)) return 'thinned';
-    if (!await this.isLast(node, first.seq - 1, stretch.to, own.length)) return 'thinned';
+    if (!await this.areLast(own, node, first.seq - 1, stretch.to)) return 'thinned';
     const hash = createHash('sha256');
     for (const { seq, offset, length } of own) {
       hash.update(pieceHead(seq, offset, length));
@@ -153,17 +154,22 @@ export class SealCheck {
     return shortened(hash.digest()).equals(digest) ? 'whole' : this.excuse(node, [last.seq, stretch.to]);
   }
 
-  /** Is the object there at `to`, and were these all that altered its content since? */
-  private async isLast(node: NodeId, since: Seq, to: Seq, count: number): Promise<boolean> {
+  /** Is the object there at `to`, and were these all that altered its content since? A change that was given up lies before one that was not. */
+  private async areLast(own: readonly Change[], node: NodeId, since: Seq, to: Seq): Promise<boolean> {
     if (await this.history.attr(node, to) === null) return false;
+    const seqs = new Set(own.map(({ seq }) => seq));
     let altered = 0;
-    for await (const { kind, node: of, unmounted } of this.history.nodeChanges(node, since, to)) if (of === node && (unmounted || ALTERS.has(kind))) altered++;
-    return altered === count;
+    for await (const { kind, node: of, seq, unmounted } of this.history.nodeChanges(node, since, to)) {
+      if (of !== node || !(unmounted || ALTERS.has(kind))) continue;
+      if (unmounted || !seqs.has(seq)) return false;
+      altered++;
+    }
+    return altered === own.length;
   }
 
   private async found(node: NodeId, digest: Buffer, { seq, attributes, pieces }: NonNullable<Seal['found']>): Promise<Outcome> {
     const stretch = stretchOf(this.givenUp(), seq);
-    if (stretch !== null && (attributes || !await this.isLast(node, seq, stretch.to, 0))) return 'thinned';
+    if (stretch !== null && (attributes || !await this.areLast([], node, seq, stretch.to))) return 'thinned';
     const hash = createHash('sha256');
     if (attributes) hash.update(await this.stateAt(node, seq) ?? '');
     for (const { block, length } of pieces) hash.update((await this.history.readBlock(node, block, stretch?.to ?? seq)).subarray(0, length));
@@ -187,9 +193,6 @@ export class SealCheck {
     return 'altered';
   }
 }
-
-/** Does a change of this kind bring bytes of its own? */
-const brings = (kind: number): boolean => kind === Kind.Write || kind === Kind.Symlink || kind === Kind.Setxattr || kind === Kind.Removexattr;
 
 /** Where an instant lies that was given up, or the end that it was merged into. */
 const stretchOf = (stretches: readonly Stretch[], seq: Seq): Stretch | null => stretches.find(({ from, to }) => seq > from && seq <= to) ?? null;

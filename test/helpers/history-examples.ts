@@ -65,11 +65,11 @@ export const EXAMPLES: readonly Example[] = [
   {
     family: 'chain', note: 'records 1003 to 1005, of the session of mount 1000: node 7 was written to, and 100 bytes of block 2 of node 9 were found at the mount, with its attributes', key: u64Key(1003),
     value: encodeLink({
-      from: 1003, count: 3, mount: 1000, found: 1, attributes: Buffer.alloc(16, 0xa7), head: Buffer.alloc(32, 0x4d), mendedNs: null,
+      from: 1003, count: 3, mount: 1000, found: 1, attributes: Buffer.alloc(16, 0xa7), head: Buffer.alloc(32, 0x4d), mendedNs: null, thinned: null,
       seals: [{ node: 7, found: null, digest: Buffer.alloc(16, 0xc7) }, { node: 9, found: { seq: 1000, attributes: true, pieces: [{ block: 2, length: 100 }] }, digest: Buffer.alloc(16, 0xc9) }],
     }),
   },
-  { family: 'chain', note: 'what they were is not known since a repair at 12.000000007 s', key: u64Key(1003), value: encodeLink({ from: 1003, count: 3, mount: 1003, found: 0, attributes: Buffer.alloc(0), seals: [], head: Buffer.alloc(32, 0x4d), mendedNs: 12n * NS + 7n }) },
+  { family: 'chain', note: 'what they were is not known since a repair at 12.000000007 s', key: u64Key(1003), value: encodeLink({ from: 1003, count: 3, mount: 1003, found: 0, attributes: Buffer.alloc(0), seals: [], head: Buffer.alloc(32, 0x4d), mendedNs: 12n * NS + 7n, thinned: null }) },
 ];
 
 /** The line of an example in docs/history.md. */

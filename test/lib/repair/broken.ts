@@ -8,7 +8,7 @@ import test from 'ava';
 import { openOffline } from '../../../lib/daemon/offline.js';
 import { Kind } from '../../../lib/extractor/record.js';
 import { History } from '../../../lib/history/history.js';
-import { COLD_FORMAT } from '../../../lib/history/meta.js';
+import { NEWEST_FORMAT } from '../../../lib/history/meta.js';
 import { Rocks } from '../../../lib/history/rocks.js';
 import { native } from '../../../lib/native.js';
 import { openStore } from '../../../lib/store/store.js';
@@ -178,7 +178,7 @@ test.serial('a newer format of store, history or journal is refused, also by a r
   await newer(async (copy) => {
     const rocks = await Rocks.open(path.join(copy, 'history'), { readOnly: false });
     const batch = rocks.batch();
-    batch.put('meta', Buffer.from('format'), Buffer.from([0, 0, 0, COLD_FORMAT + 1]));
+    batch.put('meta', Buffer.from('format'), Buffer.from([0, 0, 0, NEWEST_FORMAT + 1]));
     await rocks.commit(batch);
     await rocks.close();
   });
