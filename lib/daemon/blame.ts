@@ -2,7 +2,8 @@
 import { RewindError } from '../errors.js';
 import { safeForTerminal } from '../paths.js';
 import type { Stage } from '../recovery/ancestry.js';
-import { blameBytes, blameLines, MAX_TEXT_BYTES, type Origin } from '../recovery/blame.js';
+import { blameLines, MAX_TEXT_BYTES, type Origin } from '../recovery/blame.js';
+import { blameBytes } from '../recovery/byteblame.js';
 import { hasNoContent, isFile } from '../recovery/compare.js';
 import { isBinary } from '../recovery/textdiff.js';
 import { WriterCache } from '../recovery/writers.js';

@@ -93,15 +93,14 @@ function goesOn(last: Change, change: Change): boolean {
   return newer === 0 || last.kind === TRUNCATE;
 }
 
-/** An editor that keeps a backup: the same writer moved the old file away just before. */
+/** An editor that keeps a backup: the same writer moved the old file away just before. What was merged only the timeline tells of. */
 async function movedAway(history: HistoryReader, birth: Change, slot: Slot): Promise<Stage | null> {
-  const states = (await history.nameHistory(slot.parent, slot.name)).filter(({ since }) => since < birth.seq);
-  const gone = states.at(-1);
-  const old = states.at(-2);
-  if (gone?.node !== null || !old?.node) return null;
-  for await (const change of history.nodeChanges(old.node, gone.since - 1, gone.since)) {
-    const away = change.marker === 'rename' && change.node === old.node && change.parent === slot.parent && change.name === slot.name && change.parent2 === slot.parent;
-    if (away && change.writer === birth.writer && birth.timeNs - change.timeNs <= BACKUP_NS) return { node: old.node, seq: change.seq - 1, slot };
+  for await (const change of history.nodeChanges(slot.parent, 0, birth.seq - 1, { reverse: true })) {
+    if (birth.timeNs - change.timeNs > BACKUP_NS) return null;
+    const { marker, node, parent, name, parent2, name2, writer, seq } = change;
+    const isAway = parent === slot.parent && name === slot.name;
+    if (!isAway && !(parent2 === slot.parent && name2 === slot.name)) continue;
+    return isAway && marker === 'rename' && parent2 === slot.parent && writer === birth.writer ? { node, seq: seq - 1, slot } : null;
   }
   return null;
 }

@@ -1,10 +1,15 @@
-import test from 'ava';
-import { blameBytes, blameLines } from '../../../lib/recovery/blame.js';
+import test, { type ExecutionContext } from 'ava';
+import { blameLines } from '../../../lib/recovery/blame.js';
+import { blameBytes } from '../../../lib/recovery/byteblame.js';
 import { matchLines } from '../../../lib/recovery/lines.js';
 import type { Stage } from '../../../lib/recovery/ancestry.js';
 import type { HistoryReader } from '../../../lib/history/reader.js';
 import { FoldedHistory } from '../../helpers/folded-history.js';
 import { ModelTree } from '../../helpers/model-tree.js';
+import type { History } from '../../../lib/history/history.js';
+import { UNTHROTTLED } from '../../../lib/retention/editor.js';
+import { mergeDue } from '../../../lib/retention/stretch.js';
+import { thinTimeline } from '../../../lib/retention/timeline.js';
 import { freshSeed, Random } from '../../helpers/random.js';
 import { scoped } from '../../helpers/scope.js';
 
@@ -149,6 +154,62 @@ test.serial('every line and every byte has the writer that the model says, at an
       }
     });
   }
+});
+
+interface Instant { seq: number; path: string; lines: { text: string; writer: number }[]; bytes: number[] }
+
+/** Nobody is said to have written what another one has, without a doubt. Answers how many lines and bytes have a writer that is certain. */
+async function expectNobodyWrong(t: ExecutionContext, history: History, { seq, path, lines, bytes }: Instant, label: string): Promise<number> {
+  const stage = await stageOf(history, path, seq);
+  const { origins } = await blameLines(history, stage);
+  t.is(origins.length, lines.length);
+  let certain = 0;
+  for (const [i, { writer, uncertain }] of origins.entries()) {
+    if (!uncertain) t.is(writer, lines[i]!.writer, `${label}, #${seq}: line ${i}`);
+    if (!uncertain) certain++;
+  }
+  let at = 0;
+  for (const { offset, length, origin } of await blameBytes(history, stage)) {
+    t.is(offset, at);
+    at += length;
+    if (origin.uncertain) continue;
+    t.true(bytes.slice(offset, at).every((writer) => writer === origin.writer), `${label}, #${seq}: bytes ${offset} to ${at} are of ${[...new Set(bytes.slice(offset, at))].join(', ')}, not ${origin.writer}`);
+    certain += length;
+  }
+  t.is(at, bytes.length);
+  return certain;
+}
+
+test.serial('where states were merged and changes given up, no writer is named for certain that may be the wrong one', async (t) => {
+  const base = freshSeed();
+  t.log(`REWIND_SEED=${base}`);
+  const certain = { before: 0, merged: 0, thinned: 0 };
+  for (let seed = base; seed < base + SEEDS; seed++) {
+    await scoped(async (scope) => {
+      const random = new Random(seed);
+      const writers = new Writers(random);
+      const folded = await FoldedHistory.open(scope.temporary('memory'), writers.tree);
+      const { history } = folded;
+      scope.defer(() => history.close());
+      const instants: Instant[] = [];
+      for (let i = 0; i < 40; i++) {
+        writers.step();
+        if (random.chance(0.7)) await folded.catchUp();
+        instants.push({ seq: writers.tree.seq, path: writers.path, lines: [...writers.lines], bytes: [...writers.byteWriters] });
+      }
+      await folded.catchUp();
+      const kept = instants.filter((_, i) => i === instants.length - 1 || random.chance(0.25));
+      const look = async (what: keyof typeof certain): Promise<void> => { for (const one of kept) certain[what] += await expectNobodyWrong(t, history, one, `seed ${seed}, ${what}`); };
+      await look('before');
+      await history.forget(history.rocks.batch(), { ...history.retention(), due: kept.map(({ seq }, i) => ({ from: kept[i - 1]?.seq ?? 0, to: seq })).filter(({ from, to }) => to > from + 1) });
+      await mergeDue(history, Infinity, UNTHROTTLED, new AbortController().signal);
+      await look('merged');
+      t.true(await thinTimeline(history, Infinity, UNTHROTTLED, new AbortController().signal) > 0, `seed ${seed}`);
+      await look('thinned');
+    });
+  }
+  t.true(certain.thinned > certain.before / 10, 'what is certain is said to be');
+  t.log(certain);
 });
 
 test.serial('lines in common keep their order, also where too much differs to follow all of it', (t) => {
