@@ -44,7 +44,7 @@ function writeLine(row: LogRow): string {
 
 function where(row: LogRow): string {
   const path = row.path ?? '(no name)';
-  return row.from === undefined ? path : `${row.from} -> ${path}`;
+  return `${row.from === undefined ? path : `${row.from} -> ${path}`}${row.given_up ? `  (and ${row.given_up} before it, which are told no more)` : ''}`;
 }
 
 function writer(row: LogRow): string {

@@ -58,6 +58,7 @@ async function show(policy: PolicyRow, out: Output): Promise<void> {
   await row('KEEP', 'PATTERN', 'BY');
   for (const rule of policy.keep) await row(periodInWords(rule.keep_s), named(rule), `${rule.by}  ${bucketsInWords(rule)}`);
   await row(periodInWords(policy.default_keep.keep_s), '(the rest)', bucketsInWords(policy.default_keep));
+  if (policy.changes_s !== null) await row('changes', '(all paths)', `each is told for ${periodInWords(policy.changes_s)}, of older ones the last`);
   if (policy.cold !== null) await row('cold', policy.cold.directory, `[cold]  what nothing younger than ${periodInWords(policy.cold.after_s)} needs goes there`);
   for (const { patterns: words, by } of policy.paused) await row('paused', words.join(' '), by);
   if (policy.groups.length > 0) await out.line('');

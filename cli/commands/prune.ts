@@ -43,9 +43,10 @@ async function line(row: PruneRow, out: Output, limit: number): Promise<void> {
     case 'plan':
       if (limit === 0) return;
       if (row.rules.some(({ rule }) => rule !== null)) for (const { rule, ...one } of row.rules) await out.line(`  ${sum(one)}: ${rule ?? '[retention]'}`);
+      if (row.changes > 0) await out.line(`${row.changes} changes that later ones stand for are told no more`);
       return await out.line(sum(row));
     case 'trashed': return await out.line(`In the trash until ${showTime(row.until)} (${row.reason}); back with: rewind prune --undo`);
     case 'taken_back': return await out.line(`Taken back: what was given up on ${showTime(row.time)}`);
-    case 'done': return await out.line(`Forgotten for good: ${row.stretches} stretches, ${row.contents} contents; history takes ${showBytes(row.bytes_after)} (before: ${showBytes(row.bytes_before)})`);
+    case 'done': return await out.line(`Forgotten for good: ${row.stretches} stretches, ${row.contents} contents${row.changes > 0 ? `, ${row.changes} changes` : ''}; history takes ${showBytes(row.bytes_after)} (before: ${showBytes(row.bytes_before)})`);
   }
 }

@@ -53,8 +53,8 @@ function describe(status: StatusRow): string[] {
     if (!one.there) lines.push(row('', `Attach ${one.directory}, or name in [cold] of the policy where it is now`));
   }
   if (status.memory_bytes !== null) lines.push(row('memory', showBytes(status.memory_bytes)));
-  const { trash, merged, due } = status.retention;
-  if (merged + due > 0) lines.push(row('thinned', `${merged + due} stretches between kept instants${due > 0 ? `, ${due} of them to be merged yet` : ''}`));
+  const { trash, merged, due, changes_given_up } = status.retention;
+  if (merged + due > 0) lines.push(row('thinned', `${merged + due} stretches between kept instants${due > 0 ? `, ${due} of them to be merged yet` : ''}${changes_given_up > 0 ? `; of ${changes_given_up} only the last changes are told` : ''}`));
   for (const reason of new Set(trash.map((one) => one.reason))) {
     const given = trash.filter((one) => one.reason === reason);
     const [first] = given.map(({ until }) => until).sort();

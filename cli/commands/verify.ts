@@ -31,7 +31,7 @@ async function show(row: Exclude<VerifyRow, { type: 'purged' }>, purges: Readonl
     await out.line(`          ${row.remedy}`);
     return;
   }
-  if (row.type === 'thinned') return out.line(out.paint('dim', `thinned   #${row.from_seq} to #${row.to_seq}, by ${row.why ?? 'retention'}${row.time === null ? '' : `, on ${showTime(row.time)}`}: its changes are told, of its content what is left`));
+  if (row.type === 'thinned') return out.line(out.paint('dim', `thinned   #${row.from_seq} to #${row.to_seq}, by ${row.why ?? 'retention'}${row.time === null ? '' : `, on ${showTime(row.time)}`}: ${row.changes_time === null ? 'its changes are told' : `the last of its changes are told (since ${showTime(row.changes_time)})`}, of its content what is left`));
   for (const [what, objects] of purges) await out.line(out.paint('dim', `purged    ${what}: ${objects} ${objects === 1 ? 'object' : 'objects'}`));
   const read = `${row.entries} entries of history to #${row.seq}, ${row.journal_records} records of the journal`;
   await out.line(row.findings === 0 ? `Whole: ${read}${row.deep ? ', all content' : ''}` : `${row.findings} ${row.findings === 1 ? 'finding' : 'findings'} in ${read}; docs/verify.md says what each means`);

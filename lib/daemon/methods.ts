@@ -20,7 +20,7 @@ import { prune } from './prune.js';
 import { purge } from './purge.js';
 import { recover, recoveries } from './recovering.js';
 import { release } from './release.js';
-import { instantRow, keepRow, keepRuleRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
+import { instantRow, keepRow, secondsOf, keepRuleRow, listRow, pointRow, recoveryPolicyRow, recoveryRow, recoveryRuleRow, S_IFMT, writeRow } from './rows.js';
 import type { Caller, Session } from './session.js';
 import { du, pack } from './space.js';
 import { gaps } from './gaps.js';
@@ -170,7 +170,7 @@ const methods: { [M in MethodName]: Method<M> } = {
     const { policy } = session;
     if (args.paths === undefined) {
       const row = policy.row();
-      yield { ...row, groups: policy.policy.groups.map(groupRow), recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY), keep: policy.policy.keeping.map(keepRuleRow), default_keep: keepRow(policy.policy.retention), cold: policy.policy.cold && { directory: safeForTerminal(policy.policy.cold.directory), after_s: policy.policy.cold.afterMs / 1000 } };
+      yield { ...row, groups: policy.policy.groups.map(groupRow), recovery: row.recovery.map(recoveryRuleRow), default_recovery: recoveryPolicyRow(DEFAULT_RECOVERY), keep: policy.policy.keeping.map(keepRuleRow), default_keep: keepRow(policy.policy.retention), changes_s: secondsOf(policy.policy.retention.changesMs), cold: policy.policy.cold && { directory: safeForTerminal(policy.policy.cold.directory), after_s: policy.policy.cold.afterMs / 1000 } };
     }
     for (const { path, directory } of args.paths ?? []) {
       const bytes = pathBytes(validPath(path));

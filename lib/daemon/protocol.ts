@@ -60,7 +60,7 @@ export interface LogRow extends PatchFields {
   path: string | null;
   /** Where a rename took it from. */
   from?: string;
-  /** Saves: counts within one life of the path; null where that has no meaning, and for the newest of very many. */
+  /** Saves: counts within one life of the path; null where that has no meaning, for the newest of very many, and where some before were given up. */
   ver?: number | null;
   size: number | null;
   writer: WriterRow | null;
@@ -76,6 +76,8 @@ export interface LogRow extends PatchFields {
   offset?: number;
   length?: number;
   save?: number;
+  /** Changes before it that are told no more (docs/retention.md), and that it stands for. */
+  given_up?: number;
 }
 
 export interface ListRow {
@@ -173,6 +175,8 @@ export interface PolicyRow {
   /** The same for how long content is kept; where none matches, `default_keep` applies. */
   keep: KeepRuleRow[];
   default_keep: KeepRow;
+  /** Every change is told of for so long; null: for ever. */
+  changes_s: number | null;
   /** Where content goes that no instant younger than this needs; null: it stays. */
   cold: { directory: string; after_s: number } | null;
   /** Rules of the file that are switched off. */

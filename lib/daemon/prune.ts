@@ -59,12 +59,12 @@ export async function* prune(session: Session, args: Methods['prune']['args']): 
     yield { type: 'version', path: shown, seq, time: formatTimeUtc(timeNs), size, whole, rule };
   }
   const stretches = plan.everywhere.length + plan.parts.reduce((count, part) => count + part.stretches.length, 0);
-  yield { type: 'plan', stretches, ...sum.row(), rules: [...rules].map(([rule, one]) => ({ rule, ...one.row() })) };
+  yield { type: 'plan', stretches, changes: await keeper.changesGoing(), ...sum.row(), rules: [...rules].map(([rule, one]) => ({ rule, ...one.row() })) };
   if (args.dry_run) return;
   for (const trashed of await keeper.prune()) yield { type: 'trashed', ...trashRow(trashed) };
   if (!args.now) return;
-  const { stretches: merged, objects, contents, bytesBefore, bytesAfter } = await keeper.tidy({ hurry: true, all: true });
-  yield { type: 'done', stretches: merged, objects, contents, bytes_before: bytesBefore, bytes_after: bytesAfter };
+  const { stretches: merged, objects, contents, changes, bytesBefore, bytesAfter } = await keeper.tidy({ hurry: true, all: true });
+  yield { type: 'done', stretches: merged, objects, contents, changes, bytes_before: bytesBefore, bytes_after: bytesAfter };
 }
 
 /** Versions, the files that they are of, and their bytes. */
@@ -90,7 +90,7 @@ export const trashRow = ({ id, timeNs, untilNs, reason, stretches }: Trashed): T
 export function retentionRow(retention: Retention): RetentionRow {
   const all = [retention, ...retention.parts];
   const count = (lists: readonly (readonly unknown[])[]): number => lists.reduce((sum, { length }) => sum + length, 0);
-  return { trash: allTrash(retention).map(trashRow), merged: count(all.map(({ merged }) => merged)), due: count(all.map(({ due }) => due)) };
+  return { trash: allTrash(retention).map(trashRow), merged: count(all.map(({ merged }) => merged)), due: count(all.map(({ due }) => due)), changes_given_up: retention.timeline.done.length };
 }
 
 async function forkInstants({ store }: Pick<Session, 'store'>): Promise<Seq[]> {

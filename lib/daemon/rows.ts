@@ -39,7 +39,7 @@ export function saveRow(save: Save): LogRow {
     seq: save.seq, time: formatTimeUtc(save.timeNs), marker: save.marker, path: save.path && path(save.path),
     ...save.from && { from: path(save.from) },
     ver: save.ver, size: save.size, writer: save.writer && writerRow(save.writer), uncertain: save.writeback, unmounted: save.unmounted,
-    first_seq: save.firstSeq, records: save.records,
+    first_seq: save.firstSeq, records: save.records, given_up: save.givenUp,
   };
 }
 
@@ -48,7 +48,7 @@ export function writeRow(entry: WriteEntry): LogRow {
     seq: entry.seq, time: formatTimeUtc(entry.timeNs), marker: entry.marker, path: entry.path && path(entry.path),
     ...entry.from && { from: path(entry.from) },
     size: entry.size, writer: entry.writer && writerRow(entry.writer), uncertain: entry.writeback, unmounted: entry.unmounted,
-    kind: KINDS[entry.kind] ?? String(entry.kind), offset: entry.offset, length: entry.length, save: entry.save,
+    kind: KINDS[entry.kind] ?? String(entry.kind), offset: entry.offset, length: entry.length, save: entry.save, given_up: entry.givenUp,
   };
 }
 
@@ -106,9 +106,11 @@ export function recoveryRuleRow(rule: RecoveryRule): RecoveryRuleRow {
   return { pattern: rule.pattern, ...recoveryPolicyRow(rule), by: rule.by, line: rule.line };
 }
 
+/** Of a period; null: for ever. */
+export const secondsOf = (ms: number): number | null => (Number.isFinite(ms) ? ms / 1000 : null);
+
 export function keepRow({ windowMs, bucketMs: { hour, day, week, month, year } }: Schedule): KeepRow {
-  const seconds = (ms: number): number | null => (Number.isFinite(ms) ? ms / 1000 : null);
-  return { keep_s: seconds(windowMs), hour_s: seconds(hour), day_s: seconds(day), week_s: seconds(week), month_s: seconds(month), year_s: seconds(year) };
+  return { keep_s: secondsOf(windowMs), hour_s: secondsOf(hour), day_s: secondsOf(day), week_s: secondsOf(week), month_s: secondsOf(month), year_s: secondsOf(year) };
 }
 
 export function keepRuleRow(rule: KeepRule): KeepRuleRow {

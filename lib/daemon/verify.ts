@@ -63,15 +63,19 @@ export async function* anchor(session: Session): AsyncGenerator<AnchorRow> {
 
 /** What history says itself that it holds no more of the instants up to an anchor. */
 async function* givenUp(history: History, { seq }: Anchor): AsyncGenerator<VerifyRow> {
-  const { merged, due } = history.retention();
-  for (const { from, to, why, at } of [...merged, ...due]) if (from < seq) yield { type: 'thinned', from_seq: from + 1, to_seq: Math.min(to - 1, seq), why: why ?? null, time: at ?? null };
+  const { merged, due, timeline } = history.retention();
+  for (const { from, to, why, at } of [...merged, ...due]) {
+    if (from >= seq) continue;
+    const changes = timeline.done.filter((one) => one.from >= from && one.to <= to).map((one) => one.at ?? null);
+    yield { type: 'thinned', from_seq: from + 1, to_seq: Math.min(to - 1, seq), why: why ?? null, time: at ?? null, changes_time: changes.at(-1) ?? null };
+  }
   const files = { count: 0, from: Infinity, to: 0, timeNs: 0n };
   for await (const { node, by, timeNs, note, from, to, thinned } of removals(history.rocks)) {
     if (from > seq) continue;
     if (thinned === undefined) yield { type: 'purged', node, path: await placeOf(history, node), by, time: formatTimeUtc(timeNs), note: safeForTerminal(note) };
     else Object.assign(files, { count: files.count + 1, from: Math.min(from, files.from), to: Math.max(to, files.to), timeNs: timeNs > files.timeNs ? timeNs : files.timeNs });
   }
-  if (files.count > 0) yield { type: 'thinned', from_seq: files.from, to_seq: Math.min(files.to, seq), why: `rules, of content of ${files.count} files`, time: formatTimeUtc(files.timeNs) };
+  if (files.count > 0) yield { type: 'thinned', from_seq: files.from, to_seq: Math.min(files.to, seq), why: `rules, of content of ${files.count} files`, time: formatTimeUtc(files.timeNs), changes_time: null };
 }
 
 function chainRow({ from, to, links, mended, objects }: ChainReport, deep: boolean): ChainRow | null {

@@ -28,7 +28,7 @@ export type VerifyRow =
   | { type: 'progress'; family: string; done: number }
   | FindingRow
   /** With an anchor: given up lawfully, as history says itself, so that the chain can show its changes and not their content. */
-  | { type: 'thinned'; from_seq: number; to_seq: number; why: string | null; time: string | null }
+  | { type: 'thinned'; from_seq: number; to_seq: number; why: string | null; time: string | null; /** When changes of it were given up; null: all of them are told. */ changes_time: string | null }
   | { type: 'purged'; node: number; path: string | null; by: string; time: string; note: string }
   /** All was looked at; `seq`: up to where history goes; `anchor`: does the one that was given fit? */
   | { type: 'verified'; deep: boolean; seq: number; entries: number; journal_records: number; findings: number; chain: ChainRow | null; anchor: { seq: number; time: string | null; fits: boolean } | null };

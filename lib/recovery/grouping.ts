@@ -35,7 +35,12 @@ export interface Run {
   first: Change;
   last: Change;
   count: number;
+  /** Changes that these stand for, too. */
+  givenUp: number;
 }
+
+/** Of one change. */
+export const runOf = (change: Change): Run => ({ first: change, last: change, count: 1, givenUp: change.givenUp?.count ?? 0 });
 
 /** A save in the making. */
 export interface Group {
@@ -43,6 +48,7 @@ export interface Group {
   first: Change;
   last: Change;
   records: number;
+  givenUp: number;
   marker: Marker;
   /** The newest of its changes that made, moved or removed a name. */
   named: Change | null;
@@ -67,8 +73,9 @@ export function runsOf(changes: Iterable<Change>): Run[] {
     if (run && key !== 0 && change.marker === 'modify' && run.last.marker !== 'rename' && run.last.node === change.node && saveKey(run.first) === key) {
       run.last = change;
       run.count++;
+      run.givenUp += change.givenUp?.count ?? 0;
     } else {
-      runs.push({ first: change, last: change, count: 1 });
+      runs.push(runOf(change));
     }
   }
   return runs;
@@ -90,7 +97,7 @@ export class Grouper {
     if (group) return this.merge(group, run);
     const over = last.marker === 'rename' && last.target !== undefined && last.exchange !== true && !this.raw;
     const made: Group = {
-      node: last.node, first, last, records: run.count, key: saveKey(first), named: isNamed(last) ? last : isNamed(first) ? first : null,
+      node: last.node, first, last, records: run.count, givenUp: run.givenUp, key: saveKey(first), named: isNamed(last) ? last : isNamed(first) ? first : null,
       marker: over ? 'modify' : isBirth(first) ? 'create' : last.marker,
       swallows: !this.raw && last.marker === 'rename' && young && last.exchange !== true,
       attributesOnly: ATTRIBUTES.has(first.kind) && ATTRIBUTES.has(last.kind), birth: null,
@@ -143,6 +150,7 @@ export class Grouper {
     const { first, last } = run;
     group.first = first;
     group.records += run.count;
+    group.givenUp += run.givenUp;
     group.key ||= saveKey(first);
     group.attributesOnly &&= ATTRIBUTES.has(first.kind) && ATTRIBUTES.has(last.kind);
     if (isBirth(first)) {

@@ -64,7 +64,7 @@ function note(byNode: Tally, change: Change): void {
   const writers = byNode.get(change.node) ?? new Map<Seq, { records: number; bytes: number }>();
   byNode.set(change.node, writers);
   const sum = writers.get(change.writer) ?? { records: 0, bytes: 0 };
-  sum.records++;
+  sum.records += 1 + (change.givenUp?.count ?? 0);
   if (change.kind === WRITE) sum.bytes += change.length;
   writers.set(change.writer, sum);
 }

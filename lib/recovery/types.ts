@@ -26,7 +26,10 @@ export interface Save {
   firstSeq: Seq;
   timeNs: bigint;
   marker: Marker;
-  /** Counts the saves of one life of the path from 1; null in a listing of a directory, where lives are not followed, and of the newest of very many. */
+  /**
+   * Counts the saves of one life of the path from 1; null in a listing of a directory, where lives are not followed, of the newest of
+   * very many, and where saves before it in that life were given up.
+   */
   ver: number | null;
   /** Bytes of the file after it; null for a delete and for what is not a regular file. */
   size: number | null;
@@ -35,8 +38,9 @@ export interface Save {
   /** Where a rename took it from. */
   from?: Name[];
   node: NodeId;
-  /** Records folded into it. */
+  /** Records folded into it, and how many before it were given up that they stand for. */
   records: number;
+  givenUp: number;
   /** null when it is not known. */
   writer: Writer | null;
   /** Not certain who (mmap writeback). */
@@ -59,6 +63,8 @@ export interface WriteEntry {
   size: number;
   /** seq of the open that it belongs to, 0 = none. */
   save: Seq;
+  /** Records before it that were given up, and that it stands for. */
+  givenUp: number;
   writer: Writer | null;
   writeback: boolean;
   unmounted: boolean;

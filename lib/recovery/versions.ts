@@ -8,7 +8,7 @@ import type { HistoryReader } from '../history/reader.js';
 import { ROOT, type Change, type Name, type NodeId, type Seq } from '../history/types.js';
 import { livesOf, type Life } from '../view/lives.js';
 import { isDir, isFile } from './compare.js';
-import { Grouper, isBirth, isFileKind, isNamed, runsOf, YOUNG_NS, type Group, type Run } from './grouping.js';
+import { Grouper, isBirth, isFileKind, isNamed, runOf, runsOf, YOUNG_NS, type Group, type Run } from './grouping.js';
 import { neverExisted } from './nearest.js';
 import { mapParallel, mapStream } from './parallel.js';
 import { portionsOf, type Portion } from './portions.js';
@@ -47,11 +47,11 @@ export async function* listWrites(history: HistoryReader, path: Name[], options:
     const mine = subject.isDir ? place.inside : concerns(subject, change, place, path, true);
     if (!mine) continue;
     const writer = await writers.get(change.writer);
-    const { seq, timeNs, kind, marker, node, offset, length, size, save, writeback, unmounted } = change;
+    const { seq, timeNs, kind, marker, node, offset, length, size, save, givenUp, writeback, unmounted } = change;
     const from = place.from === null ? {} : { from: place.from };
     if (await options.wanted?.({ marker, writer, path: place.path, ...from, node, seq }) === false) continue;
     left--;
-    yield { seq, timeNs, kind, marker, path: place.path, ...from, node, offset, length, size, save, writer, writeback, unmounted };
+    yield { seq, timeNs, kind, marker, path: place.path, ...from, node, offset, length, size, save, givenUp: givenUp?.count ?? 0, writer, writeback, unmounted };
   }
 }
 
@@ -104,7 +104,7 @@ async function* directorySaves(history: HistoryReader, subject: Subject, options
   for await (const { item: change, answer: { place, young } } of seen) {
     if (isLater(change) || place?.inside === true) {
       if (place) insiders.set(change, place);
-      grouper.add({ first: change, last: change, count: 1 }, young);
+      grouper.add(runOf(change), young);
     }
     if (++passed % 256 !== 0) continue;
     yield* flush(change);
@@ -154,14 +154,15 @@ async function placeNow(history: HistoryReader, tracks: Tracks, { node, seq }: C
   return { path: await history.pathOf(node, seq) ?? (await tracks.places(node, seq))[0]?.path ?? null, from: null, inside: true };
 }
 
-/** Counts the saves of each life, oldest first. */
+/** Counts the saves of each life, oldest first, up to one that stands for others. */
 function number(saves: Save[], path: Name[]): void {
   const here = path.join('/');
-  let ver = 0;
+  let ver: number | null = 0;
   for (const save of [...saves].reverse()) {
     if (save.marker === 'create') ver = 0;
     const leaves = save.marker === 'delete' || (save.marker === 'rename' && save.from?.join('/') === here);
-    save.ver = leaves ? null : ++ver;
+    if (save.givenUp > 0) ver = null;
+    save.ver = leaves || ver === null ? null : ++ver;
     if (leaves) ver = 0;
   }
 }
@@ -178,7 +179,7 @@ async function foundAtFirstMount(history: HistoryReader, path: Name[], { lives, 
   if (!attr || !place) return null;
   return {
     seq, firstSeq: seq, timeNs, marker: 'create', ver: null, size: isFile(attr) ? attr.size : null, path: first.from === seq ? path : place, node: earliest,
-    records: 0, writer: null, writeback: false, unmounted: true,
+    records: 0, givenUp: 0, writer: null, writeback: false, unmounted: true,
   };
 }
 
@@ -235,10 +236,10 @@ async function isYoung(history: HistoryReader, change: Change): Promise<boolean>
 }
 
 async function saveOf(history: HistoryReader, group: Group, place: Located, writers: WriterCache): Promise<Save> {
-  const { first, last, marker, node, records } = group;
+  const { first, last, marker, node, records, givenUp } = group;
   return {
     seq: last.seq, firstSeq: first.seq, timeNs: last.timeNs, marker, ver: null, size: await sizeOf(history, group),
-    path: place.path, ...(place.from === null ? {} : { from: place.from }), node, records,
+    path: place.path, ...(place.from === null ? {} : { from: place.from }), node, records, givenUp,
     writer: await writers.get(last.writer), writeback: last.writeback, unmounted: last.unmounted,
   };
 }

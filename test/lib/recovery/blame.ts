@@ -14,6 +14,7 @@ import { freshSeed, Random } from '../../helpers/random.js';
 import { scoped } from '../../helpers/scope.js';
 
 const SEEDS = 5;
+const MERGED_SEEDS = 2;
 const MINUTE = 60_000_000_000n;
 const LINE = 12;
 const b = (text: string): Buffer => Buffer.from(text, 'latin1');
@@ -184,7 +185,7 @@ test.serial('where states were merged and changes given up, no writer is named f
   const base = freshSeed();
   t.log(`REWIND_SEED=${base}`);
   const certain = { before: 0, merged: 0, thinned: 0 };
-  for (let seed = base; seed < base + SEEDS; seed++) {
+  for (let seed = base; seed < base + MERGED_SEEDS; seed++) {
     await scoped(async (scope) => {
       const random = new Random(seed);
       const writers = new Writers(random);

@@ -1,22 +1,31 @@
 /** Changes that are given up: what is left answers every question of kept instants as before, and the chain still proves what it did. */
 import test, { type ExecutionContext } from 'ava';
 import type { Anchor } from '../../../lib/history/anchor.js';
-import { decodeChanges } from '../../../lib/history/changes.js';
+import { encodeFull } from '../../../lib/history/blocks.js';
+import { decodeChanges, packChange } from '../../../lib/history/changes.js';
 import { History } from '../../../lib/history/history.js';
-import { META_FORMAT, NEWEST_FORMAT, HISTORY_FORMAT } from '../../../lib/history/meta.js';
+import { blockKey } from '../../../lib/history/keys.js';
+import { COLD_FORMAT, HISTORY_FORMAT, META_FORMAT, raiseFormat, THINNED_FORMAT } from '../../../lib/history/meta.js';
+import { Packer } from '../../../lib/history/packing.js';
 import type { HistoryReader } from '../../../lib/history/reader.js';
-import type { Stretch } from '../../../lib/history/retained.js';
-import type { Change, Seq } from '../../../lib/history/types.js';
+import { decodeRetention, META_RETENTION, type Stretch } from '../../../lib/history/retained.js';
+import type { Change, NodeId, Seq } from '../../../lib/history/types.js';
 import type { TreeOp } from '../../../lib/native.js';
 import { diffTrees, statusColumns } from '../../../lib/recovery/diff.js';
 import { planRollback } from '../../../lib/recovery/plan.js';
+import { planUndo } from '../../../lib/recovery/undo/plan.js';
+import { select } from '../../../lib/recovery/undo/select.js';
+import { listSaves, listWrites } from '../../../lib/recovery/versions.js';
 import { showPath } from '../../../lib/paths.js';
+import { mendChain } from '../../../lib/repair/chain.js';
 import { referencesAnew } from '../../../lib/repair/derive.js';
+import { Losses } from '../../../lib/repair/losses.js';
+import { mendMeta } from '../../../lib/repair/meta.js';
 import { UNTHROTTLED, type Throttle } from '../../../lib/retention/editor.js';
 import { mergeDue } from '../../../lib/retention/stretch.js';
 import { countGoing, thinTimeline } from '../../../lib/retention/timeline.js';
 import { ChainReport } from '../../../lib/verify/chain.js';
-import type { Finding } from '../../../lib/verify/findings.js';
+import type { Finding, FindingKind } from '../../../lib/verify/findings.js';
 import { verify } from '../../../lib/verify/verify.js';
 import { dump } from '../../helpers/dump.js';
 import { FoldedHistory } from '../../helpers/folded-history.js';
@@ -24,6 +33,7 @@ import { ModelTree } from '../../helpers/model-tree.js';
 import { randomChange } from '../../helpers/random-changes.js';
 import { freshSeed, Random } from '../../helpers/random.js';
 import { scoped, type Scope } from '../../helpers/scope.js';
+import { change, kindsOf, put } from '../verify/support/broken.js';
 
 const never = new AbortController().signal;
 const [IFMT, IFREG] = [0o170000, 0o100000];
@@ -163,3 +173,158 @@ test.serial('whatever was merged and thinned in whatever order, kept instants, w
   t.true(gone > 100, `${gone} changes were given up`);
   t.log(`${gone} changes were given up`);
 });
+
+interface Saved { tree: ModelTree; folded: FoldedHistory; history: History; node: NodeId }
+
+/** A file that two writers save by turns, each save in a link of its own: `saves` times three records. */
+async function saved(scope: Scope, saves: number): Promise<Saved> {
+  const tree = new ModelTree();
+  const folded = await FoldedHistory.open(scope.temporary('memory'), tree);
+  scope.defer(() => folded.history.close().catch(() => undefined));
+  const path = Buffer.from('file');
+  tree.do({ op: 'create', path, mode: 0o644 });
+  for (let i = 0; i < saves; i++) {
+    tree.writer = 1 + i % 2;
+    tree.save = tree.record();
+    tree.do({ op: 'truncate', path, size: 0 });
+    tree.do({ op: 'write', path, offset: 0, data: Buffer.from(`save ${i}`) });
+    tree.do({ op: 'chmod', path, mode: i % 2 === 0 ? 0o600 : 0o644 });
+    tree.sleep(60_000_000_000n);
+    await folded.catchUp();
+  }
+  return { tree, folded, history: folded.history, node: (await folded.history.resolve(['file'], tree.seq))! };
+}
+
+const everything = (tree: ModelTree): Stretch => ({ from: 1, to: tree.seq });
+
+async function thinned(scope: Scope, saves: number): Promise<Saved> {
+  const made = await saved(scope, saves);
+  await merge(made.history, [everything(made.tree)]);
+  await thinTimeline(made.history, Infinity, UNTHROTTLED, never);
+  return made;
+}
+
+test.serial('thinning that is stopped after each batch goes on where it stood, and counts nothing twice', (t) => scoped(async (scope) => {
+  const { tree, history } = await saved(scope, 700);
+  const recorded = new Map((await changesOf(history)).map((change) => [change.seq, change]));
+  const anchor = anchorOf(history);
+  await merge(history, [everything(tree)]);
+  let stops = 0;
+  for (let now: History = history; ;) {
+    const controller = new AbortController();
+    const throttle: Throttle = { rest: async () => controller.abort(new Error('stopped')) };
+    const done = await thinTimeline(now, Infinity, throttle, controller.signal).catch((error: Error) => error.message);
+    if (done === 0) {
+      t.is(await expectTold(t, now, recorded, 'in the end'), 700 * 3 - 6, 'the last of each writer and kind stay');
+      return t.true(stops >= 2, `${stops} stops`);
+    }
+    t.is(done, 'stopped');
+    stops++;
+    t.like(await looked(now, anchor), { findings: [], report: { anchored: true } }, `stop ${stops}`);
+    await now.close();
+    now = await History.open(history.directory);
+    scope.defer(() => now.close().catch(() => undefined));
+  }
+}));
+
+test.serial('who reads what concerns an object while changes of it are given up is told all that stays, and no error', (t) => scoped(async (scope) => {
+  const { tree, history, node } = await saved(scope, 20);
+  await merge(history, [everything(tree)]);
+  const { rocks } = history;
+  const getMany = rocks.getMany.bind(rocks);
+  let isBetween = true;
+  rocks.getMany = async (family, keys) => {
+    if (family === 'changes' && isBetween) {
+      isBetween = false;
+      t.true(await thinTimeline(history, Infinity, UNTHROTTLED, never) > 0);
+    }
+    return getMany(family, keys);
+  };
+  const during = await all(history.nodeChanges(node, 0, tree.seq));
+  t.false(isBetween);
+  t.deepEqual(during, await all(history.nodeChanges(node, 0, tree.seq)));
+  t.is(during.length, 7);
+  const { key } = (await rocks.peek('changes', {}, true))!;
+  const batch = rocks.batch();
+  batch.delete('changes', key);
+  await rocks.commit(batch);
+  await t.throwsAsync(all(history.nodeChanges(node, 0, tree.seq)), { code: 'ERR_HISTORY_CORRUPT' }, 'what is lost is no change that was given up');
+}));
+
+test.serial('the database is of a newer format from the first change on that is given up, and is not lowered by another', (t) => scoped(async (scope) => {
+  const { tree, history } = await saved(scope, 4);
+  const format = async (): Promise<number> => (await history.rocks.get('meta', META_FORMAT))!.readUInt32BE(0);
+  await merge(history, [everything(tree)]);
+  t.is(await format(), HISTORY_FORMAT);
+  await thinTimeline(history, Infinity, UNTHROTTLED, never);
+  t.is(await format(), THINNED_FORMAT);
+  const batch = history.rocks.batch();
+  await raiseFormat(history.rocks, batch, COLD_FORMAT);
+  await history.rocks.commit(batch);
+  t.is(await format(), THINNED_FORMAT);
+}));
+
+type Damage = (history: History, made: Saved) => Promise<void>;
+const DAMAGES: [what: string, kinds: FindingKind[], Damage][] = [
+  ['a digest that a link keeps is another', ['chain-broken'], (history) => change(history, 'chain', 1, (value) => { value[60]! ^= 1; return value; })],
+  ['what is left of the records has another digest', ['chain-broken'], (history) => change(history, 'chain', 1, (value) => { value[value.length - 33]! ^= 1; return value; })],
+  ['a change that is left is another', ['chain-broken'], (history, { node }) => retold(history, node, (changes) => changes.map((one) => ({ ...one, writer: 9 })))],
+  ['a change stands for more than were given up', ['chain-broken'], (history, { node }) => retold(history, node, (changes) => changes.map((one) => (one.givenUp ? { ...one, givenUp: { ...one.givenUp, count: 99 } } : one)))],
+  ['content of the last save is another', ['content-altered'], (history) => change(history, 'blocks', 0, (value) => { value.write('SAVE', value.length - 6); return value; })],
+  ['content is put where none was written', ['entry-unrecorded'], (history, { node }) => put(history, 'blocks', blockKey(node, 7, 30), encodeFull({ seq: 30, offset: 0, length: 6, zero: false, content: 0, bytes: Buffer.from('forged'), at: 0 }))],
+  ['changes are given up of what was not merged', ['chain-broken', 'retention-crossed'], (history) => history.forget(history.rocks.batch(), { ...history.retention(), merged: [] })],
+];
+
+/** The newest run of an object, written anew with other changes. */
+async function retold(history: History, node: NodeId, edit: (changes: Change[]) => Change[]): Promise<void> {
+  const last = (await all(history.nodeChanges(node, 0, history.watermark()))).at(-1)!;
+  for await (const { key, value } of history.rocks.scan('changes', {})) {
+    const changes = decodeChanges(key, value);
+    if (changes.at(-1)!.seq !== last.seq) continue;
+    const packer = new Packer();
+    edit(changes).forEach((one, i, run) => packChange(packer, one, run[i - 1] ?? null));
+    await put(history, 'changes', key, Buffer.from(packer.packed()));
+  }
+}
+
+for (const [what, kinds, damage] of DAMAGES) {
+  test.serial(`of a history that was thinned is found: ${what}`, (t) => scoped(async (scope) => {
+    const made = await thinned(scope, 20);
+    t.deepEqual((await looked(made.history)).findings, []);
+    await damage(made.history, made);
+    t.deepEqual(kindsOf((await looked(made.history)).findings), kinds);
+  }));
+}
+
+test.serial('a link that was thinned and does not fit is mended with its head, so that the chain goes through it', (t) => scoped(async (scope) => {
+  const { history, folded, tree } = await thinned(scope, 20);
+  await change(history, 'chain', 1, (value) => { value[60]! ^= 1; return value; });
+  t.is(await mendChain(history, (await looked(history)).findings, 1n), 1);
+  tree.do({ op: 'create', path: Buffer.from('later'), mode: 0o644 });
+  await folded.catchUp();
+  const { findings, report } = await looked(history);
+  t.deepEqual([findings, report.mended.length], [[], 1]);
+}));
+
+test.serial('a repair that does not know any more what was merged does not take what was thinned for whole', (t) => scoped(async (scope) => {
+  const { history, tree } = await thinned(scope, 1);
+  await put(history, 'meta', META_RETENTION, Buffer.from('?'));
+  t.regex((await mendMeta(history.rocks, Buffer.alloc(16), new Losses(), null)).join(), /not known any more/);
+  t.deepEqual(decodeRetention((await history.rocks.get('meta', META_RETENTION))!).merged, [{ from: 0, to: tree.seq }]);
+}));
+
+test.serial('a listing says how many changes before one are told no more, and does not count versions behind them', (t) => scoped(async (scope) => {
+  const { history, folded, tree } = await thinned(scope, 20);
+  tree.save = tree.record();
+  tree.do({ op: 'write', path: Buffer.from('file'), offset: 0, data: Buffer.from('later') });
+  await folded.catchUp();
+  const saves = (await all(listSaves(history, ['file']))).map(({ marker, ver, givenUp }) => [marker, ver, givenUp]);
+  t.deepEqual(saves, [['modify', null, 0], ['modify', null, 27], ['modify', null, 27], ['create', 1, 0]]);
+  const writes = await all(listWrites(history, ['file']));
+  t.is(writes.reduce((sum, { givenUp }) => sum + 1 + givenUp, 0), 20 * 3 + 2);
+}));
+
+test.serial('an undo of what was given up in part is refused, and does not take the rest for all', (t) => scoped(async (scope) => {
+  const { history, tree } = await thinned(scope, 20);
+  await t.throwsAsync(async () => planUndo(history, await select(history, { until: 20 }), { now: tree.seq }), { code: 'ERR_TIME_THINNED' });
+}));
