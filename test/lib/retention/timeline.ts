@@ -11,6 +11,8 @@ import type { HistoryReader } from '../../../lib/history/reader.js';
 import { decodeRetention, META_RETENTION, type Stretch } from '../../../lib/history/retained.js';
 import type { Change, NodeId, Seq } from '../../../lib/history/types.js';
 import type { TreeOp } from '../../../lib/native.js';
+import { KeepPolicy } from '../../../lib/policy/keeping.js';
+import { DEFAULT_RETENTION, type RetentionRules } from '../../../lib/policy/retention.js';
 import { diffTrees, statusColumns } from '../../../lib/recovery/diff.js';
 import { planRollback } from '../../../lib/recovery/plan.js';
 import { planUndo } from '../../../lib/recovery/undo/plan.js';
@@ -22,6 +24,7 @@ import { referencesAnew } from '../../../lib/repair/derive.js';
 import { Losses } from '../../../lib/repair/losses.js';
 import { mendMeta } from '../../../lib/repair/meta.js';
 import { UNTHROTTLED, type Throttle } from '../../../lib/retention/editor.js';
+import { Keeper } from '../../../lib/retention/keeper.js';
 import { mergeDue } from '../../../lib/retention/stretch.js';
 import { countGoing, thinTimeline } from '../../../lib/retention/timeline.js';
 import { ChainReport } from '../../../lib/verify/chain.js';
@@ -296,6 +299,37 @@ for (const [what, kinds, damage] of DAMAGES) {
   }));
 }
 
+test.serial('what is verified while changes are given up fits', (t) => scoped(async (scope) => {
+  const { tree, history } = await saved(scope, 20);
+  const anchor = anchorOf(history);
+  await merge(history, [everything(tree)]);
+  const { rocks } = history;
+  const scan = rocks.scan.bind(rocks);
+  let isBetween = true;
+  rocks.scan = async function* (family, range, options) {
+    if (family === 'changes' && isBetween) {
+      isBetween = false;
+      t.true(await thinTimeline(history, Infinity, UNTHROTTLED, never) > 0);
+    }
+    yield* scan(family, range, options);
+  };
+  t.like(await looked(history, anchor), { findings: [], report: { anchored: true } });
+  t.false(isBetween);
+}));
+
+test.serial('what was altered after it was thinned is not signed when more of it is', (t) => scoped(async (scope) => {
+  const made = await thinned(scope, 20);
+  const { history, folded, tree, node } = made;
+  await retold(history, node, (changes) => changes.map((one) => ({ ...one, writer: 9 })));
+  for (let i = 0; i < 10; i++) {
+    tree.do({ op: 'write', path: Buffer.from('file'), offset: 0, data: Buffer.from(`more ${i}`) });
+    await folded.catchUp();
+  }
+  await merge(history, [everything(tree)]);
+  await thinTimeline(history, Infinity, UNTHROTTLED, never);
+  t.true(kindsOf((await looked(history)).findings).includes('chain-broken'));
+}));
+
 test.serial('a link that was thinned and does not fit is mended with its head, so that the chain goes through it', (t) => scoped(async (scope) => {
   const { history, folded, tree } = await thinned(scope, 20);
   await change(history, 'chain', 1, (value) => { value[60]! ^= 1; return value; });
@@ -327,4 +361,55 @@ test.serial('a listing says how many changes before one are told no more, and do
 test.serial('an undo of what was given up in part is refused, and does not take the rest for all', (t) => scoped(async (scope) => {
   const { history, tree } = await thinned(scope, 20);
   await t.throwsAsync(async () => planUndo(history, await select(history, { until: 20 }), { now: tree.seq }), { code: 'ERR_TIME_THINNED' });
+}));
+
+const DAY_MS = 86_400_000;
+const MINUTE_NS = 60_000_000_000n;
+
+test.serial('day by day a keeper that gives up changes keeps the same instants as one that does not, and gives room back', (t) => scoped(async (scope) => {
+  const seed = freshSeed();
+  t.log(`REWIND_SEED=${seed}`);
+  const random = new Random(seed);
+  const tree = new ModelTree();
+  const both = await Promise.all([DAY_MS * 2, Infinity].map(async (changesMs) => {
+    const folded = await FoldedHistory.open(scope.temporary('memory'), tree);
+    scope.defer(() => folded.history.close());
+    const rules: RetentionRules = { ...DEFAULT_RETENTION, windowMs: DAY_MS, bucketMs: { hour: 2 * DAY_MS, day: 4 * DAY_MS, week: 300 * DAY_MS, month: 0, year: 0 }, changesMs, trashMs: 0 };
+    const keeper = new Keeper({ history: folded.history, rules: () => rules, keeping: () => new KeepPolicy(rules, []), limit: () => folded.history.watermark(), needed: async () => [], settle: async () => undefined }, UNTHROTTLED);
+    return { folded, keeper, history: folded.history };
+  }));
+  const [thinning, other] = both as [typeof both[0], typeof both[0]];
+  let changes = 0;
+  for (let day = 0; day < 12; day++) {
+    for (let minute = 0; minute < 1440; minute += 20) {
+      tree.sleep(20n * MINUTE_NS - 40_000_000_000n);
+      tree.writer = random.below(3);
+      tree.save = random.chance(0.8) ? tree.record() : 0;
+      // Some of it before the full hour, some after it.
+      for (let i = random.below(5); i > 0; i--) {
+        tree.sleep(10_000_000_000n);
+        const path = Buffer.from(random.pick(['a', 'b']));
+        tree.do(random.chance(0.2) ? { op: 'create', path, mode: 0o644 } : { op: 'write', path, offset: random.below(50), data: Buffer.alloc(9, random.below(256)) });
+      }
+      for (const { folded } of both) await folded.catchUp();
+    }
+    const nowMs = Number(tree.history.times.at(-1)! / 1_000_000n);
+    for (const { keeper } of both) {
+      await keeper.prune(nowMs);
+      if (keeper === thinning.keeper) changes += await keeper.changesGoing(nowMs);
+      const tidied = await keeper.tidy({ nowMs, hurry: true });
+      t.deepEqual(await keeper.plan(nowMs), { everywhere: [], parts: [] });
+      if (keeper === other.keeper) t.is(tidied.changes, 0);
+    }
+    const [mine, theirs] = both.map(({ history }) => history.retention().merged.map(({ from, to }) => `${from} ${to}`));
+    t.deepEqual(mine, theirs, `seed ${seed}, day ${day}`);
+    t.is(thinning.history.retention().timeline.loose, 0);
+  }
+  t.true(changes > 100, `${changes} changes`);
+  t.deepEqual((await looked(thinning.history)).findings, []);
+  for (const { history } of both) await history.rocks.flush();
+  const sizes = await Promise.all(both.map(({ history }) => history.rocks.property('changes', 'rocksdb.total-sst-files-size')));
+  t.true(Number(sizes[0]) < Number(sizes[1]), `${sizes.join(' ')} bytes`);
+  const kept = thinning.history.retention().merged.at(-2)!.to;
+  t.deepEqual(await dump(thinning.history, kept), await dump(tree.history, kept));
 }));
