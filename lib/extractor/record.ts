@@ -16,9 +16,6 @@ export const Kind = {
   BaseNode: 40, BaseName: 41, BaseAbsent: 42, BaseData: 43, BaseEnd: 44,
 } as const;
 
-/** Does a change of this kind bring bytes of its own? */
-export const bringsBytes = (kind: number): boolean => kind === Kind.Write || kind === Kind.Symlink || kind === Kind.Setxattr || kind === Kind.Removexattr;
-
 /** `Flags` of native/journal/format.h. */
 export const Flag = { Opened: 1, Exchange: 2, More: 4, Writeback: 8, Unmounted: 16, NoReplace: 32, Uncaptured: 64, Captured: 128, Initial: 256 } as const;
 

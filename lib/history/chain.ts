@@ -38,6 +38,10 @@ export interface Seal {
   partial?: true;
 }
 
+/** Kinds of native/journal/format.h that bring bytes of their own, for which seals are: symlink, write, setxattr, removexattr. */
+const BRING: ReadonlySet<number> = new Set([10, 24, 28, 29]);
+export const bringsBytes = (kind: number): boolean => BRING.has(kind);
+
 export interface Link {
   from: Seq;
   /** Records; the last is `from + count - 1`. */

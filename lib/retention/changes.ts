@@ -4,8 +4,10 @@
  * writer made to one object the last stays, and says for how many it stands, so that whoever asks what was touched, and by
  * whom, is told the same. Nothing is read or written here.
  */
-import { Kind } from '../extractor/record.js';
 import type { Change, GivenUp, Seq } from '../history/types.js';
+
+/** Number of `Kind` (native/journal/format.h). */
+const TRUNCATE = 25;
 
 /** Can a later change stand for it? */
 const isThinnable = ({ marker, parent, target, unmounted, seq, record }: Change): boolean =>
@@ -15,7 +17,7 @@ const isThinnable = ({ marker, parent, target, unmounted, seq, record }: Change)
 const groupOf = ({ node, writer, kind, writeback }: Change): string => `${node} ${writer} ${kind}${writeback ? ' writeback' : ''}`;
 
 /** A change as one that is given up. */
-const itself = ({ kind, offset, length }: Change): GivenUp => (kind === Kind.Truncate ? { count: 1, from: length, to: length } : { count: 1, from: offset, to: offset + length });
+const itself = ({ kind, offset, length }: Change): GivenUp => (kind === TRUNCATE ? { count: 1, from: length, to: length } : { count: 1, from: offset, to: offset + length });
 
 function together(one: GivenUp, other: GivenUp | undefined): GivenUp {
   return other === undefined ? one : { count: one.count + other.count, from: Math.min(one.from, other.from), to: Math.max(one.to, other.to) };

@@ -3,9 +3,8 @@
  * it, in one batch; the new link has the head of the last of them, and all that it takes to make that head again; what did not
  * fit the digest of what was left before is not touched, so that no damage is signed.
  */
-import { bringsBytes } from '../extractor/record.js';
 import { decodeChanges, decodeRefs, packChange, packRefs } from '../history/changes.js';
-import { CHAINED, decodeLink, digestOf, encodeLink, joined, lastOf, shortened, type Link, type Part } from '../history/chain.js';
+import { bringsBytes, CHAINED, decodeLink, digestOf, encodeLink, joined, lastOf, shortened, type Link, type Part } from '../history/chain.js';
 import type { History } from '../history/history.js';
 import { getU64, nodeChangeKey, u64Key } from '../history/keys.js';
 import { linkedBy, madeIn, type Linked } from '../history/linked.js';

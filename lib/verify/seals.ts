@@ -5,9 +5,9 @@
  * which must still lie there.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { bringsBytes, Kind } from '../extractor/record.js';
+import { Kind } from '../extractor/record.js';
 import { statesIn } from '../history/attributes.js';
-import { pieceHead, shortened, lastOf, type Link, type Seal } from '../history/chain.js';
+import { bringsBytes, pieceHead, shortened, lastOf, type Link, type Seal } from '../history/chain.js';
 import { isAway } from '../history/cold/files.js';
 import type { History } from '../history/history.js';
 import { nameInKey, nodeKey, seqInKey, u64Key, under } from '../history/keys.js';

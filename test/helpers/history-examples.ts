@@ -2,7 +2,7 @@
 import type { Family } from '../../lib/history/families.js';
 import { packStates } from '../../lib/history/attributes.js';
 import { encodeFull, packPatches, type Patch } from '../../lib/history/blocks.js';
-import { encodeLink } from '../../lib/history/chain.js';
+import { encodeLink, joined } from '../../lib/history/chain.js';
 import { encodeCold } from '../../lib/history/cold/place.js';
 import { packChange, packRefs } from '../../lib/history/changes.js';
 import { blockKey, clockKey, cutKey, linkKey, nameKey, nodeChangeKey, nodeKey, pairKey, u64Key } from '../../lib/history/keys.js';
@@ -57,6 +57,7 @@ export const EXAMPLES: readonly Example[] = [
   { family: 'hashes', note: 'that hash is content 43', key: Buffer.from('b7119b48552d1da3', 'hex'), value: u64Key(43) },
   { family: 'changes', note: 'seq 1003: 5 bytes written to node 7', key: pairKey(1003, 1003), value: packed((packer) => packChange(packer, change, null)) },
   { family: 'changes', note: 'the same, and at seq 1005, 500 ns later, 4 bytes more', key: pairKey(1003, 1003), value: packed((packer) => { packChange(packer, change, null); packChange(packer, after, change); }) },
+  { family: 'changes', note: 'the second of them, which stands for 3 more that wrote somewhere from byte 5 on, up to 40 bytes', key: pairKey(1005, 1005), value: packed((packer) => packChange(packer, { ...after, givenUp: { count: 3, from: 5, to: 45 } }, null)) },
   { family: 'changes', note: 'found at mount 1000 by record 1020: `foo` of directory 1 renamed to `bar` over node 8', key: pairKey(1000, 1020), value: packed((packer) => packChange(packer, found, null)) },
   { family: 'nodechanges', note: 'node 7 is concerned by changes 1003 and 1005 of the run that begins at 1003', key: nodeChangeKey(7, 1003, 1003), value: packed((packer) => packRefs(packer, [1003, 1003, 1005, 1003])) },
   { family: 'nodechanges', note: '... and by what record 1020 found at mount 1000', key: nodeChangeKey(7, 1000, 1020), value: Buffer.alloc(0) },
@@ -68,6 +69,16 @@ export const EXAMPLES: readonly Example[] = [
       from: 1003, count: 3, mount: 1000, found: 1, attributes: Buffer.alloc(16, 0xa7), head: Buffer.alloc(32, 0x4d), mendedNs: null, thinned: null,
       seals: [{ node: 7, found: null, digest: Buffer.alloc(16, 0xc7) }, { node: 9, found: { seq: 1000, attributes: true, pieces: [{ block: 2, length: 100 }] }, digest: Buffer.alloc(16, 0xc9) }],
     }),
+  },
+  {
+    family: 'chain', note: 'the same link by itself, but that changes were given up which brought what node 7 got', key: u64Key(1003),
+    value: encodeLink(joined([{
+      link: {
+        from: 1003, count: 3, mount: 1000, found: 1, attributes: Buffer.alloc(16, 0xa7), mendedNs: null, thinned: null,
+        seals: [{ node: 7, found: null, digest: Buffer.alloc(16, 0xc7), partial: true }, { node: 9, found: { seq: 1000, attributes: true, pieces: [{ block: 2, length: 100 }] }, digest: Buffer.alloc(16, 0xc9) }],
+      },
+      records: Buffer.alloc(32, 0x4e),
+    }], Buffer.alloc(16, 0x1e), Buffer.alloc(32, 0x4d))),
   },
   { family: 'chain', note: 'what they were is not known since a repair at 12.000000007 s', key: u64Key(1003), value: encodeLink({ from: 1003, count: 3, mount: 1003, found: 0, attributes: Buffer.alloc(0), seals: [], head: Buffer.alloc(32, 0x4d), mendedNs: 12n * NS + 7n, thinned: null }) },
 ];
