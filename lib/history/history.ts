@@ -15,7 +15,7 @@ import { Rocks, type Batch } from './rocks.js';
 import { changedRanges } from './ranges.js';
 import { MissingContent } from './missing.js';
 import { purged, thinned } from './removed.js';
-import { decodeRetention, encodeRetention, hiddenAt, META_RETENTION, NOTHING_MERGED, within, type Hidden, type Retention } from './retained.js';
+import { decodeRetention, encodeRetention, hidingOf, META_RETENTION, NOTHING_MERGED, within, type Hidden, type Hiding, type Retention } from './retained.js';
 import { TimelineReader } from './timeline.js';
 import { TreeReader } from './tree.js';
 import { Turns } from './turns.js';
@@ -47,6 +47,8 @@ export class History implements HistoryReader {
   /** Who rewrites or deletes what is there already (packing, retention) takes turns: none sees half of what another does. */
   readonly upkeep = new Turns();
   private kept: Readonly<Retention> = NOTHING_MERGED;
+  /** Of all that is kept, and as it is asked for a path that a rule names. */
+  private hiding: { all: Hiding; named: Hiding } = { all: () => null, named: () => null };
   private readonly reuse = new Set<(id: number) => void>();
   /** Contents that were deleted since it was opened. */
   readonly freed = new IdSet();
@@ -112,7 +114,7 @@ export class History implements HistoryReader {
 
   private async loadRetention(): Promise<void> {
     const value = await this.rocks.get('meta', META_RETENTION);
-    this.kept = value === null ? NOTHING_MERGED : decodeRetention(value);
+    this.keep(value === null ? NOTHING_MERGED : decodeRetention(value));
     this.missing.forget();
   }
 
@@ -129,7 +131,12 @@ export class History implements HistoryReader {
     } finally {
       batch.end();
     }
-    this.kept = structuredClone(retention);
+    this.keep(structuredClone(retention));
+  }
+
+  private keep(retention: Readonly<Retention>): void {
+    this.kept = retention;
+    this.hiding = { all: hidingOf(retention, false), named: hidingOf(retention, true) };
   }
 
   /** Told of each content that the extractor is about to name again. Answers how to end it. */
@@ -146,7 +153,7 @@ export class History implements HistoryReader {
   }
 
   hidden(seq: Seq, named = false): Hidden | null {
-    return hiddenAt(this.kept, seq, named);
+    return (named ? this.hiding.named : this.hiding.all)(seq);
   }
 
   /**

@@ -119,16 +119,23 @@ export function union(...lists: (readonly Stretch[])[]): Stretch[] {
 /** Does it lie in one of these? */
 export const isInside = ({ from, to }: Stretch, stretches: readonly Stretch[]): boolean => stretches.some((one) => one.from <= from && one.to >= to);
 
+/** Why an instant is not answered for; null when it is. */
+export type Hiding = (seq: Seq) => Hidden | null;
+
 /**
- * Why an instant is not answered for; null when it is. The ends are kept instants. `named`: asked for a path that a rule
- * names; what only the schedule of all others gives up is no reason then.
+ * The ends of stretches are kept instants. `named`: asked for a path that a rule names; what only the schedule of all others
+ * gives up is no reason then.
  */
-export function hiddenAt(retention: Retention, seq: Seq, named = false): Hidden | null {
+export function hidingOf(retention: Retention, named: boolean): Hiding {
   const table = named ? undefined : retention.parts.find(({ schedule }) => schedule === '');
-  const [merged, due, trash] = [[...retention.merged, ...table?.before ?? [], ...table?.merged ?? []], [...retention.due, ...table?.due ?? []], [...retention.trash, ...table?.trash ?? []]];
-  const everywhere = within(union(merged, due, ...trash.map(({ stretches }) => stretches)), seq);
-  if (everywhere === null) return null;
-  const gone = within(union(merged, due), seq);
-  const until = trash.filter(({ stretches }) => within(stretches, seq) !== null).map(({ untilNs }) => untilNs);
-  return { from: everywhere.from, to: everywhere.to, untilNs: gone !== null || until.length === 0 ? null : until.reduce((a, b) => (a < b ? a : b)) };
+  const trash = [...retention.trash, ...table?.trash ?? []];
+  const gone = union(retention.merged, table?.before ?? [], table?.merged ?? [], retention.due, table?.due ?? []);
+  const all = union(gone, ...trash.map(({ stretches }) => stretches));
+  return (seq) => {
+    const everywhere = within(all, seq);
+    if (everywhere === null) return null;
+    const until = trash.filter(({ stretches }) => within(stretches, seq) !== null).map(({ untilNs }) => untilNs);
+    const untilNs = within(gone, seq) !== null || until.length === 0 ? null : until.reduce((a, b) => (a < b ? a : b));
+    return { from: everywhere.from, to: everywhere.to, untilNs };
+  };
 }

@@ -4,7 +4,7 @@
  * is left of the stretch; links that lie in one stretch only in part, or that a repair has mended, stay as they are.
  */
 import { decodeChanges } from '../history/changes.js';
-import { decodeLink, lastOf } from '../history/chain.js';
+import { decodeLink, lastOf, type Link } from '../history/chain.js';
 import type { History } from '../history/history.js';
 import { getU64, u64Key } from '../history/keys.js';
 import { isInside, union, type Retention, type Stretch } from '../history/retained.js';
@@ -29,7 +29,8 @@ export async function thinTimeline(history: History, upTo: Seq, throttle: Thrott
     const retention = history.retention();
     const { timeline } = retention;
     const stretch = timeline.work?.stretch ?? nextOf(retention, upTo);
-    if (stretch === undefined) return givenUp;
+    // What was begun waits when the policy has become another one: what says already for how many it stands would count them twice.
+    if (stretch === undefined || stretch.to > upTo) return givenUp;
     const editor = new Editor(history, retention, throttle, signal);
     try {
       givenUp += await thinStretch(history, stretch, editor);
@@ -71,14 +72,22 @@ async function thinStretch(history: History, stretch: Stretch, editor: Editor): 
   return givenUp;
 }
 
-/** Links that lie wholly in a stretch, but for those of which nothing is known. */
+/** Links that lie wholly in a stretch, but for those of which nothing is known, or that are damaged. */
 async function linksIn(history: History, { from, to }: Stretch): Promise<Bounds[]> {
   const links: Bounds[] = [];
   for await (const { key, value } of history.rocks.scan('chain', { gte: u64Key(from + 1), lte: u64Key(to) })) {
-    const link = decodeLink(getU64(key, 0), value);
-    if (lastOf(link) <= to && link.mendedNs === null) links.push({ from: link.from, last: lastOf(link), mount: link.mount, parts: link.thinned?.parts.length ?? 1 });
+    const link = decoded(getU64(key, 0), value);
+    if (link !== null && lastOf(link) <= to && link.mendedNs === null) links.push({ from: link.from, last: lastOf(link), mount: link.mount, parts: link.thinned?.parts.length ?? 1 });
   }
   return links;
+}
+
+function decoded(from: Seq, value: Buffer): Link | null {
+  try {
+    return decodeLink(from, value);
+  } catch {
+    return null;
+  }
 }
 
 /** What these links lose together. @throws the signal's reason */
