@@ -45,8 +45,9 @@ export async function thinTimeline(history: History, upTo: Seq, throttle: Thrott
 
 /** How many changes would be given up by now. */
 export async function countGoing(history: History, upTo: Seq, signal: AbortSignal): Promise<number> {
+  const retention = history.retention();
   let going = 0;
-  for (const stretch of history.retention().merged.filter((one) => isDue(one, history.retention(), upTo))) going += (await thinnedOf(history, await linksIn(history, stretch), signal)).total;
+  for (const stretch of retention.merged.filter((one) => isDue(one, retention, upTo))) going += (await thinnedOf(history, await linksIn(history, stretch), signal)).total;
   return going;
 }
 

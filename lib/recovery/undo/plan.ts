@@ -68,9 +68,12 @@ async function follow(history: HistoryReader, selected: Selected, now: Seq): Pro
   const lines = new Successions(history, now);
   const traces = new Map<NodeId, Trace>();
   const writers = new Set<Seq>();
+  const theirs = new Set(selected.writers.map(({ id }) => id));
   let [changes, unknown] = [0, 0];
   for await (const change of history.changes(selected.after, now)) {
     const mine = selected.has(change);
+    // Among those that it stands for may be some that are selected.
+    if (!mine && change.givenUp !== undefined && theirs.has(change.writer)) await expectBothSides(history, change.seq);
     lines.see(change, mine);
     if (mine) {
       changes++;

@@ -8,7 +8,6 @@ import type { HistoryReader } from '../../history/reader.js';
 import type { Change, NodeId, Seq, Writer } from '../../history/types.js';
 import { safeForTerminal } from '../../paths.js';
 import { compileProgramGlob } from '../../program.js';
-import { expectKept } from '../../time/kept.js';
 import { operationsOf, type Operation } from '../operations.js';
 import { slotKey, touchedBetween } from '../places.js';
 import { TEMPORARY } from '../plan/placer.js';
@@ -45,15 +44,13 @@ export interface Selected {
 
 const idOf = ({ pid, start }: Writer): string => `${pid}:${start}`;
 
-/** @throws ERR_WRITER_UNKNOWN, ERR_SESSION_UNKNOWN, ERR_TIME_THINNED, ERR_USAGE */
+/** @throws ERR_WRITER_UNKNOWN, ERR_SESSION_UNKNOWN, ERR_USAGE */
 export async function select(history: HistoryReader, selection: Selection): Promise<Selected> {
   const operations = operationsOf(await history.points());
   const everyone: Writer[] = [];
   for await (const writer of history.allWriters()) everyone.push(writer);
   if (selection.operation !== undefined) return withReversals(history, operations, everyone, selection.operation);
   const until = selection.until ?? Infinity;
-  // Of changes up to there a later one may stand for that was made after it.
-  if (selection.until !== undefined) await expectKept(history, selection.until);
   const session = selection.session === undefined ? null : sessionOf(operations, everyone, selection.session);
   let writers = everyone.filter(({ id }) => id <= until);
   if (selection.writer !== undefined) writers = oneProcess(writers, selection.writer);
