@@ -213,6 +213,30 @@ test.serial('where states were merged and changes given up, no writer is named f
   t.log(certain);
 });
 
+test.serial('who wrote the same again, and is told no more, may have written it; what he alone can have written is his', (t) => scoped(async (scope) => {
+  const tree = new ModelTree();
+  const folded = await FoldedHistory.open(scope.temporary('memory'), tree);
+  const { history } = folded;
+  scope.defer(() => history.close());
+  const write = async (writer: number, offset: number, text: string): Promise<void> => {
+    tree.sleep(MINUTE);
+    tree.writer = writer;
+    tree.do({ op: 'write', path: b('f'), offset, data: b(text) });
+    await folded.catchUp();
+  };
+  tree.do({ op: 'create', path: b('f'), mode: 0o644 });
+  await write(1, 0, 'aaaabbbbcccc');
+  const from = tree.seq;
+  await write(2, 0, 'aaaaBBBB');
+  await write(2, 100, 'x');
+  await write(3, 200, 'y');
+  await history.forget(history.rocks.batch(), { ...history.retention(), due: [{ from, to: tree.seq }] });
+  await mergeDue(history, Infinity, UNTHROTTLED, new AbortController().signal);
+  t.is(await thinTimeline(history, Infinity, UNTHROTTLED, new AbortController().signal), 1);
+  const told = (await blameBytes(history, await stageOf(history, 'f', tree.seq))).map(({ offset, length, origin: { writer, uncertain } }) => `${offset} ${length}: ${writer}${uncertain ? '?' : ''}`);
+  t.deepEqual(told.filter((one) => /^([0-9]|200) /.test(one)), ['0 4: 1?', '4 4: 2?', '8 4: 1', '200 1: 3']);
+}));
+
 test.serial('lines in common keep their order, also where too much differs to follow all of it', (t) => {
   const then = Array.from({ length: 6000 }, (_, i) => `then ${i}\n`);
   const now = then.map((line, i) => (i % 3 === 0 ? line : `now ${i}\n`));

@@ -5,9 +5,10 @@ import { decodeChanges, packChange } from '../../../lib/history/changes.js';
 import type { History } from '../../../lib/history/history.js';
 import { blockKey } from '../../../lib/history/keys.js';
 import { Packer } from '../../../lib/history/packing.js';
-import { decodeRetention, META_RETENTION } from '../../../lib/history/retained.js';
+import { decodeRetention, META_RETENTION, NOTHING_MERGED } from '../../../lib/history/retained.js';
 import type { Change, NodeId } from '../../../lib/history/types.js';
 import { mendChain } from '../../../lib/repair/chain.js';
+import { completeUpTo } from '../../../lib/repair/complete.js';
 import { Losses } from '../../../lib/repair/losses.js';
 import { mendMeta } from '../../../lib/repair/meta.js';
 import { UNTHROTTLED } from '../../../lib/retention/editor.js';
@@ -49,7 +50,7 @@ for (const [what, kinds, damage] of DAMAGES) {
   }));
 }
 
-test.serial('what is verified while changes are given up fits', (t) => scoped(async (scope) => {
+for (const moment of ['changes', 'nodechanges'] as const) test.serial(`what is verified while changes are given up fits, also when they go as ${moment} are read`, (t) => scoped(async (scope) => {
   const { tree, history } = await saved(scope, 20);
   const anchor = anchorOf(history);
   await merge(history, [everything(tree)]);
@@ -57,7 +58,7 @@ test.serial('what is verified while changes are given up fits', (t) => scoped(as
   const scan = rocks.scan.bind(rocks);
   let isBetween = true;
   rocks.scan = async function* (family, range, options) {
-    if (family === 'changes' && isBetween) {
+    if (family === moment && isBetween) {
       isBetween = false;
       t.true(await thinTimeline(history, Infinity, UNTHROTTLED, never) > 0);
     }
@@ -91,7 +92,15 @@ test.serial('a link that was thinned and does not fit is mended with its head, s
 }));
 
 test.serial('a repair that does not know any more what was merged does not take what was thinned for whole', (t) => scoped(async (scope) => {
-  const { history, tree } = await thinned(scope, 1);
+  const { history, tree, folded } = await saved(scope, 0);
+  const begun = tree.seq;
+  for (const text of ['one', 'two', 'now']) {
+    tree.do({ op: 'write', path: Buffer.from('file'), offset: 0, data: Buffer.from(text) });
+    await folded.catchUp();
+  }
+  await merge(history, [{ from: begun, to: tree.seq }]);
+  t.is(await thinTimeline(history, Infinity, UNTHROTTLED, never), 2);
+  t.is(await completeUpTo(history.rocks, NOTHING_MERGED, tree.seq), tree.seq, 'all that is told has its effect');
   await put(history, 'meta', META_RETENTION, Buffer.from('?'));
   t.regex((await mendMeta(history.rocks, Buffer.alloc(16), new Losses(), null)).join(), /not known any more/);
   t.deepEqual(decodeRetention((await history.rocks.get('meta', META_RETENTION))!).merged, [{ from: 0, to: tree.seq }]);

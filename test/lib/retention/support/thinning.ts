@@ -64,6 +64,7 @@ export async function saved(scope: Scope, saves: number): Promise<Saved> {
   scope.defer(() => folded.history.close().catch(() => undefined));
   const path = Buffer.from('file');
   tree.do({ op: 'create', path, mode: 0o644 });
+  await folded.catchUp();
   for (let i = 0; i < saves; i++) {
     tree.writer = 1 + i % 2;
     tree.save = tree.record();
