@@ -51,7 +51,11 @@ for (const [what, kinds, damage] of DAMAGES) {
 }
 
 for (const moment of ['changes', 'nodechanges'] as const) test.serial(`what is verified while changes are given up fits, also when they go as ${moment} are read`, (t) => scoped(async (scope) => {
-  const { tree, history } = await saved(scope, 20);
+  const { tree, folded, history } = await saved(scope, 0);
+  for (let i = 0; i < 20; i++) {
+    tree.do({ op: 'write', path: Buffer.from('file'), offset: 0, data: Buffer.from(`save ${i}`) });
+    await folded.catchUp();
+  }
   const anchor = anchorOf(history);
   await merge(history, [everything(tree)]);
   const { rocks } = history;
