@@ -9,6 +9,7 @@
 
 #include "addon/async.h"
 #include "addon/exports.h"
+#include "os/own_files_thread.h"
 #include "os/tree_writer.h"
 
 namespace rewindfs::addon {
@@ -99,8 +100,34 @@ Napi::Value to_array(Napi::Env env, std::vector<int>& errors) {
   return array;
 }
 
-// Shared by the two functions of one TreeWriter object: null once it is closed.
-using Handle = std::shared_ptr<std::shared_ptr<TreeWriter>>;
+// A TreeWriter in a thread of its own: the tree may be one that this process serves.
+class Tree {
+ public:
+  ~Tree() {
+    thread_.run([this] { writer_.reset(); });
+  }
+  int open(const char* path) {
+    int error = 0;
+    thread_.run([&] {
+      auto writer = TreeWriter::open(path);
+      if (writer.ok()) writer_ = std::move(*writer);
+      else error = writer.error();
+    });
+    return error;
+  }
+  std::vector<int> apply(const std::vector<TreeOp>& ops) {
+    std::vector<int> errors;
+    thread_.run([&] { errors = writer_->apply(ops); });
+    return errors;
+  }
+
+ private:
+  OwnFilesThread thread_;
+  std::unique_ptr<TreeWriter> writer_;
+};
+
+// Shared by the two functions of one tree: null once it is closed.
+using Handle = std::shared_ptr<std::shared_ptr<Tree>>;
 
 Napi::Value apply(const Napi::CallbackInfo& info, const Handle& handle) {
   const Napi::Env env = info.Env();
@@ -115,16 +142,16 @@ Napi::Value apply(const Napi::CallbackInfo& info, const Handle& handle) {
     if (!read_kind(name, kind)) throw Napi::TypeError::New(env, "unknown tree operation '" + name + "'");
     ops->push_back(read_op(kind, Members(object)));
   }
-  std::shared_ptr<TreeWriter> writer = *handle;
-  auto work = [writer, ops]() -> Outcome<std::vector<int>> {
-    if (!writer) return Failure{EBADF, "apply", "", "", "the tree is closed"};
-    return writer->apply(*ops);
+  std::shared_ptr<Tree> tree = *handle;
+  auto work = [tree, ops]() -> Outcome<std::vector<int>> {
+    if (!tree) return Failure{EBADF, "apply", "", "", "the tree is closed"};
+    return tree->apply(*ops);
   };
   return run_async<std::vector<int>>(env, array, std::move(work), to_array);
 }
 
-Napi::Value to_tree(Napi::Env env, std::shared_ptr<TreeWriter>& writer) {
-  auto handle = std::make_shared<std::shared_ptr<TreeWriter>>(writer);
+Napi::Value to_tree(Napi::Env env, std::shared_ptr<Tree>& opened) {
+  auto handle = std::make_shared<std::shared_ptr<Tree>>(opened);
   Napi::Object tree = Napi::Object::New(env);
   tree.Set("apply", Napi::Function::New(env, [handle](const Napi::CallbackInfo& info) { return apply(info, handle); }, "apply"));
   tree.Set("close", Napi::Function::New(env, [handle](const Napi::CallbackInfo&) { handle->reset(); }, "close"));
@@ -133,12 +160,12 @@ Napi::Value to_tree(Napi::Env env, std::shared_ptr<TreeWriter>& writer) {
 
 Napi::Value open_tree(const Napi::CallbackInfo& info) {
   const std::string path = info[0].As<Napi::String>();
-  auto work = [path]() -> Outcome<std::shared_ptr<TreeWriter>> {
-    auto writer = TreeWriter::open(path.c_str());
-    if (!writer.ok()) return Failure{writer.error(), "open", path};
-    return std::shared_ptr<TreeWriter>(std::move(*writer));
+  auto work = [path]() -> Outcome<std::shared_ptr<Tree>> {
+    auto tree = std::make_shared<Tree>();
+    if (const int error = tree->open(path.c_str()); error != 0) return Failure{error, "open", path};
+    return tree;
   };
-  return run_async<std::shared_ptr<TreeWriter>>(info.Env(), {}, std::move(work), to_tree);
+  return run_async<std::shared_ptr<Tree>>(info.Env(), {}, std::move(work), to_tree);
 }
 
 }  // namespace

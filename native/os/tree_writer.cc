@@ -48,10 +48,10 @@ Result<UniqueFd> open_beneath(int root, const char* path, uint64_t flags) {
   return Errno{EAGAIN};
 }
 
-// An O_PATH descriptor as a path that chmod and the xattr calls accept; it leads to that very object.
+// An O_PATH descriptor of this thread as a path that chmod and the xattr calls accept; it leads to that very object.
 struct FdPath {
-  explicit FdPath(int fd) { std::snprintf(text, sizeof text, "/proc/self/fd/%d", fd); }
-  char text[32];
+  explicit FdPath(int fd) { std::snprintf(text, sizeof text, "/proc/thread-self/fd/%d", fd); }
+  char text[40];
 };
 
 // Runs f on the object. Its owner who has no write permission (a file of mode 0444) lends it to himself for the call.
